@@ -1,0 +1,813 @@
+//! What a [`CampaignRepository`](crate::CampaignRepository) must do.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use super::campaign_metrics::metrics_of;
+use super::fixtures::{self, CROWD, assert_fails, crowd, everything, only_winner};
+use super::{Opened, start};
+use crate::{
+    Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus,
+    CampaignTransition, Collection, Error, Invalid, Mailbox, MailboxId, MetricsFilter, NewCampaign, Order,
+    PageRequest, Problem, User, UserId,
+};
+
+const MILLISECOND: TimeDelta = TimeDelta::milliseconds(1);
+
+fn hours(hours: f64) -> CampaignDuration {
+    CampaignDuration::hours(hours).expect("a valid duration")
+}
+
+/// A campaign of a day that is to start at `start_time`.
+fn planned(user: UserId, mailbox: MailboxId, start_time: DateTime<Utc>) -> NewCampaign {
+    NewCampaign::new(user, mailbox, "Autumn", "Leaves", "They fall.", start_time, hours(24.0))
+        .expect("valid inputs")
+}
+
+async fn create(db: &Opened, campaign: NewCampaign) -> Campaign {
+    db.store.campaigns.create(campaign).await.expect("a new campaign")
+}
+
+/// A new campaign that was brought into `status` by legal steps.
+async fn campaign_in(db: &Opened, user: &User, mailbox: &Mailbox, status: CampaignStatus) -> Campaign {
+    use CampaignTransition::{Cancel, Complete, Pause, Start};
+    let steps: &[CampaignTransition] = match status {
+        CampaignStatus::Scheduled => &[],
+        CampaignStatus::Active => &[Start],
+        CampaignStatus::Completed => &[Start, Complete],
+        CampaignStatus::Paused => &[Pause],
+        CampaignStatus::Cancelled => &[Cancel],
+    };
+    let mut campaign = fixtures::campaign(db, user, mailbox).await;
+    for step in steps {
+        campaign = db.store.campaigns.transition(campaign.id, *step).await.expect("a legal step");
+    }
+    assert_eq!(campaign.status, status);
+    campaign
+}
+
+/// The campaign as the other handle sees it.
+async fn stored(db: &Opened, id: CampaignId) -> Campaign {
+    db.second.campaigns.get(id).await.expect("a look-up").expect("the campaign")
+}
+
+async fn list(db: &Opened, filter: &CampaignFilter) -> Vec<Campaign> {
+    let page = db.store.campaigns.list(filter, &everything()).await;
+    page.expect("a page of campaigns").items
+}
+
+/// The streamed campaigns in the order of their ids.
+async fn streamed(db: &Opened, filter: &CampaignFilter) -> Vec<Campaign> {
+    let stream = db.second.campaigns.stream(filter).await.expect("a stream");
+    let mut campaigns = fixtures::drain(stream).await;
+    campaigns.sort_unstable_by_key(|campaign| campaign.id);
+    campaigns
+}
+
+/// Tries to create a campaign beside that of a scene, and checks that nothing was written.
+async fn refuse_to_create(db: &Opened, existing: &Campaign, new: NewCampaign, expected: &Error) {
+    assert_fails(db.store.campaigns.create(new).await, expected);
+    assert_eq!(list(db, &CampaignFilter::all()).await, [existing.clone()]);
+    let metrics = db.store.campaign_metrics.list(&MetricsFilter::all(), &everything()).await;
+    assert_eq!(metrics.expect("a page").items, [metrics_of(db, existing.id).await]);
+}
+
+/// Tries to change `campaign`, and checks that nothing was written.
+async fn refuse_to_update(db: &Opened, campaign: &Campaign, patch: CampaignPatch, expected: &Error) {
+    let metrics = metrics_of(db, campaign.id).await;
+    let update = db.store.campaigns.update(campaign.id, patch, campaign.updated_at).await;
+    assert_fails(update, expected);
+    assert_eq!(stored(db, campaign.id).await, *campaign);
+    assert_eq!(metrics_of(db, campaign.id).await, metrics);
+}
+
+/// Changes a campaign and checks that it is as `expected` then, in a later version.
+async fn update_to(db: &Opened, patch: CampaignPatch, expected: &mut Campaign) {
+    let update = db.store.campaigns.update(expected.id, patch, expected.updated_at).await;
+    let changed = update.expect("a changed campaign");
+    assert!(changed.updated_at > expected.updated_at);
+    expected.updated_at = changed.updated_at;
+    assert_eq!(changed, *expected);
+    assert_eq!(stored(db, expected.id).await, *expected);
+}
+
+fn renaming() -> CampaignPatch {
+    CampaignPatch::new().campaign_name("Winter").expect("a valid name")
+}
+
+fn illegal(action: &'static str, status: CampaignStatus) -> Error {
+    Error::IllegalStatus { action, status: status.as_str() }
+}
+
+fn foreign(mailbox: &Mailbox) -> Error {
+    Error::ForeignMailbox { mailbox: mailbox.id.to_string() }
+}
+
+/// What a filter names: an owner, a mailbox and a status.
+type Named = (Option<UserId>, Option<MailboxId>, Option<CampaignStatus>);
+
+fn filter_of((user, mailbox, status): Named) -> CampaignFilter {
+    let mut filter = user.map_or_else(CampaignFilter::all, CampaignFilter::user);
+    if let Some(mailbox) = mailbox {
+        filter = filter.mailbox(mailbox);
+    }
+    if let Some(status) = status {
+        filter = filter.status(status);
+    }
+    filter
+}
+
+fn is_named(campaign: &Campaign, (user, mailbox, status): Named) -> bool {
+    user.is_none_or(|user| campaign.user_id == user)
+        && mailbox.is_none_or(|mailbox| campaign.mailbox_id == mailbox)
+        && status.is_none_or(|status| campaign.status == status)
+}
+
+/// A new campaign is stored with every field as it was given.
+pub async fn every_field_of_a_new_campaign_is_read_back(db: &Opened) {
+    let owner = fixtures::user(db, "ada").await;
+    let creator = fixtures::user(db, "bob").await;
+    let mailbox = fixtures::mailbox(db, &owner, "ada@work.example").await;
+    let (name, subject) = ("Frühling 🌷 «Ελλάδα»", "Здравствуй, 世界! e\u{301}");
+    let message = " Line 1\r\nLine 2\n\n\tcafé 👩‍👩‍👧\u{2028}\"quoted\" \\ 'x'\n";
+    let start_time = start() + TimeDelta::days(3);
+    let new = NewCampaign::new(owner.id, mailbox.id, name, subject, message, start_time, hours(1.5))
+        .expect("valid inputs")
+        .recipients(u32::MAX)
+        .created_by(creator.id);
+    let created = create(db, new).await;
+    let expected = Campaign {
+        id: created.id,
+        user_id: owner.id,
+        mailbox_id: mailbox.id,
+        campaign_name: name.to_owned(),
+        subject: subject.to_owned(),
+        message: message.to_owned(),
+        duration: hours(1.5),
+        start_time,
+        end_time: start_time + TimeDelta::minutes(90),
+        status: CampaignStatus::Scheduled,
+        total_recipients: u32::MAX.into(),
+        created_at: start(),
+        updated_at: start(),
+        created_by: creator.id,
+    };
+    assert_eq!(created, expected);
+    assert_eq!(db.store.campaigns.get(created.id).await.expect("a look-up"), Some(created));
+    assert_eq!(stored(db, expected.id).await, expected);
+}
+
+/// The longest texts that are allowed are stored whole.
+pub async fn the_longest_texts_are_kept(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let (name, subject, message) = ("n".repeat(255), "s".repeat(998), "m".repeat(1024 * 1024));
+    let (user, mailbox) = (scene.user.id, scene.mailbox.id);
+    let new = NewCampaign::new(user, mailbox, &name, &subject, &*message, start(), hours(1.0));
+    let created = create(db, new.expect("texts that are not too long")).await;
+    let found = stored(db, created.id).await;
+    assert_eq!(found, created);
+    assert!((found.campaign_name, found.subject, found.message) == (name, subject, message));
+}
+
+/// Texts of a new campaign that look like operators or paths are stored as texts.
+pub async fn texts_that_look_like_operators_are_kept(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let (name, subject, message) = ("$set.x", "$subject.a.b", "$$ROOT.message\n$unset: .x.");
+    let (user, mailbox) = (scene.user.id, scene.mailbox.id);
+    let new = NewCampaign::new(user, mailbox, name, subject, message, start(), hours(1.0));
+    let created = create(db, new.expect("valid inputs")).await;
+    let found = stored(db, created.id).await;
+    assert_eq!(found, created);
+    assert_eq!([&*found.campaign_name, &*found.subject, &*found.message], [name, subject, message]);
+}
+
+/// Texts of a patch that look like operators or paths are stored as texts.
+pub async fn texts_of_a_patch_that_look_like_operators_are_kept(db: &Opened) {
+    let mut campaign = fixtures::scene(db).await.campaign;
+    let (name, subject, message) = ("$campaign_name.x", "$set.x", "$$NOW\n{\"$literal\": \".a.b\"}");
+    campaign.campaign_name = name.to_owned();
+    campaign.subject = subject.to_owned();
+    campaign.message = message.to_owned();
+    let patch = CampaignPatch::new()
+        .campaign_name(name)
+        .and_then(|patch| patch.subject(subject))
+        .and_then(|patch| patch.message(message))
+        .expect("valid texts");
+    update_to(db, patch, &mut campaign).await;
+}
+
+/// With a campaign its one metrics record comes into being.
+pub async fn creation_makes_the_metrics_record(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let page = PageRequest::default();
+    let metrics = db.second.campaign_metrics.list(&MetricsFilter::all(), &page).await;
+    let metrics = metrics.expect("a page").items;
+    assert_eq!(metrics.len(), 1);
+    let owner_and_mailbox = (metrics[0].user_id, metrics[0].mailbox_id);
+    assert_eq!(metrics[0].campaign_id, campaign.id);
+    assert_eq!(owner_and_mailbox, (campaign.user_id, campaign.mailbox_id));
+    assert_eq!(metrics[0].totals.sent, 0);
+}
+
+/// The owner counts as the creator unless another user is named.
+pub async fn the_owner_is_the_creator_unless_another_is_named(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let new = planned(scene.user.id, scene.mailbox.id, start());
+    let own = create(db, new.clone()).await;
+    let by_bob = create(db, new.created_by(bob.id)).await;
+    assert_eq!(stored(db, own.id).await.created_by, scene.user.id);
+    assert_eq!(stored(db, by_bob.id).await.created_by, bob.id);
+}
+
+/// A campaign of a user who does not exist is not created.
+pub async fn an_unknown_owner_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let unknown = UserId::new();
+    let new = planned(unknown, scene.mailbox.id, start()).created_by(scene.user.id);
+    let expected = Error::not_found(Collection::Users, unknown);
+    refuse_to_create(db, &scene.campaign, new, &expected).await;
+}
+
+/// A campaign by a creator who does not exist is not created.
+pub async fn an_unknown_creator_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let unknown = UserId::new();
+    let new = planned(scene.user.id, scene.mailbox.id, start()).created_by(unknown);
+    let expected = Error::not_found(Collection::Users, unknown);
+    refuse_to_create(db, &scene.campaign, new, &expected).await;
+}
+
+/// A campaign from a mailbox that does not exist is not created.
+pub async fn an_unknown_mailbox_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let unknown = MailboxId::new();
+    let new = planned(scene.user.id, unknown, start());
+    let expected = Error::not_found(Collection::Mailboxes, unknown);
+    refuse_to_create(db, &scene.campaign, new, &expected).await;
+}
+
+/// A campaign from another user's mailbox is not created, whoever creates it.
+pub async fn a_mailbox_of_another_user_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    for creator in [scene.user.id, bob.id] {
+        let new = planned(scene.user.id, bobs.id, start()).created_by(creator);
+        refuse_to_create(db, &scene.campaign, new, &foreign(&bobs)).await;
+    }
+}
+
+/// The end is the start plus the duration, to the millisecond.
+pub async fn the_end_is_the_start_plus_the_duration(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    for (length, period) in [
+        (1.0, TimeDelta::hours(1)),
+        (0.25, TimeDelta::minutes(15)),
+        (1.0 / 3.0, TimeDelta::minutes(20)),
+        (1.0 / 3_600_000.0, MILLISECOND),
+        (CampaignDuration::MAX_HOURS, TimeDelta::days(366)),
+    ] {
+        let (user, mailbox) = (scene.user.id, scene.mailbox.id);
+        let new = NewCampaign::new(user, mailbox, "Name", "Hi", "Body", start(), hours(length));
+        let created = create(db, new.expect("valid inputs")).await;
+        let found = stored(db, created.id).await;
+        assert_eq!((found.start_time, found.end_time), (start(), start() + period));
+        assert_eq!(found.duration, hours(length));
+    }
+}
+
+/// A patch changes the field that it names and leaves the others alone.
+pub async fn a_patch_changes_what_it_names_and_nothing_else(db: &Opened) {
+    let mut campaign = fixtures::scene(db).await.campaign;
+
+    campaign.campaign_name = "Winter ❄".to_owned();
+    let patch = CampaignPatch::new().campaign_name("Winter ❄").expect("a valid name");
+    update_to(db, patch, &mut campaign).await;
+
+    campaign.subject = "Grüße".to_owned();
+    let patch = CampaignPatch::new().subject("Grüße").expect("a valid subject");
+    update_to(db, patch, &mut campaign).await;
+
+    campaign.message = " two\r\nlines\n".to_owned();
+    let patch = CampaignPatch::new().message(" two\r\nlines\n").expect("a valid message");
+    update_to(db, patch, &mut campaign).await;
+}
+
+/// One patch can change several fields at once.
+pub async fn a_patch_can_change_many_fields(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let other = fixtures::mailbox(db, &scene.user, "other@work.example").await;
+    let mut campaign = scene.campaign;
+    campaign.mailbox_id = other.id;
+    campaign.campaign_name = "Winter".to_owned();
+    campaign.start_time = start() + TimeDelta::days(2);
+    campaign.duration = hours(0.5);
+    campaign.end_time = campaign.start_time + TimeDelta::minutes(30);
+    let patch = renaming().mailbox(other.id).start_time(campaign.start_time).duration(campaign.duration);
+    update_to(db, patch, &mut campaign).await;
+}
+
+/// A new start moves the end along.
+pub async fn a_new_start_moves_the_end(db: &Opened) {
+    let mut campaign = fixtures::scene(db).await.campaign;
+    for shift in [TimeDelta::days(40), TimeDelta::days(-80), -MILLISECOND] {
+        campaign.start_time += shift;
+        campaign.end_time += shift;
+        let patch = CampaignPatch::new().start_time(campaign.start_time);
+        update_to(db, patch, &mut campaign).await;
+    }
+}
+
+/// A new duration moves the end and leaves the start.
+pub async fn a_new_duration_moves_the_end(db: &Opened) {
+    let mut campaign = fixtures::scene(db).await.campaign;
+    for (length, period) in [(48.0, TimeDelta::days(2)), (1.75, TimeDelta::minutes(105))] {
+        campaign.duration = hours(length);
+        campaign.end_time = campaign.start_time + period;
+        let patch = CampaignPatch::new().duration(campaign.duration);
+        update_to(db, patch, &mut campaign).await;
+    }
+}
+
+/// A campaign can go to another mailbox of its owner, and its metrics record follows.
+pub async fn the_metrics_record_follows_the_campaign_to_another_mailbox(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let other = fixtures::mailbox(db, &scene.user, "other@work.example").await;
+    let mut campaign = scene.campaign;
+    let before = metrics_of(db, campaign.id).await;
+    campaign.mailbox_id = other.id;
+    update_to(db, CampaignPatch::new().mailbox(other.id), &mut campaign).await;
+    let after = metrics_of(db, campaign.id).await;
+    assert!(after.last_updated > before.last_updated);
+    assert_eq!(after.mailbox_id, other.id);
+    assert_eq!((after.id, after.user_id, after.totals), (before.id, before.user_id, before.totals));
+}
+
+/// A patch to another user's mailbox changes nothing.
+pub async fn a_patch_to_a_foreign_mailbox_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    let patch = renaming().mailbox(bobs.id);
+    refuse_to_update(db, &scene.campaign, patch, &foreign(&bobs)).await;
+}
+
+/// A patch to a mailbox that does not exist changes nothing.
+pub async fn a_patch_to_an_unknown_mailbox_is_refused(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let unknown = MailboxId::new();
+    let expected = Error::not_found(Collection::Mailboxes, unknown);
+    refuse_to_update(db, &campaign, renaming().mailbox(unknown), &expected).await;
+}
+
+/// A campaign that is active or over cannot be changed.
+pub async fn a_patch_is_refused_while_active_and_when_over(db: &Opened) {
+    use CampaignStatus::{Active, Cancelled, Completed};
+    let scene = fixtures::scene(db).await;
+    for status in [Active, Completed, Cancelled] {
+        let campaign = campaign_in(db, &scene.user, &scene.mailbox, status).await;
+        refuse_to_update(db, &campaign, renaming(), &illegal("update", status)).await;
+    }
+}
+
+/// A paused campaign can be changed and stays paused.
+pub async fn a_paused_campaign_can_be_changed(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let paused = CampaignStatus::Paused;
+    let mut campaign = campaign_in(db, &scene.user, &scene.mailbox, paused).await;
+    campaign.campaign_name = "Winter".to_owned();
+    update_to(db, renaming(), &mut campaign).await;
+}
+
+/// A patch of any version but the present one is a conflict and changes nothing.
+pub async fn a_stale_version_is_a_conflict(db: &Opened) {
+    let old = fixtures::scene(db).await.campaign;
+    let present = db.store.campaigns.add_recipients(old.id, 1).await.expect("more recipients");
+    for version in [old.updated_at, present.updated_at + MILLISECOND] {
+        let update = db.second.campaigns.update(old.id, renaming(), version).await;
+        assert_fails(update, &Error::conflict(Collection::Campaigns, old.id));
+        assert_eq!(stored(db, old.id).await, present);
+    }
+}
+
+/// Of many patches of one version, one is taken and the others are conflicts.
+pub async fn of_concurrent_patches_of_one_version_one_wins(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let updates = crowd(db, async |store, n| {
+        let patch = CampaignPatch::new().campaign_name(format!("Name {n}"));
+        let patch = patch.expect("a valid name");
+        store.campaigns.update(campaign.id, patch, campaign.updated_at).await
+    })
+    .await;
+    let winner = only_winner(updates, &Error::conflict(Collection::Campaigns, campaign.id));
+    assert_eq!(stored(db, campaign.id).await, winner);
+}
+
+/// What does not exist is not found, and a look-up of it gives nothing.
+pub async fn an_unknown_campaign_is_not_found(db: &Opened) {
+    let campaigns = &db.store.campaigns;
+    let unknown = CampaignId::from(Uuid::nil());
+    assert_eq!(campaigns.get(unknown).await.expect("a look-up"), None);
+    let missing = Error::not_found(Collection::Campaigns, unknown);
+    assert_fails(campaigns.update(unknown, renaming(), start()).await, &missing);
+    assert_fails(campaigns.add_recipients(unknown, 1).await, &missing);
+    for transition in CampaignTransition::ALL {
+        assert_fails(campaigns.transition(unknown, *transition).await, &missing);
+    }
+    assert_eq!(list(db, &CampaignFilter::all()).await, []);
+}
+
+/// A patch that would put the end out of the calendar changes nothing.
+pub async fn an_end_out_of_the_calendar_is_refused(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let expected = Error::from(Invalid::new("start_time", Problem::OutOfCalendar));
+    let last = DateTime::<Utc>::MAX_UTC;
+    for start_time in [last, last - TimeDelta::hours(23)] {
+        let patch = renaming().start_time(start_time);
+        refuse_to_update(db, &campaign, patch, &expected).await;
+    }
+}
+
+/// Each legal transition leads to its status and changes nothing else.
+pub async fn every_legal_transition_is_made(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    for transition in CampaignTransition::ALL {
+        for status in transition.from() {
+            let before = campaign_in(db, &scene.user, &scene.mailbox, *status).await;
+            let after = db.store.campaigns.transition(before.id, *transition).await;
+            let after = after.expect("a legal transition");
+            assert!(after.updated_at > before.updated_at);
+            assert_eq!(stored(db, before.id).await, after);
+            let updated_at = after.updated_at;
+            assert_eq!(after, Campaign { status: transition.to(), updated_at, ..before });
+        }
+    }
+}
+
+/// Each illegal transition is refused by its name and changes nothing.
+pub async fn every_illegal_transition_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    for status in CampaignStatus::ALL {
+        let before = campaign_in(db, &scene.user, &scene.mailbox, *status).await;
+        for transition in CampaignTransition::ALL {
+            if transition.from().contains(status) {
+                continue;
+            }
+            let refused = db.store.campaigns.transition(before.id, *transition).await;
+            assert_fails(refused, &illegal(transition.as_str(), *status));
+            assert_eq!(stored(db, before.id).await, before);
+        }
+    }
+}
+
+/// The methods that are named after the transitions make them.
+pub async fn the_named_methods_make_their_transitions(db: &Opened) {
+    use CampaignStatus::{Active, Cancelled, Completed, Paused, Scheduled};
+    let scene = fixtures::scene(db).await;
+    let campaigns = &db.store.campaigns;
+    let first = scene.campaign.id;
+    let second = fixtures::campaign(db, &scene.user, &scene.mailbox).await.id;
+    let statuses = [
+        campaigns.pause(first).await,
+        campaigns.reschedule(first).await,
+        campaigns.start(first).await,
+        campaigns.pause(first).await,
+        campaigns.resume(first).await,
+        campaigns.complete(first).await,
+        campaigns.cancel(second).await,
+    ]
+    .map(|campaign| campaign.expect("a legal transition").status);
+    assert_eq!(statuses, [Paused, Scheduled, Active, Paused, Active, Completed, Cancelled]);
+}
+
+/// Of many who start a campaign at once, one succeeds.
+pub async fn of_concurrent_starts_one_wins(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let starts = crowd(db, async |store, _| store.campaigns.start(campaign.id).await).await;
+    let winner = only_winner(starts, &illegal("start", CampaignStatus::Active));
+    assert_eq!(winner.status, CampaignStatus::Active);
+    assert_eq!(stored(db, campaign.id).await, winner);
+}
+
+/// A campaign is due from the millisecond of its start on.
+pub async fn a_campaign_is_due_at_its_start(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let campaigns = &db.store.campaigns;
+    let early = campaigns.claim_due(campaign.start_time - MILLISECOND, 10).await;
+    assert_eq!(early.expect("no campaigns"), []);
+    assert_eq!(stored(db, campaign.id).await, campaign);
+    let claimed = campaigns.claim_due(campaign.start_time, 10).await.expect("the campaign");
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].id, campaign.id);
+}
+
+/// The earliest due campaigns are claimed first, and no more than the limit.
+pub async fn the_earliest_due_campaigns_are_claimed_first(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut ids = Vec::new();
+    for minutes in [30, 10, 50, 20, 40] {
+        let start_time = start() + TimeDelta::minutes(minutes);
+        let new = planned(scene.user.id, scene.mailbox.id, start_time);
+        ids.push(create(db, new).await.id);
+    }
+    let now = start() + TimeDelta::minutes(45);
+    let mut claims = Vec::new();
+    for limit in [3, 3, 3] {
+        let claimed = db.store.campaigns.claim_due(now, limit).await.expect("due campaigns");
+        let claimed = claimed.iter().map(|campaign| campaign.id);
+        claims.push(claimed.collect::<Vec<_>>());
+    }
+    assert_eq!(claims, [vec![ids[1], ids[3], ids[0]], vec![ids[4]], vec![]]);
+}
+
+/// Claimed campaigns are active, are stored so, and are otherwise as before.
+pub async fn claimed_campaigns_are_active(db: &Opened) {
+    let before = fixtures::scene(db).await.campaign;
+    let claimed = db.store.campaigns.claim_due(before.start_time, 1).await.expect("the campaign");
+    assert_eq!(claimed, [stored(db, before.id).await]);
+    let updated_at = claimed[0].updated_at;
+    assert!(updated_at > before.updated_at);
+    assert_eq!(claimed, [Campaign { status: CampaignStatus::Active, updated_at, ..before }]);
+}
+
+/// Campaigns that are paused, under way or over are not claimed.
+pub async fn scheduled_campaigns_alone_are_claimed(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut others = Vec::new();
+    for status in CampaignStatus::ALL {
+        if *status != CampaignStatus::Scheduled {
+            others.push(campaign_in(db, &scene.user, &scene.mailbox, *status).await);
+        }
+    }
+    let late = scene.campaign.end_time + TimeDelta::days(1);
+    let claimed = db.store.campaigns.claim_due(late, 10).await.expect("the scheduled one");
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].id, scene.campaign.id);
+    for other in others {
+        assert_eq!(stored(db, other.id).await, other);
+    }
+}
+
+/// A campaign that was claimed, paused and rescheduled is claimed again.
+pub async fn a_rescheduled_campaign_is_claimed_again(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let campaigns = &db.store.campaigns;
+    for _ in 0..2 {
+        let claimed = campaigns.claim_due(campaign.start_time, 10).await.expect("the campaign");
+        assert_eq!(claimed.len(), 1);
+        campaigns.pause(campaign.id).await.expect("a paused campaign");
+        campaigns.reschedule(campaign.id).await.expect("a scheduled campaign");
+    }
+    assert_eq!(stored(db, campaign.id).await.status, CampaignStatus::Scheduled);
+}
+
+/// A claim with a limit out of bounds is refused and claims nothing.
+pub async fn a_claim_of_none_or_of_too_many_is_refused(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let campaigns = &db.store.campaigns;
+    for limit in [0, PageRequest::MAX_LIMIT + 1, usize::MAX] {
+        let claim = campaigns.claim_due(campaign.start_time, limit).await;
+        let error = claim.expect_err("a refusal");
+        assert!(matches!(error, Error::Invalid(_)), "{error}");
+        assert_eq!(stored(db, campaign.id).await, campaign);
+    }
+    let claim = campaigns.claim_due(campaign.start_time, PageRequest::MAX_LIMIT).await;
+    assert_eq!(claim.expect("the campaign").len(), 1);
+}
+
+/// Many workers at once claim all that is due, and each campaign goes to one of them.
+pub async fn concurrent_workers_claim_each_campaign_once(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut due = vec![scene.campaign.id];
+    for _ in 1..30 {
+        due.push(fixtures::campaign(db, &scene.user, &scene.mailbox).await.id);
+    }
+    let now = scene.campaign.start_time;
+    let handles = [&db.store, &db.second];
+    let claims = join_all((0..8).map(|n| handles[n % 2].campaigns.claim_due(now, 5))).await;
+    let mut claimed = Vec::new();
+    for claim in claims {
+        let claim = claim.expect("due campaigns");
+        assert!(claim.len() <= 5);
+        claimed.extend(claim.iter().map(|campaign| campaign.id));
+    }
+    claimed.sort_unstable();
+    due.sort_unstable();
+    assert_eq!(claimed, due);
+    let active = CampaignFilter::all().status(CampaignStatus::Active);
+    assert_eq!(list(db, &active).await.len(), 30);
+}
+
+/// An active campaign is completed from the millisecond of its end on, and counted.
+pub async fn active_campaigns_are_completed_at_their_end(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let campaigns = &db.store.campaigns;
+    let later = planned(scene.user.id, scene.mailbox.id, scene.campaign.start_time + MILLISECOND);
+    let later = create(db, later).await;
+    let later = campaigns.start(later.id).await.expect("an active campaign");
+    let ending = campaigns.start(scene.campaign.id).await.expect("an active campaign");
+    let early = campaigns.complete_expired(ending.end_time - MILLISECOND).await;
+    assert_eq!(early.expect("a count"), 0);
+    assert_eq!(stored(db, ending.id).await, ending);
+    let in_time = campaigns.complete_expired(ending.end_time).await;
+    assert_eq!(in_time.expect("a count"), 1);
+    let ended = stored(db, ending.id).await;
+    let updated_at = ended.updated_at;
+    assert!(updated_at > ending.updated_at);
+    assert_eq!(ended, Campaign { status: CampaignStatus::Completed, updated_at, ..ending });
+    assert_eq!(stored(db, later.id).await, later);
+    let again = campaigns.complete_expired(ended.end_time).await;
+    assert_eq!(again.expect("a count"), 0);
+}
+
+/// Campaigns that are not active do not expire.
+pub async fn active_campaigns_alone_expire(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut others = Vec::new();
+    for status in CampaignStatus::ALL {
+        if *status != CampaignStatus::Active {
+            others.push(campaign_in(db, &scene.user, &scene.mailbox, *status).await);
+        }
+    }
+    let late = scene.campaign.end_time + TimeDelta::days(1);
+    let expired = db.store.campaigns.complete_expired(late).await;
+    assert_eq!(expired.expect("a count"), 0);
+    for other in others {
+        assert_eq!(stored(db, other.id).await, other);
+    }
+}
+
+/// Many who complete expired campaigns at once count each campaign once.
+pub async fn concurrent_completions_count_each_campaign_once(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let active = CampaignStatus::Active;
+    for _ in 0..12 {
+        campaign_in(db, &scene.user, &scene.mailbox, active).await;
+    }
+    let now = scene.campaign.end_time;
+    let counts = crowd(db, async |store, _| store.campaigns.complete_expired(now).await).await;
+    let total: u64 = counts.into_iter().map(|count| count.expect("a count")).sum();
+    assert_eq!(total, 12);
+    assert_eq!(list(db, &CampaignFilter::all().status(active)).await, []);
+}
+
+/// Campaigns are counted by status, those of one user or of all.
+pub async fn campaigns_are_counted_by_status(db: &Opened) {
+    use CampaignStatus::{Active, Cancelled, Completed, Paused, Scheduled};
+    let scene = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    for status in [Active, Active, Completed, Paused, Cancelled, Cancelled] {
+        campaign_in(db, &scene.user, &scene.mailbox, status).await;
+    }
+    campaign_in(db, &bob, &bobs, Paused).await;
+    for (user, expected) in [
+        (Some(scene.user.id), [1_u64, 2, 1, 1, 2]),
+        (Some(bob.id), [0, 0, 0, 1, 0]),
+        (Some(UserId::new()), [0, 0, 0, 0, 0]),
+        (None, [1, 2, 1, 2, 2]),
+    ] {
+        let counts = db.store.campaigns.count_by_status(user).await.expect("the counts");
+        let statuses = [Scheduled, Active, Completed, Paused, Cancelled];
+        assert_eq!(statuses.map(|status| counts.of(status)), expected);
+        assert_eq!(counts.total(), expected.iter().sum::<u64>());
+    }
+}
+
+/// Recipients that many add at once are all counted, each time in a version of its own.
+pub async fn recipients_added_at_once_add_up(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let additions = crowd(db, async |store, n| {
+        let more = u32::try_from(n + 1).expect("a small number");
+        store.campaigns.add_recipients(campaign.id, more).await
+    })
+    .await;
+    let mut versions = BTreeSet::from([campaign.updated_at]);
+    let mut total = campaign.total_recipients;
+    for (changed, n) in additions.into_iter().zip(1..) {
+        versions.insert(changed.expect("more recipients").updated_at);
+        total += n;
+    }
+    assert_eq!(versions.len(), CROWD + 1);
+    let found = stored(db, campaign.id).await;
+    assert_eq!(found.total_recipients, total);
+    assert_eq!(Some(&found.updated_at), versions.last());
+}
+
+/// Recipients are added while the campaign is not over, to more than 32 bits can count.
+pub async fn recipients_are_added_until_the_campaign_is_over(db: &Opened) {
+    use CampaignStatus::{Active, Paused, Scheduled};
+    let scene = fixtures::scene(db).await;
+    for status in [Scheduled, Active, Paused] {
+        let before = campaign_in(db, &scene.user, &scene.mailbox, status).await;
+        for round in 1..=2 {
+            let changed = db.store.campaigns.add_recipients(before.id, u32::MAX).await;
+            let changed = changed.expect("more recipients");
+            let added = round * u64::from(u32::MAX);
+            assert_eq!(changed.total_recipients, before.total_recipients + added);
+            assert_eq!(changed.status, status);
+            assert_eq!(stored(db, before.id).await, changed);
+        }
+    }
+}
+
+/// A campaign that is over gets no more recipients.
+pub async fn a_campaign_that_is_over_gets_no_recipients(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    for status in [CampaignStatus::Completed, CampaignStatus::Cancelled] {
+        let before = campaign_in(db, &scene.user, &scene.mailbox, status).await;
+        let refused = db.store.campaigns.add_recipients(before.id, 1).await;
+        assert_fails(refused, &illegal("add_recipients", status));
+        assert_eq!(stored(db, before.id).await, before);
+    }
+}
+
+/// A list and a stream hold exactly the campaigns that their filter names.
+pub async fn lists_and_streams_hold_what_the_filter_names(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let other = fixtures::mailbox(db, &scene.user, "other@work.example").await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    for (user, mailbox) in [(&scene.user, &scene.mailbox), (&scene.user, &other), (&bob, &bobs)] {
+        for status in CampaignStatus::ALL {
+            campaign_in(db, user, mailbox, *status).await;
+        }
+    }
+    let all = list(db, &CampaignFilter::all()).await;
+    assert_eq!(all.len(), 16);
+    let users = [None, Some(scene.user.id), Some(bob.id), Some(UserId::new())];
+    let mailboxes = [None, Some(scene.mailbox.id), Some(other.id), Some(bobs.id)];
+    let statuses: Vec<_> = CampaignStatus::ALL.iter().copied().map(Some).chain([None]).collect();
+    for user in users {
+        for mailbox in mailboxes {
+            for status in &statuses {
+                let named = (user, mailbox, *status);
+                let mut expected = all.clone();
+                expected.retain(|campaign| is_named(campaign, named));
+                assert_eq!(list(db, &filter_of(named)).await, expected, "{named:?}");
+                expected.sort_unstable_by_key(|campaign| campaign.id);
+                assert_eq!(streamed(db, &filter_of(named)).await, expected, "{named:?}");
+            }
+        }
+    }
+}
+
+/// Campaigns are listed as they were created, whenever they start, or the other way round.
+pub async fn lists_are_in_the_order_of_creation(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut created = vec![scene.campaign.clone()];
+    for days in [5, 1, 4, 2, 3] {
+        let start_time = start() + TimeDelta::days(days);
+        let new = planned(scene.user.id, scene.mailbox.id, start_time);
+        created.push(create(db, new).await);
+    }
+    created[2] = db.store.campaigns.pause(created[2].id).await.expect("a paused campaign");
+    let filter = CampaignFilter::user(scene.user.id);
+    assert_eq!(list(db, &filter).await, created);
+    let page = PageRequest::default().order(Order::NewestFirst);
+    let newest_first = db.store.campaigns.list(&filter, &page).await.expect("a page").items;
+    created.reverse();
+    assert_eq!(newest_first, created);
+}
+
+/// Every write makes a later version, though the clock stands still.
+pub async fn every_write_makes_a_later_version(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let (campaigns, id) = (&db.store.campaigns, campaign.id);
+    let writes = [
+        campaigns.update(id, renaming(), campaign.updated_at).await,
+        campaigns.add_recipients(id, 5).await,
+        campaigns.start(id).await,
+        campaigns.pause(id).await,
+        campaigns.resume(id).await,
+        campaigns.pause(id).await,
+        campaigns.reschedule(id).await,
+    ];
+    let mut versions = vec![campaign.updated_at];
+    for write in writes {
+        let changed = write.expect("a change");
+        assert_eq!(changed.created_at, campaign.created_at);
+        versions.push(changed.updated_at);
+    }
+    campaigns.claim_due(campaign.start_time, 1).await.expect("the campaign");
+    versions.push(stored(db, id).await.updated_at);
+    campaigns.complete_expired(campaign.end_time).await.expect("a count");
+    versions.push(stored(db, id).await.updated_at);
+    assert!(versions.is_sorted_by(|earlier, later| earlier < later), "{versions:?}");
+}
+
+/// A version has the clock's time, and is later than the one before when the clock goes back.
+pub async fn a_version_is_later_though_the_clock_goes_back(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    db.clock.advance(TimeDelta::minutes(90));
+    let paused = db.store.campaigns.pause(campaign.id).await.expect("a paused campaign");
+    assert_eq!(paused.updated_at, start() + TimeDelta::minutes(90));
+    db.clock.advance(TimeDelta::hours(-24));
+    let resumed = db.second.campaigns.resume(campaign.id).await.expect("an active campaign");
+    assert!(resumed.updated_at > paused.updated_at);
+    assert_eq!(stored(db, campaign.id).await, resumed);
+}

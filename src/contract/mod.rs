@@ -1,0 +1,96 @@
+//! The contract of the repositories as tests, for whoever writes a store.
+//!
+//! Every case is a function that opens nothing itself: it is given a fresh, empty store with a
+//! second handle on the same data and the clock that both use. The suite sees a store through its
+//! traits alone. It is not covered by semantic versioning: a new version may have new cases.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use campaign_store::contract::{Harness, Opened};
+//! use campaign_store::{ManualClock, MemoryStore};
+//!
+//! struct InMemory;
+//!
+//! impl Harness for InMemory {
+//!     async fn open() -> Opened {
+//!         let clock = Arc::new(ManualClock::new(campaign_store::contract::start()));
+//!         let store = MemoryStore::with_clock(clock.clone());
+//!         Opened::new(store.repositories(), store.clone().repositories(), clock)
+//!     }
+//! }
+//!
+//! campaign_store::contract_tests!(harness = InMemory, test = tokio::test);
+//! # fn main() {}
+//! ```
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a case fails by a panic"
+)]
+
+pub mod campaign;
+pub mod campaign_metrics;
+pub mod email_tracking;
+pub mod fixtures;
+pub mod mailbox;
+pub mod paging;
+pub mod user;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::clock::ManualClock;
+use crate::repository::Store;
+
+/// How the suite gets a store.
+#[expect(async_fn_in_trait, reason = "a test needs no Send future")]
+pub trait Harness {
+    /// Opens a fresh, empty store, provisioned, whose clock shows [`start`].
+    async fn open() -> Opened;
+}
+
+/// A store to test.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// A second handle on the same data.
+    pub second: Store,
+    /// The clock of both.
+    pub clock: Arc<ManualClock>,
+    guard: Option<Box<dyn Any + Send>>,
+}
+
+impl Opened {
+    /// A store, a second handle on its data, and the clock of both.
+    #[must_use]
+    pub fn new(store: Store, second: Store, clock: Arc<ManualClock>) -> Self {
+        Self { store, second, clock, guard: None }
+    }
+
+    /// Keeps `guard` until the case is over, to clean up when it is dropped.
+    #[must_use]
+    pub fn guarded_by(mut self, guard: impl Any + Send) -> Self {
+        self.guard = Some(Box::new(guard));
+        self
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened")
+            .field("store", &self.store)
+            .field("guarded", &self.guard.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the clock of a fresh store shows: 2026-01-05 09:00:00.123 UTC.
+#[must_use]
+pub fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(1_767_603_600_123).expect("a valid time")
+}

@@ -1,0 +1,154 @@
+//! How to change a document: one description, which the database reads as an update and the
+//! in-memory store carries out itself.
+
+use bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::{Bson, Document, doc};
+use chrono::{DateTime, Utc};
+
+use super::field::{self, Field};
+use crate::clock::next_version;
+
+/// Fields to set and to remove, always together with the version of the document.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Changes {
+    version: Field,
+    now: DateTime<Utc>,
+    set: Vec<(Field, Bson)>,
+    unset: Vec<Field>,
+    add: Option<(Field, u32)>,
+}
+
+impl Changes {
+    /// Changes nothing but the version, `updated_at`.
+    pub(crate) fn at(now: DateTime<Utc>) -> Self {
+        Self::versioned_by(field::UPDATED_AT, now)
+    }
+
+    /// The same where the version is another field.
+    pub(crate) fn versioned_by(version: Field, now: DateTime<Utc>) -> Self {
+        Self { version, now, set: Vec::new(), unset: Vec::new(), add: None }
+    }
+
+    /// Also sets a field.
+    pub(crate) fn set(mut self, field: Field, value: impl Into<Bson>) -> Self {
+        self.set.push((field, value.into()));
+        self
+    }
+
+    /// Also sets a field, if there is a value for it.
+    pub(crate) fn set_if<T: Into<Bson>>(self, field: Field, value: Option<T>) -> Self {
+        match value {
+            Some(value) => self.set(field, value),
+            None => self,
+        }
+    }
+
+    /// Also does this to a field.
+    pub(crate) fn change<T>(
+        mut self,
+        field: Field,
+        change: &crate::Change<T>,
+        value: impl FnOnce(&T) -> Bson,
+    ) -> Self {
+        match change {
+            crate::Change::Keep => self,
+            crate::Change::Set(new) => self.set(field, value(new)),
+            crate::Change::Clear => {
+                self.unset.push(field);
+                self
+            }
+        }
+    }
+
+    /// Also adds to a field that holds a count.
+    pub(crate) fn add(mut self, field: Field, n: u32) -> Self {
+        self.add = Some((field, n));
+        self
+    }
+
+    /// The changes as an update pipeline of the database.
+    pub(crate) fn to_pipeline(&self) -> Vec<Document> {
+        let reference = |field: Field| format!("${}", field.as_str());
+        let mut set = Document::new();
+        for (field, value) in &self.set {
+            // Without `$literal` a text that starts with `$` would be read as the name of a field.
+            set.insert(field.as_str(), doc! { "$literal": value.clone() });
+        }
+        if let Some((field, n)) = self.add {
+            let sum = doc! { "$add": [{ "$ifNull": [reference(field), 0_i64] }, i64::from(n)] };
+            set.insert(field.as_str(), sum);
+        }
+        // The rule of `next_version`.
+        let after_previous = doc! { "$add": [reference(self.version), 1] };
+        let version = doc! { "$max": [bson::DateTime::from_chrono(self.now), after_previous] };
+        set.insert(self.version.as_str(), version);
+        let mut pipeline = vec![doc! { "$set": set }];
+        if !self.unset.is_empty() {
+            let fields: Vec<_> = self.unset.iter().map(|field| field.as_str()).collect();
+            pipeline.push(doc! { "$unset": fields });
+        }
+        pipeline
+    }
+
+    /// The pipeline for a document that may not be there: then it becomes `new`, in the one step
+    /// that the database offers for that.
+    pub(crate) fn to_upsert_pipeline(&self, new: &Document) -> Vec<Document> {
+        let created = doc! { "$eq": [{ "$type": "$_id" }, "missing"] };
+        let mut pipeline = self.to_pipeline();
+        for stage in &mut pipeline {
+            if let Ok(set) = stage.get_document_mut("$set") {
+                for (field, changed) in set.iter_mut() {
+                    let fresh = doc! { "$literal": new.get(field).cloned().unwrap_or(Bson::Null) };
+                    *changed = doc! { "$cond": [created.clone(), fresh, changed.clone()] }.into();
+                }
+                for (field, value) in new {
+                    if !set.contains_key(field) {
+                        let fresh = doc! { "$literal": value.clone() };
+                        let kept = format!("${field}");
+                        set.insert(field, doc! { "$cond": [created.clone(), fresh, kept] });
+                    }
+                }
+            }
+        }
+        pipeline
+    }
+
+    /// The document as it is after the changes.
+    pub(crate) fn apply_to(&self, document: &RawDocument) -> RawDocumentBuf {
+        let mut values: Vec<(Field, Option<RawBson>)> = Vec::with_capacity(self.set.len() + 2);
+        for (field, value) in &self.set {
+            values.push((*field, RawBson::try_from(value.clone()).ok()));
+        }
+        if let Some((field, n)) = self.add {
+            let sum = count_in(document, field).saturating_add(n.into());
+            values.push((field, Some(RawBson::Int64(sum))));
+        }
+        let previous = document.get_datetime(self.version.as_str()).ok().map(bson::DateTime::to_chrono);
+        let version = previous.map_or(self.now, |previous| next_version(self.now, previous));
+        values.push((self.version, Some(RawBson::DateTime(version.into()))));
+
+        let mut changed = RawDocumentBuf::new();
+        for (name, old) in document.iter().flatten() {
+            let new = values.iter_mut().find(|(field, _)| *field == name).and_then(|(_, value)| value.take());
+            match new {
+                Some(new) => changed.append(name, new),
+                None if self.unset.iter().any(|field| *field == name) => {}
+                None => changed.append(name, old),
+            }
+        }
+        for (field, value) in values {
+            if let Some(value) = value {
+                changed.append(field, value);
+            }
+        }
+        changed
+    }
+}
+
+fn count_in(document: &RawDocument, field: Field) -> i64 {
+    match document.get(field.as_str()) {
+        Ok(Some(RawBsonRef::Int64(number))) => number,
+        Ok(Some(RawBsonRef::Int32(number))) => number.into(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,119 @@
+use bson::raw::{RawDocument, RawDocumentBuf};
+
+use super::campaign::stored_count;
+use super::field::{self, Field};
+use super::fields::{boolean, count, object_id, parsed, string, text, time};
+use super::{Condition, Fields, Query, Record};
+use crate::collection::Collection;
+use crate::error::Result;
+use crate::model::{
+    CampaignId, EmailAddress, EmailTracking, TrackingFilter, TrackingState, UserId, new_object_id,
+};
+
+impl Record for EmailTracking {
+    const COLLECTION: Collection = Collection::EmailTracking;
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        let fields = Fields::of(Self::COLLECTION, document)?;
+        let address = |name| fields.required(name, |value| text(value).map(EmailAddress::from_stored));
+        let times = |name| fields.optional(name, count).map(Option::unwrap_or_default);
+        let flag = |name| fields.optional(name, boolean).map(Option::unwrap_or_default);
+        Ok(Self {
+            id: fields.required(field::TRACKING_ID, parsed)?,
+            campaign_id: fields.required(field::CAMPAIGN_ID, parsed)?,
+            user_id: fields.required(field::USER_ID, object_id)?.into(),
+            mailbox_id: fields.required(field::MAILBOX_ID, object_id)?.into(),
+            sender_email: address(field::SENDER_EMAIL)?,
+            recipient_email: address(field::RECIPIENT_EMAIL)?,
+            recipient_name: fields.optional(field::RECIPIENT_NAME, string)?,
+            subject: fields.required(field::SUBJECT, string)?,
+            message: fields.required(field::MESSAGE, string)?,
+            sent_at: fields.required(field::SENT_AT, time)?,
+            delivered_at: fields.optional(field::DELIVERED_AT, time)?,
+            opened_at: fields.optional(field::OPENED_AT, time)?,
+            opens: times(field::OPENS)?,
+            clicked_at: fields.optional(field::CLICKED_AT, time)?,
+            clicks: times(field::CLICKS)?,
+            replied_at: fields.optional(field::REPLIED_AT, time)?,
+            replies: times(field::REPLIES)?,
+            bounced: flag(field::BOUNCED)?,
+            bounce_reason: fields.optional(field::BOUNCE_REASON, string)?,
+            unsubscribed: flag(field::UNSUBSCRIBED)?,
+            unsubscribed_at: fields.optional(field::UNSUBSCRIBED_AT, time)?,
+            created_at: fields.required(field::CREATED_AT, time)?,
+        })
+    }
+
+    fn encode(&self) -> RawDocumentBuf {
+        let mut document = RawDocumentBuf::new();
+        document.append(field::ID, new_object_id());
+        document.append(field::TRACKING_ID, self.id.to_string());
+        document.append(field::CAMPAIGN_ID, self.campaign_id.to_string());
+        document.append(field::USER_ID, self.user_id.as_object_id());
+        document.append(field::MAILBOX_ID, self.mailbox_id.as_object_id());
+        document.append(field::SENDER_EMAIL, self.sender_email.as_str());
+        document.append(field::RECIPIENT_EMAIL, self.recipient_email.as_str());
+        if let Some(name) = &self.recipient_name {
+            document.append(field::RECIPIENT_NAME, name.as_str());
+        }
+        document.append(field::SUBJECT, self.subject.as_str());
+        document.append(field::MESSAGE, self.message.as_str());
+        document.append(field::SENT_AT, bson::DateTime::from(self.sent_at));
+        let put_time = |document: &mut RawDocumentBuf, name: Field, time: Option<_>| {
+            if let Some(time) = time {
+                document.append(name, bson::DateTime::from_chrono::<chrono::Utc>(time));
+            }
+        };
+        put_time(&mut document, field::DELIVERED_AT, self.delivered_at);
+        put_time(&mut document, field::OPENED_AT, self.opened_at);
+        document.append(field::OPENS, stored_count(self.opens));
+        put_time(&mut document, field::CLICKED_AT, self.clicked_at);
+        document.append(field::CLICKS, stored_count(self.clicks));
+        put_time(&mut document, field::REPLIED_AT, self.replied_at);
+        document.append(field::REPLIES, stored_count(self.replies));
+        document.append(field::BOUNCED, self.bounced);
+        if let Some(reason) = &self.bounce_reason {
+            document.append(field::BOUNCE_REASON, reason.as_str());
+        }
+        document.append(field::UNSUBSCRIBED, self.unsubscribed);
+        put_time(&mut document, field::UNSUBSCRIBED_AT, self.unsubscribed_at);
+        document.append(field::CREATED_AT, bson::DateTime::from(self.created_at));
+        document
+    }
+}
+
+impl TrackingFilter {
+    pub(crate) fn query(&self) -> Query {
+        let query = Query::all()
+            .is_if(field::CAMPAIGN_ID, self.campaign_id.as_ref().map(CampaignId::to_string))
+            .is_if(field::USER_ID, self.user_id.map(UserId::as_object_id))
+            .is_if(field::RECIPIENT_EMAIL, self.recipient_email.as_ref().map(EmailAddress::as_str));
+        match self.state {
+            Some(state) => in_state(query, state),
+            None => query,
+        }
+    }
+}
+
+/// The rows in a state: the rule of `Contribution::of`, as a filter.
+fn in_state(query: Query, state: TrackingState) -> Query {
+    let clicked = [Condition::Present(field::CLICKED_AT), Condition::Positive(field::CLICKS)];
+    let opened = [Condition::Present(field::OPENED_AT), Condition::Positive(field::OPENS)];
+    let replied = [Condition::Present(field::REPLIED_AT), Condition::Positive(field::REPLIES)];
+    let delivered = [Condition::Present(field::DELIVERED_AT)];
+    let signs = match state {
+        TrackingState::Bounced => return query.is(field::BOUNCED, true),
+        TrackingState::Unsubscribed => return query.is(field::UNSUBSCRIBED, true),
+        TrackingState::Clicked => clicked.to_vec(),
+        TrackingState::Replied => replied.to_vec(),
+        TrackingState::Opened => [opened, clicked].concat(),
+        TrackingState::Delivered => [&delivered[..], &opened, &clicked, &replied].concat(),
+    };
+    query.and(Condition::NotTrue(field::BOUNCED)).and(Condition::Any(signs))
+}
+
+/// The rows that keep a user from writing to a recipient again.
+pub(crate) fn suppressing(user_id: UserId, recipient: &EmailAddress) -> Query {
+    let reasons = [field::BOUNCED, field::UNSUBSCRIBED].map(|name| Condition::Is(name, true.into()));
+    TrackingFilter::user(user_id).recipient(recipient.clone()).query().and(Condition::Any(reasons.into()))
+}

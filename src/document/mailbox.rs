@@ -1,0 +1,104 @@
+use bson::Bson;
+use bson::raw::{RawDocument, RawDocumentBuf};
+use chrono::{DateTime, Utc};
+
+use super::field;
+use super::fields::{boolean, object_id, parsed, text, time};
+use super::json;
+use super::{Changes, Fields, Query, Record};
+use crate::collection::Collection;
+use crate::error::Result;
+use crate::model::{
+    EmailAddress, Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, Provider, UserId, UserProfile,
+};
+
+impl Record for Mailbox {
+    const COLLECTION: Collection = Collection::Mailboxes;
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        let fields = Fields::of(Self::COLLECTION, document)?;
+        Ok(Self {
+            id: fields.required(field::ID, object_id)?.into(),
+            user_id: fields.required(field::USER_ID, object_id)?.into(),
+            email: fields.required(field::EMAIL, |value| text(value).map(EmailAddress::from_stored))?,
+            provider: fields.required(field::PROVIDER, |value| text(value).map(Provider::from_stored))?,
+            user_profile: fields
+                .optional(field::USER_PROFILE, |value| json::from_raw(value).map(UserProfile::from_stored))?,
+            is_primary: fields.optional(field::IS_PRIMARY, boolean)?.unwrap_or(false),
+            is_active: fields.optional(field::IS_ACTIVE, boolean)?.unwrap_or(true),
+            status: fields.optional(field::STATUS, parsed)?.unwrap_or_default(),
+            last_used: fields.optional(field::LAST_USED, time)?,
+            created_at: fields.required(field::CREATED_AT, time)?,
+            updated_at: fields.required(field::UPDATED_AT, time)?,
+        })
+    }
+
+    fn encode(&self) -> RawDocumentBuf {
+        let mut document = RawDocumentBuf::new();
+        document.append(field::ID, self.id.as_object_id());
+        document.append(field::USER_ID, self.user_id.as_object_id());
+        document.append(field::EMAIL, self.email.as_str());
+        document.append(field::PROVIDER, self.provider.as_str());
+        // A profile that was checked on entry always has a raw form.
+        if let Some(Ok(profile)) = self
+            .user_profile
+            .as_ref()
+            .map(|profile| RawDocumentBuf::try_from(json::to_document(profile.as_json())))
+        {
+            document.append(field::USER_PROFILE, profile);
+        }
+        document.append(field::IS_PRIMARY, self.is_primary);
+        document.append(field::IS_ACTIVE, self.is_active);
+        document.append(field::STATUS, self.status.as_str());
+        if let Some(time) = self.last_used {
+            document.append(field::LAST_USED, bson::DateTime::from(time));
+        }
+        document.append(field::CREATED_AT, bson::DateTime::from(self.created_at));
+        document.append(field::UPDATED_AT, bson::DateTime::from(self.updated_at));
+        document
+    }
+}
+
+impl MailboxPatch {
+    pub(crate) fn changes(&self, now: DateTime<Utc>) -> Changes {
+        Changes::at(now)
+            .set_if(field::EMAIL, self.email.as_ref().map(EmailAddress::as_str))
+            .set_if(field::PROVIDER, self.provider.as_ref().map(Provider::as_str))
+            .change(field::USER_PROFILE, &self.user_profile, |profile| {
+                Bson::Document(json::to_document(profile.as_json()))
+            })
+            .set_if(field::IS_ACTIVE, self.is_active)
+    }
+}
+
+impl Mailbox {
+    /// The change that a use for sending is.
+    pub(crate) fn use_change(now: DateTime<Utc>) -> Changes {
+        Changes::at(now).set(field::LAST_USED, bson::DateTime::from(now))
+    }
+}
+
+impl MailboxFilter {
+    pub(crate) fn query(&self) -> Query {
+        Query::all()
+            .is_if(field::USER_ID, self.user_id.map(UserId::as_object_id))
+            .is_if(field::EMAIL, self.email.as_ref().map(EmailAddress::as_str))
+            .is_if(field::IS_ACTIVE, self.is_active)
+            .is_if(field::STATUS, self.status.map(MailboxStatus::as_str))
+    }
+
+    /// The mailboxes of a user that can send.
+    pub(crate) fn sendable(user_id: UserId) -> Self {
+        Self::user(user_id).active(true).status(MailboxStatus::Active)
+    }
+}
+
+/// The primary mailbox of a user.
+pub(crate) fn primary_of(user_id: UserId) -> Query {
+    Query::all().is(field::USER_ID, user_id.as_object_id()).is(field::IS_PRIMARY, true)
+}
+
+/// The change that becoming primary is, or ceasing to be.
+pub(crate) fn primary_change(is_primary: bool, now: DateTime<Utc>) -> Changes {
+    Changes::at(now).set(field::IS_PRIMARY, is_primary)
+}

@@ -1,0 +1,332 @@
+//! What can go wrong.
+
+use std::borrow::Cow;
+
+use thiserror::Error as ThisError;
+
+use crate::collection::Collection;
+
+/// The result of a call to the store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call to the store failed.
+///
+/// The variant says what happened; [`Error::is_retryable`] says whether the same call can succeed
+/// later. An error names collections, fields, indexes and ids of documents. It never holds another
+/// value of a document, a secret or an address, neither in its text nor in its sources.
+#[derive(Debug, Clone, PartialEq, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// An input was refused before anything was written.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+
+    /// The record to work on, or one that it refers to, does not exist.
+    #[error("{collection}: there is no {id}")]
+    #[non_exhaustive]
+    NotFound {
+        /// The collection that was searched.
+        collection: Collection,
+        /// The id of the missing record.
+        id: String,
+    },
+
+    /// Another record has this value already.
+    #[error("{collection}: the unique index {index} has this value already")]
+    #[non_exhaustive]
+    Unique {
+        /// The collection of both records.
+        collection: Collection,
+        /// The name of the violated index, one of those in [`schema`](crate::schema).
+        index: Cow<'static, str>,
+    },
+
+    /// The record changed since the caller read it: read it again and decide anew.
+    #[error("{collection}: {id} was changed by somebody else")]
+    #[non_exhaustive]
+    Conflict {
+        /// The collection of the record.
+        collection: Collection,
+        /// The id of the record.
+        id: String,
+    },
+
+    /// The campaign's status does not allow this transition or change.
+    #[error("campaigns: {action} is not allowed while the campaign is {status}")]
+    #[non_exhaustive]
+    IllegalStatus {
+        /// What was asked for: a transition's name, `update` or `add_recipients`.
+        action: &'static str,
+        /// The status that the campaign has.
+        status: &'static str,
+    },
+
+    /// A campaign cannot use the mailbox of another user.
+    #[error("mailboxes: {mailbox} belongs to another user")]
+    #[non_exhaustive]
+    ForeignMailbox {
+        /// The id of the mailbox.
+        mailbox: String,
+    },
+
+    /// The record cannot be removed while others need it.
+    #[error("{collection}: {id} is still needed by {by}")]
+    #[non_exhaustive]
+    InUse {
+        /// The collection of the record.
+        collection: Collection,
+        /// The id of the record.
+        id: String,
+        /// The collection of the records that need it.
+        by: Collection,
+    },
+
+    /// The cursor is damaged, or was made by another list than this one.
+    #[error("the page cursor does not belong to this list")]
+    InvalidCursor,
+
+    /// A stored document cannot be read.
+    #[error("{collection}: document {id} cannot be read: {path}: {problem}")]
+    #[non_exhaustive]
+    Corrupt {
+        /// The collection of the document.
+        collection: Collection,
+        /// Its `_id`, or `unknown` where even that cannot be read.
+        id: String,
+        /// The path of the field.
+        path: Cow<'static, str>,
+        /// What is wrong with the field. Never its value.
+        problem: &'static str,
+    },
+
+    /// The server refused the login, or the user lacks a right that the store needs.
+    #[error("the database at {target} refused access: {reason}")]
+    #[non_exhaustive]
+    Unauthorized {
+        /// The servers that were tried, as `host:port`.
+        target: String,
+        /// The kind of refusal.
+        reason: &'static str,
+    },
+
+    /// The server cannot be reached, or did not answer in time.
+    ///
+    /// It is unknown whether a write that failed this way took effect.
+    #[error("the database at {target} is unavailable: {reason}")]
+    #[non_exhaustive]
+    Unavailable {
+        /// The servers that were tried, as `host:port`.
+        target: String,
+        /// What failed.
+        reason: Cow<'static, str>,
+    },
+
+    /// An index exists, but not as the schema declares it. Nothing was changed.
+    #[error("{collection}: the index {index} differs from the schema: {difference}")]
+    #[non_exhaustive]
+    IndexDiffers {
+        /// The collection of the index.
+        collection: Collection,
+        /// The name of the existing index.
+        index: String,
+        /// How it differs.
+        difference: String,
+    },
+
+    /// The database refused the operation for another reason.
+    #[error("{operation} failed in the database{}", .code.map(|code| format!(" with code {code}")).unwrap_or_default())]
+    #[non_exhaustive]
+    Backend {
+        /// The operation, such as `users.create`.
+        operation: Cow<'static, str>,
+        /// The server's error code, where it gave one.
+        code: Option<i32>,
+    },
+}
+
+impl Error {
+    /// Whether the same call can succeed later without anybody changing anything.
+    ///
+    /// ```
+    /// use campaign_store::Error;
+    /// assert!(Error::unavailable("db.example:27017", "timed out").is_retryable());
+    /// assert!(!Error::InvalidCursor.is_retryable());
+    /// ```
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    /// The name of the violated unique index, if that is what happened.
+    #[must_use]
+    pub fn unique_index(&self) -> Option<&str> {
+        match self {
+            Self::Unique { index, .. } => Some(index),
+            _ => None,
+        }
+    }
+
+    /// The record does not exist.
+    #[must_use]
+    pub fn not_found(collection: Collection, id: impl ToString) -> Self {
+        Self::NotFound { collection, id: id.to_string() }
+    }
+
+    /// The value of a unique index is taken.
+    #[must_use]
+    pub fn unique(collection: Collection, index: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unique { collection, index: index.into() }
+    }
+
+    /// The record changed since it was read.
+    #[must_use]
+    pub fn conflict(collection: Collection, id: impl ToString) -> Self {
+        Self::Conflict { collection, id: id.to_string() }
+    }
+
+    /// The record is needed by others.
+    #[must_use]
+    pub fn in_use(collection: Collection, id: impl ToString, by: Collection) -> Self {
+        Self::InUse { collection, id: id.to_string(), by }
+    }
+
+    /// The database cannot be reached. `target` must not hold a password.
+    #[must_use]
+    pub fn unavailable(target: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unavailable { target: target.into(), reason: reason.into() }
+    }
+
+    /// The database failed in `operation`.
+    #[must_use]
+    pub fn backend(operation: impl Into<Cow<'static, str>>, code: Option<i32>) -> Self {
+        Self::Backend { operation: operation.into(), code }
+    }
+}
+
+/// An input that was refused: which one and why, never its value.
+#[derive(Debug, Clone, PartialEq, ThisError)]
+#[error("{field} {problem}")]
+#[non_exhaustive]
+pub struct Invalid {
+    /// The name of the input, as in the schema.
+    pub field: &'static str,
+    /// Why it was refused.
+    pub problem: Problem,
+}
+
+impl Invalid {
+    /// Refuses `field` for `problem`.
+    #[must_use]
+    pub const fn new(field: &'static str, problem: Problem) -> Self {
+        Self { field, problem }
+    }
+}
+
+/// What is wrong with an input.
+#[derive(Debug, Clone, PartialEq, ThisError)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Nothing is left after trimming.
+    #[error("is empty")]
+    Empty,
+    /// More than `max` bytes.
+    #[error("is longer than {max} bytes")]
+    #[non_exhaustive]
+    TooLong {
+        /// The largest number of bytes.
+        max: usize,
+    },
+    /// A line break or another control character, which could start a new header.
+    #[error("contains a control character")]
+    ControlCharacter,
+    /// A space where none may be.
+    #[error("contains white space")]
+    WhiteSpace,
+    /// Not an address by RFC 5321.
+    #[error("is not an e-mail address")]
+    NotAnEmailAddress,
+    /// Not of the form that an id has.
+    #[error("is not an id of its kind")]
+    NotAnId,
+    /// A name that is not one of the known ones.
+    #[error("is not one of the known values")]
+    UnknownValue,
+    /// Not a finite number.
+    #[error("is not a finite number")]
+    NotFinite,
+    /// A number outside its bounds.
+    #[error("is not between {min} and {max}")]
+    #[non_exhaustive]
+    OutOfRange {
+        /// The smallest value that is allowed.
+        min: f64,
+        /// The largest value that is allowed.
+        max: f64,
+    },
+    /// A period whose end is not after its start.
+    #[error("ends before it starts")]
+    EndBeforeStart,
+    /// A time that the database or the calendar cannot hold.
+    #[error("is out of the calendar")]
+    OutOfCalendar,
+    /// An object that is nested more than `max` levels deep.
+    #[error("is nested more than {max} levels deep")]
+    #[non_exhaustive]
+    TooDeep {
+        /// The largest number of levels.
+        max: usize,
+    },
+    /// A number that the database cannot hold exactly.
+    #[error("contains a number that cannot be stored")]
+    NumberNotStorable,
+    /// A connection string that cannot be understood.
+    #[error("is not a MongoDB connection string")]
+    NotAConnectionString,
+    /// A name that the database does not allow.
+    #[error("is not a name that the database allows")]
+    NotADatabaseName,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_cross_threads_and_stay_small() {
+        fn assert_send_sync<T: Send + Sync + 'static>() {}
+        assert_send_sync::<Error>();
+        assert!(size_of::<Error>() <= 80, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn texts_are_pinned() {
+        let texts = [
+            Error::from(Invalid::new("subject", Problem::TooLong { max: 998 })),
+            Error::not_found(Collection::Users, "66f0"),
+            Error::unique(Collection::Users, "login_id_1"),
+            Error::conflict(Collection::Campaigns, "66f0"),
+            Error::IllegalStatus { action: "pause", status: "completed" },
+            Error::in_use(Collection::Users, "66f0", Collection::Mailboxes),
+            Error::InvalidCursor,
+            Error::unavailable("localhost:1", "timed out"),
+            Error::backend("users.create", Some(26)),
+            Error::backend("users.create", None),
+        ]
+        .map(|error| error.to_string());
+        assert_eq!(
+            texts,
+            [
+                "subject is longer than 998 bytes",
+                "users: there is no 66f0",
+                "users: the unique index login_id_1 has this value already",
+                "campaigns: 66f0 was changed by somebody else",
+                "campaigns: pause is not allowed while the campaign is completed",
+                "users: 66f0 is still needed by mailboxes",
+                "the page cursor does not belong to this list",
+                "the database at localhost:1 is unavailable: timed out",
+                "users.create failed in the database with code 26",
+                "users.create failed in the database",
+            ]
+        );
+    }
+}

@@ -1,0 +1,148 @@
+use async_trait::async_trait;
+use bson::oid::ObjectId;
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, StreamExt};
+
+use super::MemoryStore;
+use super::state::State;
+use crate::collection::Collection;
+use crate::document::campaign::status_change;
+use crate::document::campaign_metrics::mailbox_change;
+use crate::document::{Changes, Query, field};
+use crate::error::{Error, Result};
+use crate::model::{
+    Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
+    CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+};
+use crate::page::{Page, PageRequest, check_limit};
+use crate::repository::{CampaignRepository, RecordStream};
+
+#[derive(Debug)]
+pub(super) struct Campaigns(pub(super) MemoryStore);
+
+impl Campaigns {
+    fn call<T>(&self, call: impl FnOnce(&mut State, DateTime<Utc>) -> Result<T>) -> Result<T> {
+        self.0.call(Collection::Campaigns, call)
+    }
+}
+
+impl State {
+    pub(super) fn find_campaign(&self, id: CampaignId) -> Result<Option<(ObjectId, Campaign)>> {
+        self.campaigns.find_one(&Query::all().is(field::CAMPAIGN_ID, id.to_string()))
+    }
+
+    fn require_campaign(&self, id: CampaignId) -> Result<(ObjectId, Campaign)> {
+        self.find_campaign(id)?.ok_or_else(|| Error::not_found(Collection::Campaigns, id))
+    }
+
+    fn change_campaign(&mut self, row: ObjectId, changes: &Changes) -> Result<Campaign> {
+        self.campaigns.update(row, changes)?.ok_or_else(|| Error::not_found(Collection::Campaigns, row))
+    }
+
+    fn require_mailbox_of(&self, user_id: UserId, mailbox_id: MailboxId) -> Result<()> {
+        self.require_mailbox(mailbox_id)?.require_owner(user_id)
+    }
+}
+
+#[async_trait]
+impl CampaignRepository for Campaigns {
+    async fn create(&self, campaign: NewCampaign) -> Result<Campaign> {
+        self.call(|state, now| {
+            state.require_user(campaign.user_id)?;
+            state.require_user(campaign.created_by)?;
+            state.require_mailbox_of(campaign.user_id, campaign.mailbox_id)?;
+            let campaign = campaign.build(CampaignId::new_at(now), now);
+            state.campaigns.insert(&campaign)?;
+            state.campaign_metrics.insert(&CampaignMetrics::new(MetricId::new(), &campaign))?;
+            Ok(campaign)
+        })
+    }
+
+    async fn get(&self, id: CampaignId) -> Result<Option<Campaign>> {
+        self.call(|state, _| Ok(state.find_campaign(id)?.map(|(_, campaign)| campaign)))
+    }
+
+    async fn update(
+        &self,
+        id: CampaignId,
+        patch: CampaignPatch,
+        expected_updated_at: DateTime<Utc>,
+    ) -> Result<Campaign> {
+        self.call(|state, now| {
+            let (row, campaign) = state.require_campaign(id)?;
+            let changes = campaign.patched(&patch, expected_updated_at, now)?;
+            if let Some(mailbox_id) = patch.mailbox_id {
+                state.require_mailbox_of(campaign.user_id, mailbox_id)?;
+                let metrics = MetricsFilter::campaigns([id]).query();
+                if let Some((row, _)) = state.campaign_metrics.find_one::<CampaignMetrics>(&metrics)? {
+                    state
+                        .campaign_metrics
+                        .update::<CampaignMetrics>(row, &mailbox_change(mailbox_id, now))?;
+                }
+            }
+            state.change_campaign(row, &changes)
+        })
+    }
+
+    async fn transition(&self, id: CampaignId, transition: CampaignTransition) -> Result<Campaign> {
+        self.call(|state, now| {
+            let (row, campaign) = state.require_campaign(id)?;
+            campaign.require(transition.as_str(), transition.from())?;
+            state.change_campaign(row, &status_change(transition.to(), now))
+        })
+    }
+
+    async fn claim_due(&self, due: DateTime<Utc>, limit: usize) -> Result<Vec<Campaign>> {
+        check_limit(limit)?;
+        self.call(|state, now| {
+            let mut rows: Vec<(ObjectId, Campaign)> =
+                state.campaigns.find_all(&CampaignFilter::due(due)).into_iter().collect::<Result<_>>()?;
+            rows.sort_by_key(|(row, campaign)| (campaign.start_time, *row));
+            rows.truncate(limit);
+            let claim = status_change(CampaignStatus::Active, now);
+            rows.into_iter().map(|(row, _)| state.change_campaign(row, &claim)).collect()
+        })
+    }
+
+    async fn complete_expired(&self, expired: DateTime<Utc>) -> Result<u64> {
+        self.call(|state, now| {
+            let rows: Vec<(ObjectId, Campaign)> = state
+                .campaigns
+                .find_all(&CampaignFilter::expired(expired))
+                .into_iter()
+                .collect::<Result<_>>()?;
+            let completion = status_change(CampaignStatus::Completed, now);
+            for (row, _) in &rows {
+                state.change_campaign(*row, &completion)?;
+            }
+            Ok(rows.len() as u64)
+        })
+    }
+
+    async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts> {
+        let query = user_id.map_or_else(CampaignFilter::all, CampaignFilter::user).query();
+        self.call(|state, _| {
+            let mut counts = CampaignCounts::default();
+            for campaign in state.campaigns.records::<Campaign>(&query) {
+                counts.add(campaign?.status, 1);
+            }
+            Ok(counts)
+        })
+    }
+
+    async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
+        self.call(|state, now| {
+            let (row, campaign) = state.require_campaign(id)?;
+            campaign.require("add_recipients", CampaignStatus::UNFINISHED)?;
+            state.change_campaign(row, &Changes::at(now).add(field::TOTAL_RECIPIENTS, n))
+        })
+    }
+
+    async fn list(&self, filter: &CampaignFilter, page: &PageRequest) -> Result<Page<Campaign>> {
+        self.call(|state, _| state.campaigns.page(&filter.query(), page))
+    }
+
+    async fn stream(&self, filter: &CampaignFilter) -> Result<RecordStream<Campaign>> {
+        self.call(|state, _| Ok(stream::iter(state.campaigns.records(&filter.query())).boxed()))
+    }
+}

@@ -1,0 +1,13 @@
+//! The in-memory store: tables of stored documents under one lock, with the indexes of the schema.
+
+mod campaign;
+mod campaign_metrics;
+mod email_tracking;
+mod index;
+mod mailbox;
+mod state;
+mod store;
+mod table;
+mod user;
+
+pub use store::MemoryStore;

@@ -1,0 +1,41 @@
+//! Everything that a store holds.
+
+use std::collections::VecDeque;
+
+use super::table::Table;
+use crate::collection::Collection;
+use crate::error::Error;
+
+/// The tables, and the failures that were ordered.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) users: Table,
+    pub(super) mailboxes: Table,
+    pub(super) campaigns: Table,
+    pub(super) campaign_metrics: Table,
+    pub(super) email_tracking: Table,
+    failures: VecDeque<(Collection, Error)>,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            users: Table::new(Collection::Users),
+            mailboxes: Table::new(Collection::Mailboxes),
+            campaigns: Table::new(Collection::Campaigns),
+            campaign_metrics: Table::new(Collection::CampaignMetrics),
+            email_tracking: Table::new(Collection::EmailTracking),
+            failures: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn order_failure(&mut self, collection: Collection, error: Error) {
+        self.failures.push_back((collection, error));
+    }
+
+    /// The failure that the next call on `collection` was ordered to have.
+    pub(super) fn next_failure(&mut self, collection: Collection) -> Option<Error> {
+        let place = self.failures.iter().position(|(other, _)| *other == collection)?;
+        self.failures.remove(place).map(|(_, error)| error)
+    }
+}

@@ -1,0 +1,106 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::campaign::Campaigns;
+use super::campaign_metrics::Metrics;
+use super::email_tracking::Tracking;
+use super::mailbox::Mailboxes;
+use super::state::State;
+use super::user::Users;
+use crate::clock::{Clock, SystemClock};
+use crate::collection::Collection;
+use crate::error::{Error, Result};
+use crate::repository::Store;
+
+/// A store that keeps everything in memory and answers as the one on MongoDB does: the same
+/// documents, indexes, rules and errors. For unit tests and for trying things out.
+///
+/// A clone shares the data.
+///
+/// ```
+/// use campaign_store::{Collection, Error, MemoryStore, NewUser};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let memory = MemoryStore::new();
+/// let store = memory.repositories();
+/// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+///
+/// // What does my service do when the database is away?
+/// memory.fail_next(Collection::Users, Error::unavailable("test", "away"));
+/// assert!(store.users.get(ada.id).await.is_err());
+/// assert_eq!(store.users.get(ada.id).await?, Some(ada));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    state: Arc<Mutex<State>>,
+}
+
+impl MemoryStore {
+    /// An empty store on the system's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty store on this clock, such as a [`ManualClock`](crate::ManualClock).
+    #[must_use]
+    pub fn with_clock(clock: Arc<impl Clock>) -> Self {
+        Self { clock, state: Arc::new(Mutex::new(State::new())) }
+    }
+
+    /// Does nothing: the indexes are always in force. It lets a program prepare either store by
+    /// the same line.
+    ///
+    /// # Errors
+    /// None.
+    #[expect(clippy::unused_async, reason = "the same call as on MongoStore")]
+    pub async fn provision(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The repositories.
+    #[must_use]
+    pub fn repositories(&self) -> Store {
+        Store::new(
+            Arc::new(Users(self.clone())),
+            Arc::new(Mailboxes(self.clone())),
+            Arc::new(Campaigns(self.clone())),
+            Arc::new(Metrics(self.clone())),
+            Arc::new(Tracking(self.clone())),
+        )
+    }
+
+    /// Lets the next call on the repository of `collection` fail with `error`, before it does
+    /// anything. Ordered several times, it fails as many calls, in that order.
+    pub fn fail_next(&self, collection: Collection, error: Error) {
+        self.lock().order_failure(collection, error);
+    }
+
+    /// Makes one call on the repository of `collection`: alone on the data, at one time.
+    pub(super) fn call<T>(
+        &self,
+        collection: Collection,
+        call: impl FnOnce(&mut State, DateTime<Utc>) -> Result<T>,
+    ) -> Result<T> {
+        let mut state = self.lock();
+        match state.next_failure(collection) {
+            Some(error) => Err(error),
+            None => call(&mut state, self.clock.now()),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}

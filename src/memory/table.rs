@@ -1,0 +1,159 @@
+//! A collection in memory.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use bson::oid::ObjectId;
+use bson::raw::RawDocumentBuf;
+
+use super::index::Index;
+use crate::collection::Collection;
+use crate::document::{Changes, Query, Record, id_of};
+use crate::error::{Error, Result};
+use crate::page::{Order, Page, PageRequest};
+use crate::schema;
+
+/// The documents of a collection as they would be stored, with the indexes of the schema.
+#[derive(Debug)]
+pub(super) struct Table {
+    collection: Collection,
+    rows: BTreeMap<ObjectId, RawDocumentBuf>,
+    indexes: Vec<Index>,
+}
+
+impl Table {
+    pub(super) fn new(collection: Collection) -> Self {
+        let indexes = schema::indexes_of(collection).map(Index::new).collect();
+        Self { collection, rows: BTreeMap::new(), indexes }
+    }
+
+    /// Adds a record.
+    pub(super) fn insert(&mut self, record: &impl Record) -> Result<()> {
+        let document = record.encode();
+        let id = id_of(self.collection, &document)?;
+        self.check_unique(id, &document)?;
+        for index in &mut self.indexes {
+            index.insert(id, &document);
+        }
+        self.rows.insert(id, document);
+        Ok(())
+    }
+
+    /// Changes a row, if there is one, and reads it.
+    pub(super) fn update<T: Record>(&mut self, id: ObjectId, changes: &Changes) -> Result<Option<T>> {
+        let Some(before) = self.rows.get(&id) else { return Ok(None) };
+        let after = changes.apply_to(before);
+        let record = T::decode(&after)?;
+        self.check_unique(id, &after)?;
+        for index in &mut self.indexes {
+            if !index.is_unchanged(before, &after) {
+                index.remove(id, before);
+                index.insert(id, &after);
+            }
+        }
+        self.rows.insert(id, after);
+        Ok(Some(record))
+    }
+
+    /// Removes a row.
+    pub(super) fn remove(&mut self, id: ObjectId) {
+        let Some(document) = self.rows.remove(&id) else { return };
+        for index in &mut self.indexes {
+            index.remove(id, &document);
+        }
+    }
+
+    /// The row of this id.
+    pub(super) fn get<T: Record>(&self, id: ObjectId) -> Result<Option<T>> {
+        self.rows.get(&id).map(|document| T::decode(document)).transpose()
+    }
+
+    /// The first row that the query finds.
+    pub(super) fn find_one<T: Record>(&self, query: &Query) -> Result<Option<(ObjectId, T)>> {
+        self.find(query, Order::OldestFirst, None, 1).pop().transpose()
+    }
+
+    /// Whether the query finds anything.
+    pub(super) fn any(&self, query: &Query) -> bool {
+        self.candidates(query, Order::OldestFirst, None).any(|(_, document)| query.matches(document))
+    }
+
+    /// All rows that the query finds, in the order of their ids.
+    pub(super) fn find_all<T: Record>(&self, query: &Query) -> Vec<Result<(ObjectId, T)>> {
+        self.find(query, Order::OldestFirst, None, usize::MAX)
+    }
+
+    /// The same without the ids of the rows.
+    pub(super) fn records<T: Record>(&self, query: &Query) -> Vec<Result<T>> {
+        self.find_all(query).into_iter().map(|row| row.map(|(_, record)| record)).collect()
+    }
+
+    /// A page of the rows that the query finds.
+    pub(super) fn page<T: Record>(&self, query: &Query, request: &PageRequest) -> Result<Page<T>> {
+        let tag = query.list_tag(self.collection);
+        let after = request.position(&tag)?;
+        let rows = self.find(query, request.direction(), after, request.limit() + 1);
+        Ok(Page::of(rows.into_iter().collect::<Result<_>>()?, request, &tag))
+    }
+
+    fn find<T: Record>(
+        &self,
+        query: &Query,
+        order: Order,
+        after: Option<ObjectId>,
+        limit: usize,
+    ) -> Vec<Result<(ObjectId, T)>> {
+        self.candidates(query, order, after)
+            .filter(|(_, document)| query.matches(document))
+            .take(limit)
+            .map(|(id, document)| Ok((id, T::decode(document)?)))
+            .collect()
+    }
+
+    /// The rows to look at for a query, after the row `after` in this order.
+    fn candidates<'a>(
+        &'a self,
+        query: &Query,
+        order: Order,
+        after: Option<ObjectId>,
+    ) -> Box<dyn Iterator<Item = (ObjectId, &'a RawDocumentBuf)> + 'a> {
+        let range = match (order, after) {
+            (_, None) => (Bound::Unbounded, Bound::Unbounded),
+            (Order::OldestFirst, Some(id)) => (Bound::Excluded(id), Bound::Unbounded),
+            (Order::NewestFirst, Some(id)) => (Bound::Unbounded, Bound::Excluded(id)),
+        };
+        let lists = self
+            .indexes
+            .iter()
+            .filter_map(|index| index.candidates(query))
+            .min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>());
+        let Some(lists) = lists else {
+            let rows = self.rows.range(range).map(|(id, document)| (*id, document));
+            return ordered(rows, order);
+        };
+        let row = |id: &ObjectId| self.rows.get(id).map(|document| (*id, document));
+        if let [list] = lists[..] {
+            return ordered(list.range(range).filter_map(row), order);
+        }
+        let mut ids: Vec<_> = lists.into_iter().flat_map(|list| list.range(range)).copied().collect();
+        ids.sort_unstable();
+        ordered(ids.into_iter().filter_map(move |id| row(&id)), order)
+    }
+
+    fn check_unique(&self, id: ObjectId, document: &RawDocumentBuf) -> Result<()> {
+        match self.indexes.iter().find(|index| index.refuses(id, document)) {
+            Some(index) => Err(Error::unique(self.collection, index.spec.name)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn ordered<'a, T: 'a>(
+    rows: impl DoubleEndedIterator<Item = T> + 'a,
+    order: Order,
+) -> Box<dyn Iterator<Item = T> + 'a> {
+    match order {
+        Order::OldestFirst => Box::new(rows),
+        Order::NewestFirst => Box::new(rows.rev()),
+    }
+}

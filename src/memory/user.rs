@@ -1,0 +1,114 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, StreamExt};
+
+use super::MemoryStore;
+use super::state::State;
+use crate::collection::Collection;
+use crate::document::field;
+use crate::document::{Changes, Query};
+use crate::error::{Error, Result};
+use crate::model::{
+    ClerkUser, ClerkUserId, EmailAddress, LoginId, MailboxFilter, NewUser, User, UserFilter, UserId,
+    UserPatch,
+};
+use crate::page::{Page, PageRequest};
+use crate::repository::{ClerkUpsert, RecordStream, UserRepository};
+
+#[derive(Debug)]
+pub(super) struct Users(pub(super) MemoryStore);
+
+impl Users {
+    fn call<T>(&self, call: impl FnOnce(&mut State, DateTime<Utc>) -> Result<T>) -> Result<T> {
+        self.0.call(Collection::Users, call)
+    }
+
+    fn find(&self, query: &Query) -> Result<Option<User>> {
+        self.call(|state, _| Ok(state.users.find_one(query)?.map(|(_, user)| user)))
+    }
+}
+
+impl State {
+    pub(super) fn require_user(&self, id: UserId) -> Result<User> {
+        self.users.get(id.as_object_id())?.ok_or_else(|| Error::not_found(Collection::Users, id))
+    }
+
+    fn change_user(&mut self, id: UserId, changes: &Changes) -> Result<User> {
+        self.users.update(id.as_object_id(), changes)?.ok_or_else(|| Error::not_found(Collection::Users, id))
+    }
+}
+
+#[async_trait]
+impl UserRepository for Users {
+    async fn create(&self, user: NewUser) -> Result<User> {
+        self.call(|state, now| {
+            let user = user.build(UserId::new(), now);
+            state.users.insert(&user)?;
+            Ok(user)
+        })
+    }
+
+    async fn get(&self, id: UserId) -> Result<Option<User>> {
+        self.call(|state, _| state.users.get(id.as_object_id()))
+    }
+
+    async fn find_by_login_id(&self, login_id: &LoginId) -> Result<Option<User>> {
+        self.find(&Query::all().is(field::LOGIN_ID, login_id.as_str()))
+    }
+
+    async fn find_by_email(&self, email: &EmailAddress) -> Result<Option<User>> {
+        self.find(&Query::all().is(field::EMAIL, email.as_str()))
+    }
+
+    async fn find_by_clerk_user_id(&self, id: &ClerkUserId) -> Result<Option<User>> {
+        self.find(&Query::all().is(field::CLERK_USER_ID, id.as_str()))
+    }
+
+    async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
+        self.call(|state, now| {
+            if state.require_user(id)?.updated_at != expected_updated_at {
+                return Err(Error::conflict(Collection::Users, id));
+            }
+            state.change_user(id, &patch.changes(now))
+        })
+    }
+
+    async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
+        self.call(|state, now| {
+            let query = Query::all().is(field::CLERK_USER_ID, user.clerk_user_id.as_str());
+            if let Some((_, User { id, .. })) = state.users.find_one(&query)? {
+                return state.change_user(id, &user.as_patch().changes(now)).map(ClerkUpsert::Updated);
+            }
+            let user = user.as_new().build(UserId::new(), now);
+            state.users.insert(&user)?;
+            Ok(ClerkUpsert::Created(user))
+        })
+    }
+
+    async fn record_login(&self, id: UserId) -> Result<User> {
+        self.call(|state, now| state.change_user(id, &User::login_change(now)))
+    }
+
+    async fn set_active(&self, id: UserId, is_active: bool) -> Result<User> {
+        self.call(|state, now| state.change_user(id, &Changes::at(now).set(field::IS_ACTIVE, is_active)))
+    }
+
+    async fn delete(&self, id: UserId) -> Result<()> {
+        self.call(|state, _| {
+            state.require_user(id)?;
+            if state.mailboxes.any(&MailboxFilter::user(id).query()) {
+                return Err(Error::in_use(Collection::Users, id, Collection::Mailboxes));
+            }
+            state.users.remove(id.as_object_id());
+            Ok(())
+        })
+    }
+
+    async fn list(&self, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>> {
+        self.call(|state, _| state.users.page(&filter.query(), page))
+    }
+
+    async fn stream(&self, filter: &UserFilter) -> Result<RecordStream<User>> {
+        self.call(|state, _| Ok(stream::iter(state.users.records(&filter.query())).boxed()))
+    }
+}

@@ -1,0 +1,282 @@
+//! Campaigns.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::debug::discreet_debug;
+use super::{CampaignDuration, CampaignId, CampaignStatus, MailboxId, UserId, text};
+use crate::clock::whole_millis;
+use crate::error::{Error, Invalid, Result};
+
+/// A message that is sent to many recipients from one mailbox.
+#[derive(Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Campaign {
+    /// The identity.
+    #[serde(rename = "campaign_id")]
+    pub id: CampaignId,
+    /// The owner.
+    pub user_id: UserId,
+    /// The mailbox that it is sent from, one of the owner's.
+    pub mailbox_id: MailboxId,
+    /// The name to show.
+    pub campaign_name: String,
+    /// The subject of the e-mails.
+    pub subject: String,
+    /// The body of the e-mails.
+    pub message: String,
+    /// How long it runs, in hours.
+    pub duration: CampaignDuration,
+    /// When it is to start.
+    pub start_time: DateTime<Utc>,
+    /// When it ends: always the start plus the duration.
+    pub end_time: DateTime<Utc>,
+    /// Where it is in its life.
+    pub status: CampaignStatus,
+    /// The number of recipients.
+    pub total_recipients: u64,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When the record last changed. Strictly increases, so it is also the record's version.
+    pub updated_at: DateTime<Utc>,
+    /// Who created it.
+    pub created_by: UserId,
+}
+
+discreet_debug!(Campaign { id, user_id, mailbox_id, status, start_time, end_time, updated_at });
+
+impl Campaign {
+    /// Whether `action` is allowed in the campaign's status.
+    pub(crate) fn require(&self, action: &'static str, allowed: &[CampaignStatus]) -> Result<()> {
+        if allowed.contains(&self.status) {
+            Ok(())
+        } else {
+            Err(Error::IllegalStatus { action, status: self.status.as_str() })
+        }
+    }
+}
+
+/// A campaign to create: scheduled, with as yet no recipients.
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct NewCampaign {
+    pub(crate) user_id: UserId,
+    pub(crate) mailbox_id: MailboxId,
+    pub(crate) campaign_name: String,
+    pub(crate) subject: String,
+    pub(crate) message: String,
+    pub(crate) start_time: DateTime<Utc>,
+    pub(crate) end_time: DateTime<Utc>,
+    pub(crate) duration: CampaignDuration,
+    pub(crate) total_recipients: u64,
+    pub(crate) created_by: UserId,
+}
+
+discreet_debug!(NewCampaign { user_id, mailbox_id, start_time, end_time });
+
+impl NewCampaign {
+    /// A campaign of `user_id`, sent from the mailbox `mailbox_id`.
+    ///
+    /// The name has at most 255 bytes, the subject 998 and the message 1 MiB.
+    /// For a campaign that is given by its end, see [`CampaignDuration::between`].
+    ///
+    /// # Errors
+    /// [`Invalid`] names the input that was refused and why.
+    pub fn new(
+        user_id: UserId,
+        mailbox_id: MailboxId,
+        campaign_name: impl AsRef<str>,
+        subject: impl AsRef<str>,
+        message: impl Into<String>,
+        start_time: DateTime<Utc>,
+        duration: CampaignDuration,
+    ) -> Result<Self, Invalid> {
+        Ok(Self {
+            user_id,
+            mailbox_id,
+            campaign_name: text::name("campaign_name", campaign_name.as_ref())?,
+            subject: text::subject(subject.as_ref())?,
+            message: text::message(message.into())?,
+            start_time: whole_millis(start_time),
+            end_time: duration.end_of(start_time)?,
+            duration,
+            total_recipients: 0,
+            created_by: user_id,
+        })
+    }
+
+    /// With this many recipients from the start.
+    pub fn recipients(mut self, total: u32) -> Self {
+        self.total_recipients = total.into();
+        self
+    }
+
+    /// Created by another user than the owner.
+    pub fn created_by(mut self, user: UserId) -> Self {
+        self.created_by = user;
+        self
+    }
+
+    /// The record that is created at `now`.
+    pub(crate) fn build(self, id: CampaignId, now: DateTime<Utc>) -> Campaign {
+        Campaign {
+            id,
+            user_id: self.user_id,
+            mailbox_id: self.mailbox_id,
+            campaign_name: self.campaign_name,
+            subject: self.subject,
+            message: self.message,
+            duration: self.duration,
+            start_time: self.start_time,
+            end_time: self.end_time,
+            status: CampaignStatus::default(),
+            total_recipients: self.total_recipients,
+            created_at: now,
+            updated_at: now,
+            created_by: self.created_by,
+        }
+    }
+}
+
+/// A change of a campaign that is scheduled or paused. What is not named stays as it is; the end
+/// time follows the start and the duration.
+#[derive(Clone, PartialEq, Default)]
+#[must_use]
+pub struct CampaignPatch {
+    pub(crate) mailbox_id: Option<MailboxId>,
+    pub(crate) campaign_name: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) start_time: Option<DateTime<Utc>>,
+    pub(crate) duration: Option<CampaignDuration>,
+}
+
+discreet_debug!(CampaignPatch { mailbox_id, start_time, duration });
+
+impl CampaignPatch {
+    /// Changes nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another mailbox of the same owner.
+    pub fn mailbox(mut self, mailbox_id: MailboxId) -> Self {
+        self.mailbox_id = Some(mailbox_id);
+        self
+    }
+
+    /// Another name.
+    ///
+    /// # Errors
+    /// As [`NewCampaign::new`].
+    pub fn campaign_name(mut self, name: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.campaign_name = Some(text::name("campaign_name", name.as_ref())?);
+        Ok(self)
+    }
+
+    /// Another subject.
+    ///
+    /// # Errors
+    /// As [`NewCampaign::new`].
+    pub fn subject(mut self, subject: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.subject = Some(text::subject(subject.as_ref())?);
+        Ok(self)
+    }
+
+    /// Another message.
+    ///
+    /// # Errors
+    /// As [`NewCampaign::new`].
+    pub fn message(mut self, message: impl Into<String>) -> Result<Self, Invalid> {
+        self.message = Some(text::message(message.into())?);
+        Ok(self)
+    }
+
+    /// Another start.
+    pub fn start_time(mut self, start: DateTime<Utc>) -> Self {
+        self.start_time = Some(whole_millis(start));
+        self
+    }
+
+    /// Another duration.
+    pub fn duration(mut self, duration: CampaignDuration) -> Self {
+        self.duration = Some(duration);
+        self
+    }
+
+    /// The start, duration and end of `campaign` after this change, if it changes any.
+    pub(crate) fn period(&self, campaign: &Campaign) -> Result<Option<Period>, Invalid> {
+        if self.start_time.is_none() && self.duration.is_none() {
+            return Ok(None);
+        }
+        let start_time = self.start_time.unwrap_or(campaign.start_time);
+        let duration = self.duration.unwrap_or(campaign.duration);
+        Ok(Some(Period { start_time, duration, end_time: duration.end_of(start_time)? }))
+    }
+}
+
+/// When a campaign runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Period {
+    pub(crate) start_time: DateTime<Utc>,
+    pub(crate) duration: CampaignDuration,
+    pub(crate) end_time: DateTime<Utc>,
+}
+
+/// Which campaigns to list.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[must_use]
+pub struct CampaignFilter {
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) mailbox_id: Option<MailboxId>,
+    pub(crate) status: Option<CampaignStatus>,
+}
+
+impl CampaignFilter {
+    /// All campaigns.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// The campaigns of a user.
+    pub fn user(user_id: UserId) -> Self {
+        Self { user_id: Some(user_id), ..Self::default() }
+    }
+
+    /// Only those that are sent from this mailbox.
+    pub fn mailbox(mut self, mailbox_id: MailboxId) -> Self {
+        self.mailbox_id = Some(mailbox_id);
+        self
+    }
+
+    /// Only those with this status.
+    pub fn status(mut self, status: CampaignStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+}
+
+/// How many campaigns have each status.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct CampaignCounts(BTreeMap<CampaignStatus, u64>);
+
+impl CampaignCounts {
+    /// The number of campaigns with this status.
+    #[must_use]
+    pub fn of(&self, status: CampaignStatus) -> u64 {
+        self.0.get(&status).copied().unwrap_or_default()
+    }
+
+    /// The number of campaigns.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    pub(crate) fn add(&mut self, status: CampaignStatus, n: u64) {
+        *self.0.entry(status).or_default() += n;
+    }
+}

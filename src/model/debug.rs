@@ -1,0 +1,15 @@
+//! Debug output that can go into a log.
+
+/// Implements `Debug` with the named fields alone: ids and states, no text that a person wrote and
+/// no address.
+macro_rules! discreet_debug {
+    ($name:ident { $($field:ident),* }) => {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))$(.field(stringify!($field), &self.$field))*.finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+pub(super) use discreet_debug;

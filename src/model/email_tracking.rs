@@ -1,0 +1,274 @@
+//! The e-mails that were sent, and what became of each.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::debug::discreet_debug;
+use super::text_enum::text_enum;
+use super::{Campaign, CampaignId, EmailAddress, MailboxId, TrackingId, UserId, text};
+use crate::clock::whole_millis;
+use crate::error::Invalid;
+
+/// One e-mail that was sent, and what became of it.
+#[derive(Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct EmailTracking {
+    /// The identity.
+    #[serde(rename = "tracking_id")]
+    pub id: TrackingId,
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The campaign's owner.
+    pub user_id: UserId,
+    /// The mailbox that it was sent from.
+    pub mailbox_id: MailboxId,
+    /// The address that it was sent from.
+    pub sender_email: EmailAddress,
+    /// The address that it was sent to.
+    pub recipient_email: EmailAddress,
+    /// The recipient's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient_name: Option<String>,
+    /// The subject as it was sent.
+    pub subject: String,
+    /// The body as it was sent.
+    pub message: String,
+    /// When it was sent.
+    pub sent_at: DateTime<Utc>,
+    /// When it was delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// When it was first opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<DateTime<Utc>>,
+    /// How often it was opened.
+    pub opens: u64,
+    /// When a link in it was first clicked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clicked_at: Option<DateTime<Utc>>,
+    /// How often a link in it was clicked.
+    pub clicks: u64,
+    /// When it was first replied to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replied_at: Option<DateTime<Utc>>,
+    /// How often it was replied to.
+    pub replies: u64,
+    /// Whether it bounced.
+    pub bounced: bool,
+    /// Why it bounced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounce_reason: Option<String>,
+    /// Whether the recipient unsubscribed through it.
+    pub unsubscribed: bool,
+    /// When the recipient unsubscribed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsubscribed_at: Option<DateTime<Utc>>,
+    /// When the record was created.
+    pub created_at: DateTime<Utc>,
+}
+
+discreet_debug!(EmailTracking { id, campaign_id, sent_at, opens, clicks, replies, bounced, unsubscribed });
+
+/// A send to record.
+///
+/// ```
+/// # use campaign_store::{Campaign, Invalid, NewSend};
+/// # use chrono::{DateTime, Utc};
+/// # fn example(campaign: &Campaign, now: DateTime<Utc>) -> Result<(), Invalid> {
+/// let send = NewSend::new(campaign, "ada@work.example", "bob@example.com", now)?
+///     .recipient_name("Bob")?
+///     .subject("Hello Bob")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct NewSend {
+    pub(crate) id: TrackingId,
+    pub(crate) campaign_id: CampaignId,
+    pub(crate) user_id: UserId,
+    pub(crate) mailbox_id: MailboxId,
+    pub(crate) sender_email: EmailAddress,
+    pub(crate) recipient_email: EmailAddress,
+    pub(crate) recipient_name: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) message: String,
+    pub(crate) sent_at: DateTime<Utc>,
+}
+
+discreet_debug!(NewSend { id, campaign_id, sent_at });
+
+impl NewSend {
+    /// The first e-mail of `campaign` to `recipient_email`, with the campaign's subject and
+    /// message, sent at `sent_at`.
+    ///
+    /// # Errors
+    /// As [`EmailAddress::new`].
+    pub fn new(
+        campaign: &Campaign,
+        sender_email: impl AsRef<str>,
+        recipient_email: impl AsRef<str>,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Self, Invalid> {
+        let recipient_email = EmailAddress::of_field("recipient_email", recipient_email.as_ref())?;
+        Ok(Self {
+            id: TrackingId::for_send(campaign.id, &recipient_email, 0),
+            campaign_id: campaign.id,
+            user_id: campaign.user_id,
+            mailbox_id: campaign.mailbox_id,
+            sender_email: EmailAddress::of_field("sender_email", sender_email.as_ref())?,
+            recipient_email,
+            recipient_name: None,
+            subject: campaign.subject.clone(),
+            message: campaign.message.clone(),
+            sent_at: whole_millis(sent_at),
+        })
+    }
+
+    /// As the `n`-th e-mail of the campaign to this recipient; the first is 0. See
+    /// [`TrackingId::for_send`].
+    pub fn nth(self, n: u32) -> Self {
+        let id = TrackingId::for_send(self.campaign_id, &self.recipient_email, n);
+        self.tracking_id(id)
+    }
+
+    /// With an id of the caller's making.
+    pub fn tracking_id(mut self, id: TrackingId) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// The id by which events will name the e-mail.
+    #[must_use]
+    pub fn id(&self) -> TrackingId {
+        self.id
+    }
+
+    /// With the recipient's name, of at most 255 bytes.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is empty, too long, or contains a control character.
+    pub fn recipient_name(mut self, name: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.recipient_name = Some(text::name("recipient_name", name.as_ref())?);
+        Ok(self)
+    }
+
+    /// With a subject of its own, of at most 998 bytes.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is empty, too long, or contains a control character.
+    pub fn subject(mut self, subject: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.subject = text::subject(subject.as_ref())?;
+        Ok(self)
+    }
+
+    /// With a message of its own, of at most 1 MiB.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is empty, too long, or contains a NUL.
+    pub fn message(mut self, message: impl Into<String>) -> Result<Self, Invalid> {
+        self.message = text::message(message.into())?;
+        Ok(self)
+    }
+
+    /// The record that is created at `now`.
+    pub(crate) fn build(self, now: DateTime<Utc>) -> EmailTracking {
+        EmailTracking {
+            id: self.id,
+            campaign_id: self.campaign_id,
+            user_id: self.user_id,
+            mailbox_id: self.mailbox_id,
+            sender_email: self.sender_email,
+            recipient_email: self.recipient_email,
+            recipient_name: self.recipient_name,
+            subject: self.subject,
+            message: self.message,
+            sent_at: self.sent_at,
+            delivered_at: None,
+            opened_at: None,
+            opens: 0,
+            clicked_at: None,
+            clicks: 0,
+            replied_at: None,
+            replies: 0,
+            bounced: false,
+            bounce_reason: None,
+            unsubscribed: false,
+            unsubscribed_at: None,
+            created_at: now,
+        }
+    }
+}
+
+/// What became of one send of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendOutcome {
+    /// It was recorded and counted.
+    Recorded,
+    /// A send with this tracking id was recorded before, also earlier in the same batch. Nothing
+    /// changed.
+    AlreadyRecorded,
+    /// Its campaign does not exist. Nothing was recorded.
+    UnknownCampaign,
+}
+
+text_enum! {
+    /// What became of an e-mail, by the rules of [`Contribution::of`](super::Contribution::of): an
+    /// opened e-mail was also delivered, and a bounced one neither.
+    TrackingState, "state" {
+        /// It arrived.
+        Delivered = "delivered",
+        /// It was opened.
+        Opened = "opened",
+        /// A link in it was clicked.
+        Clicked = "clicked",
+        /// It was replied to.
+        Replied = "replied",
+        /// It bounced.
+        Bounced = "bounced",
+        /// The recipient unsubscribed through it.
+        Unsubscribed = "unsubscribed",
+    }
+}
+
+/// Which e-mails to read.
+#[derive(Clone, PartialEq, Default)]
+#[must_use]
+pub struct TrackingFilter {
+    pub(crate) campaign_id: Option<CampaignId>,
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) recipient_email: Option<EmailAddress>,
+    pub(crate) state: Option<TrackingState>,
+}
+
+discreet_debug!(TrackingFilter { campaign_id, user_id, state });
+
+impl TrackingFilter {
+    /// All e-mails.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Those of a campaign.
+    pub fn campaign(campaign_id: CampaignId) -> Self {
+        Self { campaign_id: Some(campaign_id), ..Self::default() }
+    }
+
+    /// Those of a user's campaigns.
+    pub fn user(user_id: UserId) -> Self {
+        Self { user_id: Some(user_id), ..Self::default() }
+    }
+
+    /// Only those to this address.
+    pub fn recipient(mut self, email: EmailAddress) -> Self {
+        self.recipient_email = Some(email);
+        self
+    }
+
+    /// Only those in this state.
+    pub fn state(mut self, state: TrackingState) -> Self {
+        self.state = Some(state);
+        self
+    }
+}

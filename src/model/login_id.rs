@@ -1,0 +1,94 @@
+//! Names by which users log in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::debug::discreet_debug;
+use super::text;
+use crate::error::Invalid;
+
+/// The name by which a user logs in: an e-mail address or a user name, trimmed and in lower case.
+///
+/// ```
+/// use campaign_store::LoginId;
+///
+/// assert_eq!(LoginId::new("Ada")?, LoginId::new(" ada ")?);
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct LoginId(String);
+
+discreet_debug!(LoginId {});
+
+impl LoginId {
+    /// The largest number of bytes: that of an e-mail address.
+    pub const MAX_LEN: usize = 254;
+
+    /// Normalises and checks a login id.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is empty, longer than [`LoginId::MAX_LEN`], or contains white space or
+    /// a control character.
+    pub fn new(login_id: impl AsRef<str>) -> Result<Self, Invalid> {
+        let login_id = text::token("login_id", login_id.as_ref(), Self::MAX_LEN)?.to_lowercase();
+        // Lower-casing can lengthen a text.
+        text::token("login_id", &login_id, Self::MAX_LEN)?;
+        Ok(Self(login_id))
+    }
+
+    pub(crate) fn from_stored(login_id: &str) -> Self {
+        Self(login_id.to_owned())
+    }
+
+    /// The login id as a text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LoginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for LoginId {
+    type Err = Invalid;
+
+    fn from_str(login_id: &str) -> Result<Self, Invalid> {
+        Self::new(login_id)
+    }
+}
+
+impl<'de> Deserialize<'de> for LoginId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn white_space_and_control_characters_are_refused() {
+        for login_id in ["", "  ", "ada lovelace", "ada\n", "ada\0", &"a".repeat(255), &"İ".repeat(100)] {
+            assert!(LoginId::new(login_id).is_err(), "{login_id:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(login_id in "\\PC{1,40}") {
+            if let Ok(once) = LoginId::new(&login_id) {
+                prop_assert_eq!(LoginId::new(once.as_str()).unwrap(), once);
+            }
+        }
+    }
+}

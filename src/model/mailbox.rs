@@ -1,0 +1,200 @@
+//! Linked mailboxes.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::debug::discreet_debug;
+use super::{Change, EmailAddress, MailboxId, MailboxStatus, Provider, UserId, UserProfile};
+use crate::error::{Error, Invalid, Result};
+
+/// An e-mail account that a user linked, to send campaigns through. Holds no secret.
+#[derive(Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Mailbox {
+    /// The identity.
+    #[serde(rename = "mailbox_id")]
+    pub id: MailboxId,
+    /// The owner.
+    pub user_id: UserId,
+    /// The address. Unique among the owner's mailboxes.
+    pub email: EmailAddress,
+    /// Who runs the mailbox.
+    pub provider: Provider,
+    /// What the provider tells about the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_profile: Option<UserProfile>,
+    /// Whether this is the owner's main mailbox. Exactly one of an owner's mailboxes is.
+    pub is_primary: bool,
+    /// Whether the owner wants it used.
+    pub is_active: bool,
+    /// Whether it can send.
+    pub status: MailboxStatus,
+    /// When it was last used to send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<DateTime<Utc>>,
+    /// When it was linked.
+    pub created_at: DateTime<Utc>,
+    /// When the record last changed. Strictly increases, so it is also the record's version.
+    pub updated_at: DateTime<Utc>,
+}
+
+discreet_debug!(Mailbox { id, user_id, is_primary, is_active, status, updated_at });
+
+impl Mailbox {
+    /// Whether the mailbox is that of `user_id`.
+    pub(crate) fn require_owner(&self, user_id: UserId) -> Result<()> {
+        if self.user_id == user_id {
+            Ok(())
+        } else {
+            Err(Error::ForeignMailbox { mailbox: self.id.to_string() })
+        }
+    }
+}
+
+/// A mailbox to link: active, and without secrets.
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct NewMailbox {
+    pub(crate) user_id: UserId,
+    pub(crate) email: EmailAddress,
+    pub(crate) provider: Provider,
+    pub(crate) user_profile: Option<UserProfile>,
+    pub(crate) primary: bool,
+}
+
+discreet_debug!(NewMailbox { user_id, primary });
+
+impl NewMailbox {
+    /// A mailbox of the user `user_id`.
+    ///
+    /// # Errors
+    /// As [`EmailAddress::new`].
+    pub fn new(user_id: UserId, email: impl AsRef<str>, provider: Provider) -> Result<Self, Invalid> {
+        let email = EmailAddress::new(email)?;
+        Ok(Self { user_id, email, provider, user_profile: None, primary: false })
+    }
+
+    /// With what the provider tells about the owner.
+    pub fn user_profile(mut self, profile: UserProfile) -> Self {
+        self.user_profile = Some(profile);
+        self
+    }
+
+    /// As the owner's main mailbox in place of the present one. The first mailbox of an owner is
+    /// the main one in any case.
+    pub fn primary(mut self) -> Self {
+        self.primary = true;
+        self
+    }
+
+    /// The record that is linked at `now`.
+    pub(crate) fn build(self, id: MailboxId, is_primary: bool, now: DateTime<Utc>) -> Mailbox {
+        Mailbox {
+            id,
+            user_id: self.user_id,
+            email: self.email,
+            provider: self.provider,
+            user_profile: self.user_profile,
+            is_primary,
+            is_active: true,
+            status: MailboxStatus::default(),
+            last_used: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// A change of a mailbox. What is not named stays as it is.
+#[derive(Clone, PartialEq, Default)]
+#[must_use]
+pub struct MailboxPatch {
+    pub(crate) email: Option<EmailAddress>,
+    pub(crate) provider: Option<Provider>,
+    pub(crate) user_profile: Change<UserProfile>,
+    pub(crate) is_active: Option<bool>,
+}
+
+discreet_debug!(MailboxPatch { is_active });
+
+impl MailboxPatch {
+    /// Changes nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another address.
+    ///
+    /// # Errors
+    /// As [`EmailAddress::new`].
+    pub fn email(mut self, email: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.email = Some(EmailAddress::new(email)?);
+        Ok(self)
+    }
+
+    /// Another provider.
+    pub fn provider(mut self, provider: Provider) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// Another profile.
+    pub fn user_profile(mut self, profile: UserProfile) -> Self {
+        self.user_profile = Change::Set(profile);
+        self
+    }
+
+    /// No profile any more.
+    pub fn clear_user_profile(mut self) -> Self {
+        self.user_profile = Change::Clear;
+        self
+    }
+
+    /// To be used or not.
+    pub fn active(mut self, is_active: bool) -> Self {
+        self.is_active = Some(is_active);
+        self
+    }
+}
+
+/// Which mailboxes to list.
+#[derive(Clone, PartialEq, Default)]
+#[must_use]
+pub struct MailboxFilter {
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) email: Option<EmailAddress>,
+    pub(crate) is_active: Option<bool>,
+    pub(crate) status: Option<MailboxStatus>,
+}
+
+discreet_debug!(MailboxFilter { user_id, is_active, status });
+
+impl MailboxFilter {
+    /// All mailboxes.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// The mailboxes of a user.
+    pub fn user(user_id: UserId) -> Self {
+        Self { user_id: Some(user_id), ..Self::default() }
+    }
+
+    /// Only those with this address. Several users can link the same one.
+    pub fn email(mut self, email: EmailAddress) -> Self {
+        self.email = Some(email);
+        self
+    }
+
+    /// Only those that are active, or only those that are not.
+    pub fn active(mut self, is_active: bool) -> Self {
+        self.is_active = Some(is_active);
+        self
+    }
+
+    /// Only those with this status.
+    pub fn status(mut self, status: MailboxStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+}

@@ -1,0 +1,44 @@
+//! What the business knows: records, validated values, state machines and their rules.
+//!
+//! Everything here is pure: no input or output, no clock, no documents.
+
+mod campaign;
+mod campaign_duration;
+mod campaign_metrics;
+mod campaign_status;
+mod change;
+mod contribution;
+mod debug;
+mod email_address;
+mod email_tracking;
+mod ids;
+mod login_id;
+mod mailbox;
+mod mailbox_status;
+mod profile;
+mod provider;
+mod rates;
+mod send_batch;
+mod text;
+mod text_enum;
+mod user;
+
+pub(crate) use campaign::Period;
+pub use campaign::{Campaign, CampaignCounts, CampaignFilter, CampaignPatch, NewCampaign};
+pub use campaign_duration::CampaignDuration;
+pub use campaign_metrics::{CampaignMetrics, MetricsFilter};
+pub use campaign_status::{CampaignStatus, CampaignTransition};
+pub use change::Change;
+pub use contribution::Contribution;
+pub use email_address::EmailAddress;
+pub use email_tracking::{EmailTracking, NewSend, SendOutcome, TrackingFilter, TrackingState};
+pub(crate) use ids::new_object_id;
+pub use ids::{CampaignId, ClerkUserId, MailboxId, MetricId, TrackingId, UserId};
+pub use login_id::LoginId;
+pub use mailbox::{Mailbox, MailboxFilter, MailboxPatch, NewMailbox};
+pub use mailbox_status::MailboxStatus;
+pub use profile::UserProfile;
+pub use provider::Provider;
+pub use rates::Rates;
+pub(crate) use send_batch::SendBatch;
+pub use user::{ClerkUser, NewUser, User, UserFilter, UserPatch};

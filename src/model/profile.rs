@@ -1,0 +1,95 @@
+//! What a provider tells about the owner of a mailbox.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::debug::discreet_debug;
+use super::text;
+use crate::error::{Invalid, Problem};
+
+/// Data about the owner of a mailbox, a JSON object as the provider gave it.
+#[derive(Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct UserProfile(Map<String, Value>);
+
+discreet_debug!(UserProfile {});
+
+impl UserProfile {
+    /// The largest size as JSON, in bytes.
+    pub const MAX_LEN: usize = 64 * 1024;
+    /// The largest number of levels, the object itself being the first.
+    pub const MAX_DEPTH: usize = 32;
+
+    /// Checks a profile.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is larger than [`UserProfile::MAX_LEN`], deeper than
+    /// [`UserProfile::MAX_DEPTH`], has a control character in a key, or a number over 2⁶³.
+    pub fn new(profile: Map<String, Value>) -> Result<Self, Invalid> {
+        let refuse = |problem| Err(Invalid::new("user_profile", problem));
+        if let Some(problem) =
+            profile.iter().find_map(|(key, value)| problem_of(key, value, Self::MAX_DEPTH - 1))
+        {
+            return refuse(problem);
+        }
+        let profile = Self(profile);
+        if serde_json::to_vec(&profile).map_or(usize::MAX, |json| json.len()) > Self::MAX_LEN {
+            return refuse(Problem::TooLong { max: Self::MAX_LEN });
+        }
+        Ok(profile)
+    }
+
+    pub(crate) fn from_stored(profile: Map<String, Value>) -> Self {
+        Self(profile)
+    }
+
+    /// The profile as JSON.
+    #[must_use]
+    pub fn as_json(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+fn problem_of(key: &str, value: &Value, levels: usize) -> Option<Problem> {
+    if text::line("user_profile", key, UserProfile::MAX_LEN).is_err() {
+        return Some(Problem::ControlCharacter);
+    }
+    if levels == 0 && (value.is_object() || value.is_array()) {
+        return Some(Problem::TooDeep { max: UserProfile::MAX_DEPTH });
+    }
+    match value {
+        Value::Number(number) if number.is_u64() && !number.is_i64() => Some(Problem::NumberNotStorable),
+        Value::Array(values) => values.iter().find_map(|value| problem_of("item", value, levels - 1)),
+        Value::Object(map) => map.iter().find_map(|(key, value)| problem_of(key, value, levels - 1)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(value: &Value) -> Result<UserProfile, Invalid> {
+        UserProfile::new(value.as_object().unwrap().clone())
+    }
+
+    fn nested(levels: usize) -> Value {
+        (1..levels).fold(json!({}), |inner, _| json!({ "a": inner }))
+    }
+
+    #[test]
+    fn bounds_are_kept() {
+        assert!(check(&json!({"name": "Ada", "ids": [1, -2, 0.5, null, true]})).is_ok());
+        assert!(check(&nested(UserProfile::MAX_DEPTH)).is_ok());
+        for bad in [
+            nested(UserProfile::MAX_DEPTH + 1),
+            json!({"a\0": 1}),
+            json!({"": 1}),
+            json!({"a": [u64::MAX]}),
+            json!({"a": "x".repeat(UserProfile::MAX_LEN)}),
+        ] {
+            assert!(check(&bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Checks of texts. They refuse; they never shorten or repeat what they are given.
+
+use crate::error::{Invalid, Problem};
+
+/// The largest size of a name, in bytes.
+pub(crate) const MAX_NAME: usize = 255;
+/// The largest size of a subject, in bytes: a header line by RFC 5322, section 2.1.1.
+pub(crate) const MAX_SUBJECT: usize = 998;
+/// The largest size of a message, in bytes.
+pub(crate) const MAX_MESSAGE: usize = 1024 * 1024;
+
+/// A text that ends up in a header or on a line: trimmed, not empty, without control characters.
+pub(crate) fn line<'a>(field: &'static str, text: &'a str, max: usize) -> Result<&'a str, Invalid> {
+    // The length comes first: everything after it costs time in proportion.
+    let problem = if text.len() > max {
+        Problem::TooLong { max }
+    } else if text.chars().any(breaks_a_line) {
+        Problem::ControlCharacter
+    } else if text.trim().is_empty() {
+        Problem::Empty
+    } else {
+        return Ok(text.trim());
+    };
+    Err(Invalid::new(field, problem))
+}
+
+/// A [`line`] without white space.
+pub(crate) fn token<'a>(field: &'static str, text: &'a str, max: usize) -> Result<&'a str, Invalid> {
+    let token = line(field, text, max)?;
+    if token.contains(char::is_whitespace) {
+        return Err(Invalid::new(field, Problem::WhiteSpace));
+    }
+    Ok(token)
+}
+
+/// A name: a [`line`] of at most [`MAX_NAME`] bytes.
+pub(crate) fn name(field: &'static str, text: &str) -> Result<String, Invalid> {
+    line(field, text, MAX_NAME).map(str::to_owned)
+}
+
+/// A subject: a [`line`] of at most [`MAX_SUBJECT`] bytes.
+pub(crate) fn subject(text: &str) -> Result<String, Invalid> {
+    line("subject", text, MAX_SUBJECT).map(str::to_owned)
+}
+
+/// A message: any text but an empty one, with its line breaks and spaces.
+pub(crate) fn message(text: String) -> Result<String, Invalid> {
+    let problem = if text.len() > MAX_MESSAGE {
+        Problem::TooLong { max: MAX_MESSAGE }
+    } else if text.contains('\0') {
+        Problem::ControlCharacter
+    } else if text.trim().is_empty() {
+        Problem::Empty
+    } else {
+        return Ok(text);
+    };
+    Err(Invalid::new("message", problem))
+}
+
+/// Control characters, and the two separators that some programs take for a line break.
+fn breaks_a_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem<T>(result: Result<T, Invalid>) -> Option<Problem> {
+        result.err().map(|invalid| invalid.problem)
+    }
+
+    #[test]
+    fn header_injections_are_refused() {
+        for text in ["Hi\r\nBcc: x@y.z", "a\nb", "a\0b", "a\u{7f}", "a\u{85}b", "a\u{2028}b", "\u{9}tab"] {
+            assert_eq!(problem(subject(text)), Some(Problem::ControlCharacter), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_in_bytes() {
+        assert!(name("user_name", &"x".repeat(255)).is_ok());
+        assert_eq!(problem(name("user_name", &"é".repeat(128))), Some(Problem::TooLong { max: 255 }));
+        assert_eq!(problem(name("user_name", " \u{a0} ")), Some(Problem::Empty));
+        assert_eq!(name("user_name", "  Ada  ").unwrap(), "Ada");
+        assert_eq!(
+            problem(message("x".repeat(MAX_MESSAGE + 1))),
+            Some(Problem::TooLong { max: MAX_MESSAGE })
+        );
+        assert_eq!(message(" a\r\nb\t".to_owned()).unwrap(), " a\r\nb\t");
+    }
+}

@@ -1,0 +1,258 @@
+//! Users.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::debug::discreet_debug;
+use super::{Change, ClerkUserId, EmailAddress, LoginId, UserId, text};
+use crate::error::Invalid;
+
+/// A person who runs campaigns.
+#[derive(Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct User {
+    /// The identity.
+    #[serde(rename = "user_id")]
+    pub id: UserId,
+    /// The name to show.
+    pub user_name: String,
+    /// The name to log in with. Unique.
+    pub login_id: LoginId,
+    /// The identity at Clerk. Unique where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clerk_user_id: Option<ClerkUserId>,
+    /// The e-mail address. Unique where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailAddress>,
+    /// When the user was created.
+    pub created_at: DateTime<Utc>,
+    /// When the record last changed. Strictly increases, so it is also the record's version.
+    pub updated_at: DateTime<Utc>,
+    /// Whether the user may act.
+    pub is_active: bool,
+    /// The latest login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_login: Option<DateTime<Utc>>,
+}
+
+discreet_debug!(User { id, is_active, updated_at });
+
+/// A user to create: active, and without a password.
+///
+/// ```
+/// use campaign_store::NewUser;
+///
+/// let ada = NewUser::new("Ada", "ada")?.email("ada@example.com")?;
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct NewUser {
+    pub(crate) user_name: String,
+    pub(crate) login_id: LoginId,
+    pub(crate) clerk_user_id: Option<ClerkUserId>,
+    pub(crate) email: Option<EmailAddress>,
+}
+
+discreet_debug!(NewUser {});
+
+impl NewUser {
+    /// A user with a name of at most 255 bytes and a login id.
+    ///
+    /// # Errors
+    /// [`Invalid`] names the input that was refused and why.
+    pub fn new(user_name: impl AsRef<str>, login_id: impl AsRef<str>) -> Result<Self, Invalid> {
+        Ok(Self {
+            user_name: text::name("user_name", user_name.as_ref())?,
+            login_id: LoginId::new(login_id)?,
+            clerk_user_id: None,
+            email: None,
+        })
+    }
+
+    /// With an e-mail address.
+    ///
+    /// # Errors
+    /// As [`EmailAddress::new`].
+    pub fn email(mut self, email: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.email = Some(EmailAddress::new(email)?);
+        Ok(self)
+    }
+
+    /// With an identity at Clerk.
+    ///
+    /// # Errors
+    /// As [`ClerkUserId::new`].
+    pub fn clerk_user_id(mut self, id: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.clerk_user_id = Some(ClerkUserId::new(id)?);
+        Ok(self)
+    }
+
+    /// The record that is created at `now`.
+    pub(crate) fn build(self, id: UserId, now: DateTime<Utc>) -> User {
+        User {
+            id,
+            user_name: self.user_name,
+            login_id: self.login_id,
+            clerk_user_id: self.clerk_user_id,
+            email: self.email,
+            created_at: now,
+            updated_at: now,
+            is_active: true,
+            last_login: None,
+        }
+    }
+}
+
+/// A change of a user. What is not named stays as it is.
+///
+/// ```
+/// use campaign_store::UserPatch;
+///
+/// let patch = UserPatch::new().user_name("Ada Lovelace")?.clear_email();
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
+#[derive(Clone, PartialEq, Default)]
+#[must_use]
+pub struct UserPatch {
+    pub(crate) user_name: Option<String>,
+    pub(crate) login_id: Option<LoginId>,
+    pub(crate) clerk_user_id: Change<ClerkUserId>,
+    pub(crate) email: Change<EmailAddress>,
+}
+
+discreet_debug!(UserPatch {});
+
+impl UserPatch {
+    /// Changes nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another name.
+    ///
+    /// # Errors
+    /// As [`NewUser::new`].
+    pub fn user_name(mut self, name: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.user_name = Some(text::name("user_name", name.as_ref())?);
+        Ok(self)
+    }
+
+    /// Another login id.
+    ///
+    /// # Errors
+    /// As [`LoginId::new`].
+    pub fn login_id(mut self, login_id: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.login_id = Some(LoginId::new(login_id)?);
+        Ok(self)
+    }
+
+    /// Another e-mail address.
+    ///
+    /// # Errors
+    /// As [`EmailAddress::new`].
+    pub fn email(mut self, email: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.email = Change::Set(EmailAddress::new(email)?);
+        Ok(self)
+    }
+
+    /// No e-mail address any more.
+    pub fn clear_email(mut self) -> Self {
+        self.email = Change::Clear;
+        self
+    }
+
+    /// Another identity at Clerk.
+    ///
+    /// # Errors
+    /// As [`ClerkUserId::new`].
+    pub fn clerk_user_id(mut self, id: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.clerk_user_id = Change::Set(ClerkUserId::new(id)?);
+        Ok(self)
+    }
+
+    /// No identity at Clerk any more.
+    pub fn clear_clerk_user_id(mut self) -> Self {
+        self.clerk_user_id = Change::Clear;
+        self
+    }
+}
+
+/// What Clerk says about a user, to create or update the record from.
+#[derive(Clone, PartialEq)]
+#[must_use]
+pub struct ClerkUser {
+    pub(crate) clerk_user_id: ClerkUserId,
+    pub(crate) user_name: String,
+    pub(crate) login_id: LoginId,
+    pub(crate) email: Option<EmailAddress>,
+}
+
+discreet_debug!(ClerkUser {});
+
+impl ClerkUser {
+    /// A user of Clerk. The login id counts only when the record is created.
+    ///
+    /// # Errors
+    /// [`Invalid`] names the input that was refused and why.
+    pub fn new(
+        clerk_user_id: impl AsRef<str>,
+        user_name: impl AsRef<str>,
+        login_id: impl AsRef<str>,
+    ) -> Result<Self, Invalid> {
+        Ok(Self {
+            clerk_user_id: ClerkUserId::new(clerk_user_id)?,
+            user_name: text::name("user_name", user_name.as_ref())?,
+            login_id: LoginId::new(login_id)?,
+            email: None,
+        })
+    }
+
+    /// With an e-mail address. Without one, a stored address stays.
+    ///
+    /// # Errors
+    /// As [`EmailAddress::new`].
+    pub fn email(mut self, email: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.email = Some(EmailAddress::new(email)?);
+        Ok(self)
+    }
+
+    /// The user to create when the record does not exist.
+    pub(crate) fn as_new(&self) -> NewUser {
+        NewUser {
+            user_name: self.user_name.clone(),
+            login_id: self.login_id.clone(),
+            clerk_user_id: Some(self.clerk_user_id.clone()),
+            email: self.email.clone(),
+        }
+    }
+
+    /// The change to make when the record exists.
+    pub(crate) fn as_patch(&self) -> UserPatch {
+        UserPatch {
+            user_name: Some(self.user_name.clone()),
+            email: self.email.clone().map_or(Change::Keep, Change::Set),
+            ..UserPatch::default()
+        }
+    }
+}
+
+/// Which users to list.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[must_use]
+pub struct UserFilter {
+    pub(crate) is_active: Option<bool>,
+}
+
+impl UserFilter {
+    /// All users.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Only those that are active, or only those that are not.
+    pub fn active(mut self, is_active: bool) -> Self {
+        self.is_active = Some(is_active);
+        self
+    }
+}

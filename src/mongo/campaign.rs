@@ -1,0 +1,207 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bson::doc;
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt, TryStreamExt};
+use mongodb::options::ReturnDocument;
+
+use super::connection::{Connection, Session};
+use super::error::{DriverResult, ours};
+use crate::collection::Collection;
+use crate::document::campaign::{status_change, status_counts};
+use crate::document::campaign_metrics::mailbox_change;
+use crate::document::{Changes, Query, Record, field};
+use crate::error::{Error, Result};
+use crate::model::{
+    Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
+    CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+};
+use crate::page::{Page, PageRequest, check_limit};
+use crate::repository::{CampaignRepository, RecordStream};
+
+#[derive(Debug)]
+pub(super) struct Campaigns(pub(super) Arc<Connection>);
+
+fn of_campaign(id: CampaignId) -> Query {
+    Query::all().is(field::CAMPAIGN_ID, id.to_string())
+}
+
+impl Connection {
+    pub(super) async fn require_campaign(
+        &self,
+        session: Session<'_>,
+        id: CampaignId,
+    ) -> DriverResult<Campaign> {
+        let campaign = self.campaigns.find_one(session, &of_campaign(id)).await?;
+        campaign.ok_or_else(|| ours(Error::not_found(Collection::Campaigns, id)))
+    }
+
+    /// Makes sure that the mailbox exists and is the user's, until the transaction ends.
+    async fn hold_mailbox_of(
+        &self,
+        mut session: Session<'_>,
+        user_id: UserId,
+        mailbox_id: MailboxId,
+    ) -> DriverResult<()> {
+        let mailbox = self.require_mailbox(session.as_deref_mut(), mailbox_id).await?;
+        mailbox.require_owner(user_id).map_err(ours)?;
+        self.mailboxes.lock(session, mailbox_id.as_object_id()).await
+    }
+
+    async fn create_campaign(&self, mut session: Session<'_>, new: NewCampaign) -> DriverResult<Campaign> {
+        let now = self.now();
+        self.require_user(session.as_deref_mut(), new.user_id).await?;
+        if new.created_by != new.user_id {
+            self.require_user(session.as_deref_mut(), new.created_by).await?;
+        }
+        self.hold_mailbox_of(session.as_deref_mut(), new.user_id, new.mailbox_id).await?;
+        let campaign = new.build(CampaignId::new_at(now), now);
+        // The campaign goes first: metrics without a campaign would be orphans, while metrics that
+        // are missing are made when the first send is counted.
+        self.campaigns.insert(session.as_deref_mut(), &campaign).await?;
+        self.campaign_metrics.insert(session, &CampaignMetrics::new(MetricId::new(), &campaign)).await?;
+        Ok(campaign)
+    }
+
+    async fn update_campaign(
+        &self,
+        mut session: Session<'_>,
+        id: CampaignId,
+        patch: &CampaignPatch,
+        expected_updated_at: DateTime<Utc>,
+    ) -> DriverResult<Campaign> {
+        let now = self.now();
+        let campaign = self.require_campaign(session.as_deref_mut(), id).await?;
+        let changes = campaign.patched(patch, expected_updated_at, now).map_err(ours)?;
+        if let Some(mailbox_id) = patch.mailbox_id {
+            self.hold_mailbox_of(session.as_deref_mut(), campaign.user_id, mailbox_id).await?;
+        }
+        let same_version = of_campaign(id).is(field::UPDATED_AT, bson::DateTime::from(expected_updated_at));
+        let changed = self.campaigns.update(session.as_deref_mut(), &same_version, &changes).await?;
+        let changed = changed.ok_or_else(|| ours(Error::conflict(Collection::Campaigns, id)))?;
+        if let Some(mailbox_id) = patch.mailbox_id {
+            let metrics = MetricsFilter::campaigns([id]).query();
+            let changes = mailbox_change(mailbox_id, now);
+            self.campaign_metrics.update::<CampaignMetrics>(session, &metrics, &changes).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Changes a campaign whose status is one of `allowed`.
+    async fn change_campaign(
+        &self,
+        id: CampaignId,
+        action: &'static str,
+        allowed: &[CampaignStatus],
+        changes: &Changes,
+    ) -> DriverResult<Campaign> {
+        let query = of_campaign(id).one_of(field::STATUS, allowed.iter().map(|status| status.as_str()));
+        if let Some(campaign) = self.campaigns.update(None, &query, changes).await? {
+            return Ok(campaign);
+        }
+        self.require_campaign(None, id).await?.require(action, allowed).map_err(ours)?;
+        // It had another status a moment ago.
+        Err(ours(Error::conflict(Collection::Campaigns, id)))
+    }
+
+    async fn claim_due(&self, due: DateTime<Utc>, limit: usize) -> DriverResult<Vec<Campaign>> {
+        let due = CampaignFilter::due(due).to_filter();
+        let mut claimed = Vec::new();
+        while claimed.len() < limit {
+            let claim = status_change(CampaignStatus::Active, self.now());
+            let next = self
+                .campaigns
+                .raw
+                .find_one_and_update(due.clone(), claim.to_pipeline())
+                .sort(doc! { field::START_TIME.as_str(): 1, "_id": 1 })
+                .return_document(ReturnDocument::After)
+                .await?;
+            let Some(campaign) = next else { break };
+            claimed.push(Campaign::decode(&campaign).map_err(ours)?);
+        }
+        Ok(claimed)
+    }
+
+    async fn complete_expired(&self, expired: DateTime<Utc>) -> DriverResult<u64> {
+        let completion = status_change(CampaignStatus::Completed, self.now());
+        let expired = CampaignFilter::expired(expired).to_filter();
+        Ok(self.campaigns.raw.update_many(expired, completion.to_pipeline()).await?.modified_count)
+    }
+
+    async fn count_by_status(&self, query: &Query) -> DriverResult<CampaignCounts> {
+        // Sorting first lets the server count along the index.
+        let group = doc! { "_id": format!("${}", field::STATUS.as_str()), "n": { "$sum": 1_i64 } };
+        let pipeline = [doc! { "$match": query.to_filter() }, doc! { "$group": group }];
+        let groups: Vec<_> = self.campaigns.raw.aggregate(pipeline).await?.try_collect().await?;
+        let groups = groups.iter().map(|group| {
+            let status = group.get_str("_id").ok().map(str::to_owned);
+            (status, group.get_i64("n").ok().and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
+        });
+        status_counts(groups).map_err(ours)
+    }
+}
+
+#[async_trait]
+impl CampaignRepository for Campaigns {
+    async fn create(&self, campaign: NewCampaign) -> Result<Campaign> {
+        self.0
+            .transact("campaigns.create", (&self.0, campaign), |session, (db, campaign)| {
+                db.create_campaign(session, campaign.clone()).boxed()
+            })
+            .await
+    }
+
+    async fn get(&self, id: CampaignId) -> Result<Option<Campaign>> {
+        self.0.run("campaigns.get", self.0.campaigns.find_one(None, &of_campaign(id))).await
+    }
+
+    async fn update(
+        &self,
+        id: CampaignId,
+        patch: CampaignPatch,
+        expected_updated_at: DateTime<Utc>,
+    ) -> Result<Campaign> {
+        self.0
+            .transact("campaigns.update", (&self.0, patch), move |session, (db, patch)| {
+                db.update_campaign(session, id, patch, expected_updated_at).boxed()
+            })
+            .await
+    }
+
+    async fn transition(&self, id: CampaignId, transition: CampaignTransition) -> Result<Campaign> {
+        let changes = status_change(transition.to(), self.0.now());
+        let action = transition.as_str();
+        self.0
+            .run("campaigns.transition", self.0.change_campaign(id, action, transition.from(), &changes))
+            .await
+    }
+
+    async fn claim_due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Campaign>> {
+        check_limit(limit)?;
+        self.0.run("campaigns.claim_due", self.0.claim_due(now, limit)).await
+    }
+
+    async fn complete_expired(&self, now: DateTime<Utc>) -> Result<u64> {
+        self.0.run("campaigns.complete_expired", self.0.complete_expired(now)).await
+    }
+
+    async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts> {
+        let query = user_id.map_or_else(CampaignFilter::all, CampaignFilter::user).query();
+        self.0.run("campaigns.count_by_status", self.0.count_by_status(&query)).await
+    }
+
+    async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
+        let changes = Changes::at(self.0.now()).add(field::TOTAL_RECIPIENTS, n);
+        let change = self.0.change_campaign(id, "add_recipients", CampaignStatus::UNFINISHED, &changes);
+        self.0.run("campaigns.add_recipients", change).await
+    }
+
+    async fn list(&self, filter: &CampaignFilter, page: &PageRequest) -> Result<Page<Campaign>> {
+        self.0.run("campaigns.list", self.0.campaigns.page(&filter.query(), page)).await
+    }
+
+    async fn stream(&self, filter: &CampaignFilter) -> Result<RecordStream<Campaign>> {
+        self.0.stream(&self.0.campaigns, &filter.query()).await
+    }
+}

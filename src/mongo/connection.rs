@@ -1,0 +1,137 @@
+//! What the repositories share.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bson::doc;
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use mongodb::{Client, ClientSession, Database};
+
+use super::MongoOptions;
+use super::error::{DriverResult, ours, theirs};
+use super::table::Table;
+use crate::clock::Clock;
+use crate::collection::Collection;
+use crate::document::{Query, Record};
+use crate::error::{Error, Result};
+use crate::repository::RecordStream;
+
+/// The session of a transaction; `None` on a server without transactions.
+pub(super) type Session<'a> = Option<&'a mut ClientSession>;
+
+/// A database, open.
+pub(super) struct Connection {
+    client: Client,
+    pub(super) database: Database,
+    clock: Arc<dyn Clock>,
+    timeout: Duration,
+    /// The servers, as `host:port`.
+    target: String,
+    has_transactions: bool,
+    pub(super) users: Table,
+    pub(super) mailboxes: Table,
+    pub(super) campaigns: Table,
+    pub(super) campaign_metrics: Table,
+    pub(super) email_tracking: Table,
+}
+
+impl Connection {
+    pub(super) async fn open(options: &MongoOptions) -> Result<Self> {
+        let client_options = options.to_client_options().await?;
+        let hosts: Vec<_> = client_options.hosts.iter().map(ToString::to_string).collect();
+        let target = hosts.join(",");
+        let client =
+            Client::with_options(client_options).map_err(|error| theirs("connect", &target, &error))?;
+        let database = client.database(&options.database);
+        // One command that needs a server and one that needs the login.
+        let first_contact = async {
+            let hello = database.run_command(doc! { "hello": 1 }).await?;
+            database.list_collection_names().await?;
+            Ok(hello)
+        };
+        let hello = match tokio::time::timeout(options.timeout, first_contact).await {
+            Ok(hello) => hello.map_err(|error| theirs("connect", &target, &error))?,
+            Err(_) => return Err(Error::unavailable(target, "no answer in time")),
+        };
+        let has_transactions =
+            hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        let table = |collection| Table::new(&database, collection);
+        Ok(Self {
+            users: table(Collection::Users),
+            mailboxes: table(Collection::Mailboxes),
+            campaigns: table(Collection::Campaigns),
+            campaign_metrics: table(Collection::CampaignMetrics),
+            email_tracking: table(Collection::EmailTracking),
+            client,
+            clock: options.clock.clone(),
+            timeout: options.timeout,
+            target,
+            has_transactions,
+            database,
+        })
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Does `work` and translates its error.
+    pub(super) async fn run<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = DriverResult<T>>,
+    ) -> Result<T> {
+        work.await.map_err(|error| theirs(operation, &self.target, &error))
+    }
+
+    /// All records that the query finds.
+    pub(super) async fn stream<T: Record>(&self, table: &Table, query: &Query) -> Result<RecordStream<T>> {
+        self.run("stream", table.stream(self.target.clone(), query)).await
+    }
+
+    /// Does `work` in a transaction, again and again while others are in its way. Without
+    /// transactions it does the same work once, command by command.
+    pub(super) async fn transact<C, T, W>(
+        &self,
+        operation: &'static str,
+        context: C,
+        mut work: W,
+    ) -> Result<T>
+    where
+        C: Send,
+        W: for<'a> FnMut(Session<'a>, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
+    {
+        let mut context = context;
+        self.run(operation, async {
+            if !self.has_transactions {
+                return work(None, &mut context).await;
+            }
+            let started = Instant::now();
+            let mut session = self.client.start_session().await?;
+            // The driver tries for two minutes; the caller was promised an answer in `timeout`.
+            let run = session.start_transaction().and_run(context, |session, context| {
+                if started.elapsed() > self.timeout {
+                    let error = Error::unavailable(&self.target, "the transaction could not be done in time");
+                    return async { Err(ours(error)) }.boxed();
+                }
+                work(Some(session), context)
+            });
+            run.await
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("target", &self.target)
+            .field("database", &self.database.name())
+            .field("has_transactions", &self.has_transactions)
+            .finish_non_exhaustive()
+    }
+}

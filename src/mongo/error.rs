@@ -1,0 +1,127 @@
+//! The one place that reads the driver's errors. They can hold values of documents, so nothing of
+//! them goes further than a code and the name of an index.
+
+use mongodb::error::{CommandError, Error as DriverError, ErrorKind, WriteError, WriteFailure};
+
+use crate::collection::Collection;
+use crate::error::Error;
+
+/// The result of a call to the driver; an error of this crate travels in it as a custom one.
+pub(super) type DriverResult<T> = mongodb::error::Result<T>;
+
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// An error of this crate, for the way through the driver.
+pub(super) fn ours(error: Error) -> DriverError {
+    DriverError::custom(error)
+}
+
+/// The error of this crate that an error of the driver is.
+pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError) -> Error {
+    if let Some(ours) = error.get_custom::<Error>() {
+        return ours.clone();
+    }
+    let (code, message) = code_and_message(error);
+    if code == Some(DUPLICATE_KEY) {
+        return unique(operation, message);
+    }
+    if let Some(reason) = refusal(error, code) {
+        return Error::Unauthorized { target: target.to_owned(), reason };
+    }
+    if let Some(reason) = outage(error, code) {
+        return Error::unavailable(target, reason);
+    }
+    Error::backend(operation, code)
+}
+
+/// Whether a write failed because the value of this index is taken.
+pub(super) fn is_duplicate_of(error: &DriverError, index: &str) -> bool {
+    let (code, message) = code_and_message(error);
+    code == Some(DUPLICATE_KEY) && parse_duplicate(message).is_some_and(|(_, name)| name == index)
+}
+
+/// The code and the text of the server, whichever shape the error has.
+fn code_and_message(error: &DriverError) -> (Option<i32>, &str) {
+    match &*error.kind {
+        ErrorKind::Command(CommandError { code, message, .. })
+        | ErrorKind::Write(WriteFailure::WriteError(WriteError { code, message, .. })) => {
+            (Some(*code), message)
+        }
+        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => (Some(error.code), ""),
+        ErrorKind::InsertMany(errors) => match errors.write_errors.as_deref() {
+            Some([first, ..]) => (Some(first.code), &first.message),
+            _ => (errors.write_concern_error.as_ref().map(|error| error.code), ""),
+        },
+        ErrorKind::BulkWrite(errors) => match errors.write_errors.values().next() {
+            Some(first) => (Some(first.code), &first.message),
+            None => (None, ""),
+        },
+        _ => (None, ""),
+    }
+}
+
+fn unique(operation: &'static str, message: &str) -> Error {
+    let collection = |namespace: &str| {
+        let (_, name) = namespace.split_once('.')?;
+        Collection::ALL.into_iter().find(|collection| collection.name() == name)
+    };
+    match parse_duplicate(message).map(|(namespace, index)| (collection(namespace), index)) {
+        Some((Some(collection), index)) => Error::unique(collection, index.to_owned()),
+        _ => Error::backend(operation, Some(DUPLICATE_KEY)),
+    }
+}
+
+/// The namespace and the index in `… collection: NAMESPACE index: NAME dup key: …`.
+fn parse_duplicate(message: &str) -> Option<(&str, &str)> {
+    let (_, rest) = message.split_once("collection: ")?;
+    let (namespace, rest) = rest.split_once(" index: ")?;
+    let (index, _) = rest.split_once(" dup key")?;
+    Some((namespace, index))
+}
+
+fn refusal(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
+    match (&*error.kind, code) {
+        (ErrorKind::Authentication { .. }, _) | (_, Some(18)) => Some("the login failed"),
+        (_, Some(13)) => Some("the user lacks a right"),
+        _ => None,
+    }
+}
+
+fn outage(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
+    match &*error.kind {
+        ErrorKind::ServerSelection { .. } => return Some("no suitable server was found in time"),
+        ErrorKind::Io(_) => return Some("the connection failed"),
+        ErrorKind::ConnectionPoolCleared { .. } => return Some("another connection to the server failed"),
+        ErrorKind::DnsResolve { .. } => return Some("the host name cannot be resolved"),
+        ErrorKind::Shutdown => return Some("the client was shut down"),
+        ErrorKind::Transaction { .. } => return Some("the transaction could not be done in time"),
+        _ => {}
+    }
+    // Codes by which a server says that it is on its way out, not yet there, or too busy.
+    match code {
+        Some(6 | 7 | 89 | 9001) => Some("the server lost a connection"),
+        Some(91 | 189 | 10_058 | 10_107 | 11_600 | 11_602 | 13_435 | 13_436) => {
+            Some("the server changes its role")
+        }
+        Some(50 | 64 | 262) => Some("the server ran out of time"),
+        Some(112 | 246 | 251) => Some("other writes were in the way"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_is_found_and_the_value_is_not_kept() {
+        let message = "E11000 duplicate key error collection: my.db.users index: login_id_1 dup key: \
+                       { login_id: \"index: x dup key\" }";
+        assert_eq!(parse_duplicate(message), Some(("my.db.users", "login_id_1")));
+        assert_eq!(parse_duplicate("something else"), None);
+        let message = "E11000 duplicate key error collection: test.users index: login_id_1 dup key: { login_id: \"ada\" }";
+        let error = unique("users.create", message);
+        assert_eq!(error, Error::unique(Collection::Users, "login_id_1"));
+        assert!(!format!("{error} {error:?}").contains("ada"));
+    }
+}

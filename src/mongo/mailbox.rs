@@ -1,0 +1,198 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bson::doc;
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+
+use super::connection::{Connection, Session};
+use super::error::{DriverResult, is_duplicate_of, ours};
+use super::table::of_id;
+use crate::collection::Collection;
+use crate::document::mailbox::{primary_change, primary_of};
+use crate::document::{Changes, Query, field};
+use crate::error::{Error, Result};
+use crate::model::{
+    CampaignFilter, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus, NewMailbox,
+    UserId,
+};
+use crate::page::{Page, PageRequest};
+use crate::repository::{MailboxRepository, RecordStream};
+use crate::schema::index::MAILBOXES_ONE_PRIMARY;
+
+#[derive(Debug)]
+pub(super) struct Mailboxes(pub(super) Arc<Connection>);
+
+impl Mailboxes {
+    async fn find(&self, query: Query) -> Result<Option<Mailbox>> {
+        self.0.run("mailboxes.find", self.0.mailboxes.find_one(None, &query)).await
+    }
+
+    async fn change(&self, operation: &'static str, id: MailboxId, changes: Changes) -> Result<Mailbox> {
+        let changed = self.0.run(operation, self.0.mailboxes.update(None, &of_mailbox(id), &changes)).await?;
+        changed.ok_or_else(|| Error::not_found(Collection::Mailboxes, id))
+    }
+}
+
+fn of_mailbox(id: MailboxId) -> Query {
+    of_id(id.as_object_id())
+}
+
+impl Connection {
+    pub(super) async fn require_mailbox(&self, session: Session<'_>, id: MailboxId) -> DriverResult<Mailbox> {
+        let mailbox = self.mailboxes.find_one(session, &of_mailbox(id)).await?;
+        mailbox.ok_or_else(|| ours(Error::not_found(Collection::Mailboxes, id)))
+    }
+
+    async fn set_primary(
+        &self,
+        session: Session<'_>,
+        id: MailboxId,
+        is_primary: bool,
+        now: DateTime<Utc>,
+    ) -> DriverResult<Mailbox> {
+        let changed =
+            self.mailboxes.update(session, &of_mailbox(id), &primary_change(is_primary, now)).await?;
+        changed.ok_or_else(|| ours(Error::not_found(Collection::Mailboxes, id)))
+    }
+
+    async fn link(&self, mut session: Session<'_>, mailbox: NewMailbox) -> DriverResult<Mailbox> {
+        let now = self.now();
+        let user_id = mailbox.user_id;
+        self.require_user(session.as_deref_mut(), user_id).await?;
+        self.users.lock(session.as_deref_mut(), user_id.as_object_id()).await?;
+        let primary: Option<Mailbox> =
+            self.mailboxes.find_one(session.as_deref_mut(), &primary_of(user_id)).await?;
+        let takes_over = mailbox.primary;
+        let mailbox = mailbox.build(MailboxId::new(), primary.is_none(), now);
+        self.mailboxes.insert(session.as_deref_mut(), &mailbox).await?;
+        match primary {
+            Some(primary) if takes_over => {
+                self.set_primary(session.as_deref_mut(), primary.id, false, now).await?;
+                self.set_primary(session, mailbox.id, true, now).await
+            }
+            _ => Ok(mailbox),
+        }
+    }
+
+    async fn switch_primary(&self, mut session: Session<'_>, id: MailboxId) -> DriverResult<Mailbox> {
+        let now = self.now();
+        let mailbox = self.require_mailbox(session.as_deref_mut(), id).await?;
+        let query = primary_of(mailbox.user_id);
+        match self.mailboxes.find_one::<Mailbox>(session.as_deref_mut(), &query).await? {
+            Some(primary) if primary.id == id => return Ok(mailbox),
+            Some(primary) => self.set_primary(session.as_deref_mut(), primary.id, false, now).await?,
+            None => mailbox,
+        };
+        self.set_primary(session, id, true, now).await
+    }
+
+    async fn unlink(&self, mut session: Session<'_>, id: MailboxId) -> DriverResult<()> {
+        let mailbox = self.require_mailbox(session.as_deref_mut(), id).await?;
+        self.users.lock(session.as_deref_mut(), mailbox.user_id.as_object_id()).await?;
+        if self.campaigns.any(session.as_deref_mut(), &CampaignFilter::needing(id)).await? {
+            return Err(ours(Error::in_use(Collection::Mailboxes, id, Collection::Campaigns)));
+        }
+        if !self.mailboxes.remove(session.as_deref_mut(), id.as_object_id()).await? {
+            return Err(ours(Error::not_found(Collection::Mailboxes, id)));
+        }
+        if mailbox.is_primary {
+            let query = MailboxFilter::user(mailbox.user_id).query();
+            let oldest = doc! { "_id": 1 };
+            let heir = self.mailboxes.find_first::<Mailbox>(session.as_deref_mut(), &query, oldest).await?;
+            if let Some(heir) = heir {
+                self.set_primary(session, heir.id, true, self.now()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl MailboxRepository for Mailboxes {
+    async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox> {
+        self.0
+            .transact("mailboxes.link", (&self.0, mailbox), |mut session, (db, mailbox)| {
+                async move {
+                    if session.is_some() {
+                        return db.link(session, mailbox.clone()).await;
+                    }
+                    // Without a transaction two first mailboxes can meet; the index refuses one of
+                    // them, which then comes second.
+                    match db.link(session.as_deref_mut(), mailbox.clone()).await {
+                        Err(error) if is_duplicate_of(&error, MAILBOXES_ONE_PRIMARY) => {
+                            db.link(session, mailbox.clone()).await
+                        }
+                        done => done,
+                    }
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    async fn get(&self, id: MailboxId) -> Result<Option<Mailbox>> {
+        self.find(of_mailbox(id)).await
+    }
+
+    async fn find_by_user_and_email(&self, user_id: UserId, email: &EmailAddress) -> Result<Option<Mailbox>> {
+        self.find(MailboxFilter::user(user_id).email(email.clone()).query()).await
+    }
+
+    async fn primary(&self, user_id: UserId) -> Result<Option<Mailbox>> {
+        self.find(primary_of(user_id)).await
+    }
+
+    async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>> {
+        let query = MailboxFilter::sendable(user_id).query();
+        let order = doc! { field::LAST_USED.as_str(): 1, "_id": 1 };
+        self.0.run("mailboxes.least_recently_used", self.0.mailboxes.find_first(None, &query, order)).await
+    }
+
+    async fn update(
+        &self,
+        id: MailboxId,
+        patch: MailboxPatch,
+        expected_updated_at: DateTime<Utc>,
+    ) -> Result<Mailbox> {
+        let query = of_mailbox(id).is(field::UPDATED_AT, bson::DateTime::from(expected_updated_at));
+        let changes = patch.changes(self.0.now());
+        let changed = self.0.run("mailboxes.update", self.0.mailboxes.update(None, &query, &changes)).await?;
+        match changed {
+            Some(mailbox) => Ok(mailbox),
+            None if self.0.run("mailboxes.update", self.0.mailboxes.any(None, &of_mailbox(id))).await? => {
+                Err(Error::conflict(Collection::Mailboxes, id))
+            }
+            None => Err(Error::not_found(Collection::Mailboxes, id)),
+        }
+    }
+
+    async fn set_primary(&self, id: MailboxId) -> Result<Mailbox> {
+        self.0
+            .transact("mailboxes.set_primary", &self.0, move |session, db| {
+                db.switch_primary(session, id).boxed()
+            })
+            .await
+    }
+
+    async fn set_status(&self, id: MailboxId, status: MailboxStatus) -> Result<Mailbox> {
+        let changes = Changes::at(self.0.now()).set(field::STATUS, status.as_str());
+        self.change("mailboxes.set_status", id, changes).await
+    }
+
+    async fn touch(&self, id: MailboxId) -> Result<Mailbox> {
+        self.change("mailboxes.touch", id, Mailbox::use_change(self.0.now())).await
+    }
+
+    async fn unlink(&self, id: MailboxId) -> Result<()> {
+        self.0.transact("mailboxes.unlink", &self.0, move |session, db| db.unlink(session, id).boxed()).await
+    }
+
+    async fn list(&self, filter: &MailboxFilter, page: &PageRequest) -> Result<Page<Mailbox>> {
+        self.0.run("mailboxes.list", self.0.mailboxes.page(&filter.query(), page)).await
+    }
+
+    async fn stream(&self, filter: &MailboxFilter) -> Result<RecordStream<Mailbox>> {
+        self.0.stream(&self.0.mailboxes, &filter.query()).await
+    }
+}

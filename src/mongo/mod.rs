@@ -1,0 +1,17 @@
+//! The MongoDB store.
+
+mod campaign;
+mod campaign_metrics;
+mod connection;
+mod email_tracking;
+mod error;
+mod mailbox;
+mod options;
+mod provision;
+mod store;
+mod stream;
+mod table;
+mod user;
+
+pub use options::MongoOptions;
+pub use store::MongoStore;

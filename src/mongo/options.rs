@@ -1,0 +1,96 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::options::{ClientOptions, WriteConcern};
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, Invalid, Problem, Result};
+
+/// How to reach a database.
+///
+/// ```
+/// use std::time::Duration;
+/// use campaign_store::MongoOptions;
+///
+/// let options = MongoOptions::new("mongodb://localhost", "outreach").timeout(Duration::from_secs(3));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct MongoOptions {
+    uri: String,
+    pub(super) database: String,
+    pub(super) timeout: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl MongoOptions {
+    /// The database `database` on the servers of a connection string.
+    ///
+    /// Writes wait for a majority of the servers unless the connection string says otherwise.
+    pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            database: database.into(),
+            timeout: Duration::from_secs(10),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// How long to wait for a server to be found, and for a connection to be made: 10 seconds
+    /// unless said otherwise. It goes before what the connection string says.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Another clock than the system's.
+    pub fn clock(mut self, clock: Arc<impl Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The driver's options.
+    pub(super) async fn to_client_options(&self) -> Result<ClientOptions> {
+        check_database_name(&self.database)?;
+        let parsed = tokio::time::timeout(self.timeout, ClientOptions::parse(&self.uri)).await;
+        let mut options = match parsed {
+            Ok(Ok(options)) => options,
+            // A look-up in the name service is the one part that takes time or can fail later.
+            Err(_) => return Err(Error::unavailable("the name service", "timed out")),
+            Ok(Err(error)) => {
+                return Err(match *error.kind {
+                    mongodb::error::ErrorKind::DnsResolve { .. } => {
+                        Error::unavailable("the name service", "the host name cannot be resolved")
+                    }
+                    _ => Invalid::new("uri", Problem::NotAConnectionString).into(),
+                });
+            }
+        };
+        options.server_selection_timeout = Some(self.timeout);
+        options.connect_timeout = Some(self.timeout);
+        options.app_name.get_or_insert_with(|| env!("CARGO_PKG_NAME").to_owned());
+        options.write_concern.get_or_insert_with(WriteConcern::majority);
+        Ok(options)
+    }
+}
+
+impl fmt::Debug for MongoOptions {
+    /// Leaves the connection string out: it can hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MongoOptions")
+            .field("database", &self.database)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The rules of the server for the names of databases.
+fn check_database_name(name: &str) -> Result<(), Invalid> {
+    const MAX_LEN: usize = 63;
+    let refused = |c: char| c.is_control() || r#"/\. "$*<>:|?"#.contains(c);
+    if name.is_empty() || name.len() > MAX_LEN || name.contains(refused) {
+        return Err(Invalid::new("database", Problem::NotADatabaseName));
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! A collection of the database, under the names that the table in memory has.
+
+use bson::oid::ObjectId;
+use bson::raw::RawDocumentBuf;
+use bson::{Document, doc};
+use mongodb::Database;
+use mongodb::options::ReturnDocument;
+
+use super::connection::Session;
+use super::error::{DriverResult, ours};
+use super::stream;
+use crate::collection::Collection;
+use crate::document::{Changes, Condition, Query, Record, field, id_of};
+use crate::error::Error;
+use crate::page::{Order, Page, PageRequest};
+use crate::repository::RecordStream;
+use crate::schema;
+
+/// Raw documents in and out; the records encode and decode themselves.
+pub(super) struct Table {
+    pub(super) collection: Collection,
+    pub(super) raw: mongodb::Collection<RawDocumentBuf>,
+    database: Database,
+}
+
+impl Table {
+    pub(super) fn new(database: &Database, collection: Collection) -> Self {
+        Self { collection, raw: database.collection(collection.name()), database: database.clone() }
+    }
+
+    /// Adds a record.
+    pub(super) async fn insert(&self, session: Session<'_>, record: &impl Record) -> DriverResult<()> {
+        let insert = self.raw.insert_one(record.encode());
+        match session {
+            Some(session) => insert.session(session).await?,
+            None => insert.await?,
+        };
+        Ok(())
+    }
+
+    /// Changes the row that the query finds, if there is one, and reads it.
+    pub(super) async fn update<T: Record>(
+        &self,
+        session: Session<'_>,
+        query: &Query,
+        changes: &Changes,
+    ) -> DriverResult<Option<T>> {
+        let update = self
+            .raw
+            .find_one_and_update(query.to_filter(), changes.to_pipeline())
+            .return_document(ReturnDocument::After);
+        let row = match session {
+            Some(session) => update.session(session).await?,
+            None => update.await?,
+        };
+        decode(row)
+    }
+
+    /// Keeps others from changing or removing the row of this id until the transaction ends.
+    ///
+    /// A transaction that only reads a row does not conflict with one that removes it. Two updates
+    /// that cancel out do, and leave the row as it was. Without a transaction it does nothing.
+    pub(super) async fn lock(&self, session: Session<'_>, id: ObjectId) -> DriverResult<()> {
+        let Some(session) = session else { return Ok(()) };
+        let lock = |operator: &str| doc! { "q": { "_id": id }, "u": { operator: { "_lock": true } } };
+        let command = doc! { "update": self.raw.name(), "updates": [lock("$set"), lock("$unset")] };
+        let reply = self.database.run_command(command).session(session).await?;
+        // The reply to a raw command is no error although a write in it failed.
+        match reply.get_array("writeErrors") {
+            Ok(errors) if !errors.is_empty() => Err(ours(Error::backend("lock", None))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the row of this id, and says whether there was one.
+    pub(super) async fn remove(&self, session: Session<'_>, id: ObjectId) -> DriverResult<bool> {
+        let delete = self.raw.delete_one(of_id(id).to_filter());
+        let result = match session {
+            Some(session) => delete.session(session).await?,
+            None => delete.await?,
+        };
+        Ok(result.deleted_count > 0)
+    }
+
+    /// The row that the query finds.
+    pub(super) async fn find_one<T: Record>(
+        &self,
+        session: Session<'_>,
+        query: &Query,
+    ) -> DriverResult<Option<T>> {
+        self.find_first(session, query, doc! {}).await
+    }
+
+    /// The first row in this order that the query finds.
+    pub(super) async fn find_first<T: Record>(
+        &self,
+        session: Session<'_>,
+        query: &Query,
+        order: Document,
+    ) -> DriverResult<Option<T>> {
+        let mut find = self.raw.find_one(query.to_filter());
+        if !order.is_empty() {
+            find = find.sort(order);
+        }
+        let row = match session {
+            Some(session) => find.session(session).await?,
+            None => find.await?,
+        };
+        decode(row)
+    }
+
+    /// Whether the query finds anything.
+    pub(super) async fn any(&self, session: Session<'_>, query: &Query) -> DriverResult<bool> {
+        let find = self.raw.clone_with_type::<Document>();
+        let find = find.find_one(query.to_filter()).projection(doc! { "_id": 1 });
+        let row = match session {
+            Some(session) => find.session(session).await?,
+            None => find.await?,
+        };
+        Ok(row.is_some())
+    }
+
+    /// The rows that the query finds, in the order of their ids, at most `limit`.
+    pub(super) async fn find_all<T: Record>(&self, query: &Query, limit: usize) -> DriverResult<Vec<T>> {
+        let rows = self.rows(query.to_filter(), Order::OldestFirst, limit).await?;
+        rows.iter().map(|row| T::decode(row).map_err(ours)).collect()
+    }
+
+    /// A page of the rows that the query finds.
+    pub(super) async fn page<T: Record>(
+        &self,
+        query: &Query,
+        request: &PageRequest,
+    ) -> DriverResult<Page<T>> {
+        let tag = query.list_tag(self.collection);
+        let order = request.direction();
+        let mut filter = query.to_filter();
+        if let Some(last) = request.position(&tag).map_err(ours)? {
+            let beyond = if order == Order::OldestFirst { "$gt" } else { "$lt" };
+            filter.insert("_id", doc! { beyond: last });
+        }
+        let rows = self.rows(filter, order, request.limit() + 1).await?;
+        let rows: crate::Result<Vec<(ObjectId, T)>> =
+            rows.iter().map(|row| Ok((id_of(self.collection, row)?, T::decode(row)?))).collect();
+        Ok(Page::of(rows.map_err(ours)?, request, &tag))
+    }
+
+    /// All rows that the query finds, as they come.
+    pub(super) async fn stream<T: Record>(
+        &self,
+        target: String,
+        query: &Query,
+    ) -> DriverResult<RecordStream<T>> {
+        let mut find = self.raw.find(query.to_filter()).batch_size(stream::BATCH_SIZE);
+        if !self.has_index_for(query) {
+            // Reading along the index of ids is no slower and does not count as a scan.
+            find = find.hint(mongodb::options::Hint::Keys(doc! { "_id": 1 }));
+        }
+        Ok(stream::records(find.batch().await?, target))
+    }
+
+    async fn rows(&self, filter: Document, order: Order, limit: usize) -> DriverResult<Vec<RawDocumentBuf>> {
+        let direction = if order == Order::OldestFirst { 1 } else { -1 };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut cursor = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit).await?;
+        let mut rows = Vec::new();
+        while cursor.advance().await? {
+            rows.push(cursor.current().to_owned());
+        }
+        Ok(rows)
+    }
+
+    fn has_index_for(&self, query: &Query) -> bool {
+        query.conditions().iter().any(|condition| match condition {
+            Condition::Is(field, _) | Condition::OneOf(field, _) => schema::indexes_of(self.collection)
+                .filter(|index| index.only_where.is_none())
+                .any(|index| index.keys.first() == Some(&field.as_str())),
+            _ => false,
+        })
+    }
+}
+
+/// The row of this id.
+pub(super) fn of_id(id: ObjectId) -> Query {
+    Query::all().is(field::ID, id)
+}
+
+fn decode<T: Record>(row: Option<RawDocumentBuf>) -> DriverResult<Option<T>> {
+    row.map(|row| T::decode(&row)).transpose().map_err(ours)
+}

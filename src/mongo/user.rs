@@ -1,0 +1,147 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bson::Document;
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use mongodb::options::ReturnDocument;
+
+use super::connection::{Connection, Session};
+use super::error::{DriverResult, is_duplicate_of, ours};
+use super::table::of_id;
+use crate::collection::Collection;
+use crate::document::{Changes, Query, Record, field};
+use crate::error::{Error, Result};
+use crate::model::{
+    ClerkUser, ClerkUserId, EmailAddress, LoginId, MailboxFilter, NewUser, User, UserFilter, UserId,
+    UserPatch,
+};
+use crate::page::{Page, PageRequest};
+use crate::repository::{ClerkUpsert, RecordStream, UserRepository};
+use crate::schema::index::USERS_CLERK_USER_ID;
+
+#[derive(Debug)]
+pub(super) struct Users(pub(super) Arc<Connection>);
+
+impl Users {
+    async fn find(&self, query: Query) -> Result<Option<User>> {
+        self.0.run("users.find", self.0.users.find_one(None, &query)).await
+    }
+
+    async fn change(&self, operation: &'static str, id: UserId, changes: Changes) -> Result<User> {
+        let changed = self.0.run(operation, self.0.users.update(None, &of_user(id), &changes)).await?;
+        changed.ok_or_else(|| Error::not_found(Collection::Users, id))
+    }
+
+    async fn upsert(&self, user: &ClerkUser) -> DriverResult<ClerkUpsert> {
+        let now = self.0.now();
+        let new = user.as_new().build(UserId::new(), now);
+        let document: Document = new.encode().try_into()?;
+        let query = Query::all().is(field::CLERK_USER_ID, user.clerk_user_id.as_str());
+        let pipeline = user.as_patch().changes(now).to_upsert_pipeline(&document);
+        let upsert = self.0.users.raw.find_one_and_update(query.to_filter(), pipeline);
+        let row = upsert.upsert(true).return_document(ReturnDocument::After).await?;
+        let missing = || ours(Error::not_found(Collection::Users, new.id));
+        let stored = User::decode(&row.ok_or_else(missing)?).map_err(ours)?;
+        Ok(if stored.id == new.id { ClerkUpsert::Created(stored) } else { ClerkUpsert::Updated(stored) })
+    }
+}
+
+fn of_user(id: UserId) -> Query {
+    of_id(id.as_object_id())
+}
+
+impl Connection {
+    pub(super) async fn require_user(&self, session: Session<'_>, id: UserId) -> DriverResult<()> {
+        if self.users.any(session, &of_user(id)).await? {
+            return Ok(());
+        }
+        Err(ours(Error::not_found(Collection::Users, id)))
+    }
+}
+
+#[async_trait]
+impl UserRepository for Users {
+    async fn create(&self, user: NewUser) -> Result<User> {
+        let user = user.build(UserId::new(), self.0.now());
+        self.0.run("users.create", self.0.users.insert(None, &user)).await?;
+        Ok(user)
+    }
+
+    async fn get(&self, id: UserId) -> Result<Option<User>> {
+        self.find(of_user(id)).await
+    }
+
+    async fn find_by_login_id(&self, login_id: &LoginId) -> Result<Option<User>> {
+        self.find(Query::all().is(field::LOGIN_ID, login_id.as_str())).await
+    }
+
+    async fn find_by_email(&self, email: &EmailAddress) -> Result<Option<User>> {
+        self.find(Query::all().is(field::EMAIL, email.as_str())).await
+    }
+
+    async fn find_by_clerk_user_id(&self, id: &ClerkUserId) -> Result<Option<User>> {
+        self.find(Query::all().is(field::CLERK_USER_ID, id.as_str())).await
+    }
+
+    async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
+        let query = of_user(id).is(field::UPDATED_AT, bson::DateTime::from(expected_updated_at));
+        let changes = patch.changes(self.0.now());
+        let changed = self.0.run("users.update", self.0.users.update(None, &query, &changes)).await?;
+        match changed {
+            Some(user) => Ok(user),
+            None if self.0.run("users.update", self.0.users.any(None, &of_user(id))).await? => {
+                Err(Error::conflict(Collection::Users, id))
+            }
+            None => Err(Error::not_found(Collection::Users, id)),
+        }
+    }
+
+    async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
+        self.0
+            .run("users.upsert_from_clerk", async {
+                match self.upsert(&user).await {
+                    // Somebody else created the user in the same moment: now it is there to update.
+                    Err(error) if is_duplicate_of(&error, USERS_CLERK_USER_ID) => self.upsert(&user).await,
+                    done => done,
+                }
+            })
+            .await
+    }
+
+    async fn record_login(&self, id: UserId) -> Result<User> {
+        self.change("users.record_login", id, User::login_change(self.0.now())).await
+    }
+
+    async fn set_active(&self, id: UserId, is_active: bool) -> Result<User> {
+        let changes = Changes::at(self.0.now()).set(field::IS_ACTIVE, is_active);
+        self.change("users.set_active", id, changes).await
+    }
+
+    async fn delete(&self, id: UserId) -> Result<()> {
+        self.0
+            .transact("users.delete", &self.0, move |mut session, db| {
+                async move {
+                    db.require_user(session.as_deref_mut(), id).await?;
+                    let mailboxes = MailboxFilter::user(id).query();
+                    if db.mailboxes.any(session.as_deref_mut(), &mailboxes).await? {
+                        return Err(ours(Error::in_use(Collection::Users, id, Collection::Mailboxes)));
+                    }
+                    if db.users.remove(session, id.as_object_id()).await? {
+                        return Ok(());
+                    }
+                    Err(ours(Error::not_found(Collection::Users, id)))
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    async fn list(&self, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>> {
+        self.0.run("users.list", self.0.users.page(&filter.query(), page)).await
+    }
+
+    async fn stream(&self, filter: &UserFilter) -> Result<RecordStream<User>> {
+        self.0.stream(&self.0.users, &filter.query()).await
+    }
+}

@@ -1,0 +1,237 @@
+//! Keyset pages: each page starts where the one before ended, however many records there are and
+//! whatever is added or removed between two pages.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use bson::oid::ObjectId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Invalid, Problem, Result};
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Order {
+    /// In the order in which the records were created.
+    #[default]
+    OldestFirst,
+    /// The latest records first.
+    NewestFirst,
+}
+
+/// Which part of a list to read.
+///
+/// ```
+/// use campaign_store::{Order, PageRequest};
+///
+/// let first = PageRequest::new(100)?.order(Order::NewestFirst);
+/// assert!(PageRequest::new(0).is_err());
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct PageRequest {
+    limit: usize,
+    order: Order,
+    after: Option<Cursor>,
+}
+
+impl PageRequest {
+    /// The largest number of records of a page.
+    pub const MAX_LIMIT: usize = 1_000;
+
+    /// The first page, of at most `limit` records, oldest first.
+    ///
+    /// # Errors
+    /// [`Problem::OutOfRange`] unless `limit` is from 1 to [`PageRequest::MAX_LIMIT`].
+    pub fn new(limit: usize) -> Result<Self, Invalid> {
+        check_limit(limit)?;
+        Ok(Self { limit, order: Order::default(), after: None })
+    }
+
+    /// The same list in this order.
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// The page after the one that gave `cursor`. The filter and the order must be the same.
+    pub fn after(mut self, cursor: Cursor) -> Self {
+        self.after = Some(cursor);
+        self
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(crate) fn direction(&self) -> Order {
+        self.order
+    }
+
+    /// The last record of the page before, if `list` made the cursor.
+    pub(crate) fn position(&self, list: &ListTag) -> Result<Option<ObjectId>> {
+        self.after.as_ref().map(|cursor| cursor.open(list, self.order)).transpose()
+    }
+}
+
+impl Default for PageRequest {
+    /// The first 50 records, oldest first.
+    fn default() -> Self {
+        Self { limit: 50, order: Order::default(), after: None }
+    }
+}
+
+/// Refuses a number of records that no call may ask for.
+pub(crate) fn check_limit(limit: usize) -> Result<(), Invalid> {
+    if (1..=PageRequest::MAX_LIMIT).contains(&limit) {
+        return Ok(());
+    }
+    Err(Invalid::new("limit", Problem::OutOfRange { min: 1.0, max: 1_000.0 }))
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// The records.
+    pub items: Vec<T>,
+    /// Where the next page starts. `None` on the last page.
+    pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page of the rows that a store found when it asked for one more than the limit.
+    pub(crate) fn of(mut rows: Vec<(ObjectId, T)>, request: &PageRequest, list: &ListTag) -> Self {
+        let more = rows.len() > request.limit;
+        rows.truncate(request.limit);
+        let last = rows.last().map(|(id, _)| *id).filter(|_| more);
+        Self {
+            next: last.map(|id| Cursor::seal(id, list, request.order)),
+            items: rows.into_iter().map(|(_, item)| item).collect(),
+        }
+    }
+}
+
+/// A position in a list, as an opaque text that is safe in a URL.
+///
+/// A cursor works only for the list, the filter and the order that it was made by; anything else
+/// is [`Error::InvalidCursor`]. It is no secret and gives no access.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
+
+impl Cursor {
+    const VERSION: u8 = 1;
+
+    fn seal(id: ObjectId, list: &ListTag, order: Order) -> Self {
+        let mut bytes = vec![Self::VERSION];
+        bytes.extend(id.bytes());
+        bytes.extend(list.check(id, order));
+        Self(Base64UrlUnpadded::encode_string(&bytes))
+    }
+
+    fn open(&self, list: &ListTag, order: Order) -> Result<ObjectId> {
+        let mut buffer = [0; 21];
+        let bytes = Base64UrlUnpadded::decode(&self.0, &mut buffer).map_err(|_| Error::InvalidCursor)?;
+        let (version, rest) = bytes.split_first().ok_or(Error::InvalidCursor)?;
+        let (id, check) = rest.split_first_chunk::<12>().ok_or(Error::InvalidCursor)?;
+        let id = ObjectId::from_bytes(*id);
+        let genuine = *version == Self::VERSION && check == list.check(id, order);
+        if genuine { Ok(id) } else { Err(Error::InvalidCursor) }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    /// Takes a cursor back from a client. Which list it belongs to shows when it is used.
+    fn from_str(text: &str) -> Result<Self> {
+        if text.len() == 28 { Ok(Self(text.to_owned())) } else { Err(Error::InvalidCursor) }
+    }
+}
+
+/// What tells one list from another: its collection and its filter.
+pub(crate) struct ListTag(Sha256);
+
+impl ListTag {
+    pub(crate) fn new(collection: &str, filter: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update((collection.len() as u64).to_be_bytes());
+        hash.update(collection);
+        hash.update((filter.len() as u64).to_be_bytes());
+        hash.update(filter);
+        Self(hash)
+    }
+
+    fn check(&self, id: ObjectId, order: Order) -> [u8; 8] {
+        let mut hash = self.0.clone();
+        hash.update([u8::from(order == Order::NewestFirst)]);
+        hash.update(id.bytes());
+        let digest: [u8; 32] = hash.finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        [a, b, c, d, e, f, g, h]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> ObjectId {
+        ObjectId::from_bytes([n; 12])
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        let list = ListTag::new("users", b"");
+        let request = PageRequest::new(2).unwrap();
+        let full = Page::of(vec![(id(1), 1), (id(2), 2)], &request, &list);
+        assert_eq!((full.items, full.next), (vec![1, 2], None));
+        let cut = Page::of(vec![(id(1), 1), (id(2), 2), (id(3), 3)], &request, &list);
+        assert_eq!(cut.items, [1, 2]);
+        let next = request.after(cut.next.unwrap());
+        assert_eq!(next.position(&list).unwrap(), Some(id(2)));
+    }
+
+    #[test]
+    fn a_cursor_fits_its_own_list_only() {
+        let list = ListTag::new("users", b"active");
+        let cursor = Cursor::seal(id(7), &list, Order::OldestFirst);
+        assert_eq!(cursor.open(&list, Order::OldestFirst).unwrap(), id(7));
+        for (other, order) in [
+            (ListTag::new("users", b""), Order::OldestFirst),
+            (ListTag::new("usersa", b"ctive"), Order::OldestFirst),
+            (ListTag::new("mailboxes", b"active"), Order::OldestFirst),
+            (ListTag::new("users", b"active"), Order::NewestFirst),
+        ] {
+            assert!(matches!(cursor.open(&other, order), Err(Error::InvalidCursor)));
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let list = ListTag::new("users", b"");
+        let cursor = Cursor::seal(id(7), &list, Order::OldestFirst);
+        for place in 0..cursor.0.len() {
+            for bit in 0..8 {
+                let mut bytes = cursor.0.clone().into_bytes();
+                bytes[place] ^= 1 << bit;
+                let Ok(text) = String::from_utf8(bytes) else { continue };
+                assert!(Cursor(text).open(&list, Order::OldestFirst).is_err());
+            }
+        }
+        for text in ["", "A", "AQ", &"A".repeat(28), &"é".repeat(14)] {
+            assert!(Cursor(text.to_owned()).open(&list, Order::OldestFirst).is_err());
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The indexes, with the names that [`Error::Unique`](crate::Error::Unique) gives.
+//!
+//! The names are those that a server gives by default, so that an index which an older program
+//! made is known again.
+
+use crate::collection::Collection;
+
+/// `users`: `login_id`, unique.
+pub const USERS_LOGIN_ID: &str = "login_id_1";
+/// `users`: `clerk_user_id`, unique where present.
+pub const USERS_CLERK_USER_ID: &str = "clerk_user_id_1";
+/// `users`: `email`, unique where present.
+pub const USERS_EMAIL: &str = "email_1";
+/// `mailboxes`: `user_id` and `email`, unique.
+pub const MAILBOXES_USER_ID_EMAIL: &str = "user_id_1_email_1";
+/// `mailboxes`: `user_id`, unique among those that are primary.
+pub const MAILBOXES_ONE_PRIMARY: &str = "one_primary_per_user";
+/// `campaigns`: `campaign_id`, unique.
+pub const CAMPAIGNS_CAMPAIGN_ID: &str = "campaign_id_1";
+/// `campaign_metrics`: `campaign_id`, unique.
+pub const CAMPAIGN_METRICS_CAMPAIGN_ID: &str = "campaign_id_1";
+/// `email_tracking`: `tracking_id`, unique.
+pub const EMAIL_TRACKING_TRACKING_ID: &str = "tracking_id_1";
+
+/// An index as it should be. All keys are ascending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexSpec {
+    /// The collection.
+    pub collection: Collection,
+    /// The name of the index.
+    pub name: &'static str,
+    /// The indexed fields, in order.
+    pub keys: &'static [&'static str],
+    /// Whether two documents may not have the same keys.
+    pub unique: bool,
+    /// Whether documents without any of the keys are left out.
+    pub sparse: bool,
+    /// Only documents in which this field is `true` are in the index.
+    pub only_where: Option<&'static str>,
+}
+
+impl IndexSpec {
+    const fn plain(collection: Collection, name: &'static str, keys: &'static [&'static str]) -> Self {
+        Self { collection, name, keys, unique: false, sparse: false, only_where: None }
+    }
+
+    const fn unique(self) -> Self {
+        Self { unique: true, ..self }
+    }
+
+    const fn sparse(self) -> Self {
+        Self { sparse: true, ..self }
+    }
+
+    const fn only_where(self, field: &'static str) -> Self {
+        Self { only_where: Some(field), ..self }
+    }
+}
+
+/// Every index of the schema, and the guard of the one primary mailbox.
+pub const INDEXES: &[IndexSpec] = {
+    use Collection::{CampaignMetrics, Campaigns, EmailTracking, Mailboxes, Users};
+    &[
+        IndexSpec::plain(Users, USERS_LOGIN_ID, &["login_id"]).unique(),
+        IndexSpec::plain(Users, USERS_CLERK_USER_ID, &["clerk_user_id"]).unique().sparse(),
+        IndexSpec::plain(Users, USERS_EMAIL, &["email"]).unique().sparse(),
+        IndexSpec::plain(Mailboxes, "user_id_1", &["user_id"]),
+        IndexSpec::plain(Mailboxes, "email_1", &["email"]),
+        IndexSpec::plain(Mailboxes, MAILBOXES_USER_ID_EMAIL, &["user_id", "email"]).unique(),
+        IndexSpec::plain(Mailboxes, "is_primary_1", &["is_primary"]),
+        IndexSpec::plain(Mailboxes, "is_active_1", &["is_active"]),
+        // `is_primary` is a key only because servers before 5.0 refuse a second index on `user_id`.
+        IndexSpec::plain(Mailboxes, MAILBOXES_ONE_PRIMARY, &["user_id", "is_primary"])
+            .unique()
+            .only_where("is_primary"),
+        IndexSpec::plain(Campaigns, CAMPAIGNS_CAMPAIGN_ID, &["campaign_id"]).unique(),
+        IndexSpec::plain(Campaigns, "user_id_1", &["user_id"]),
+        IndexSpec::plain(Campaigns, "mailbox_id_1", &["mailbox_id"]),
+        IndexSpec::plain(Campaigns, "status_1", &["status"]),
+        IndexSpec::plain(Campaigns, "start_time_1", &["start_time"]),
+        IndexSpec::plain(Campaigns, "user_id_1_status_1", &["user_id", "status"]),
+        IndexSpec::plain(CampaignMetrics, CAMPAIGN_METRICS_CAMPAIGN_ID, &["campaign_id"]).unique(),
+        IndexSpec::plain(CampaignMetrics, "user_id_1", &["user_id"]),
+        IndexSpec::plain(CampaignMetrics, "mailbox_id_1", &["mailbox_id"]),
+        IndexSpec::plain(CampaignMetrics, "campaign_id_1_user_id_1", &["campaign_id", "user_id"]),
+        IndexSpec::plain(EmailTracking, EMAIL_TRACKING_TRACKING_ID, &["tracking_id"]).unique(),
+        IndexSpec::plain(EmailTracking, "campaign_id_1", &["campaign_id"]),
+        IndexSpec::plain(EmailTracking, "user_id_1", &["user_id"]),
+        IndexSpec::plain(EmailTracking, "recipient_email_1", &["recipient_email"]),
+        IndexSpec::plain(EmailTracking, "sent_at_1", &["sent_at"]),
+        IndexSpec::plain(
+            EmailTracking,
+            "campaign_id_1_recipient_email_1",
+            &["campaign_id", "recipient_email"],
+        ),
+    ]
+};
+
+/// The indexes of one collection.
+pub(crate) fn indexes_of(collection: Collection) -> impl Iterator<Item = &'static IndexSpec> {
+    INDEXES.iter().filter(move |index| index.collection == collection)
+}

@@ -1,0 +1,113 @@
+//! A server from a `mongod` executable.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs::{self, File},
+    io,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Instant,
+};
+
+use super::{
+    Attempt, LISTENING, POLL_INTERVAL, START_LIMIT, Server, after_exit, initiate, unique_suffix,
+};
+
+const PORT_TAKEN: &str = "Address already in use";
+const TRIES: u32 = 3;
+
+/// Starts the mongod that `MONGOD_BIN` names, else the one on `PATH`.
+pub(super) async fn start_installed() -> Attempt<Server> {
+    start(&installed().ok_or("MONGOD_BIN is not set and PATH has no mongod")?).await
+}
+
+fn installed() -> Option<PathBuf> {
+    if let Some(mongod) = env::var_os("MONGOD_BIN") {
+        return Some(mongod.into());
+    }
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|directory| directory.join("mongod"))
+        .find(|mongod| mongod.is_file())
+}
+
+/// Starts `mongod` on a free port, with a fresh directory for its data.
+pub(super) async fn start(mongod: &Path) -> Attempt<Server> {
+    let mut tries = 1;
+    loop {
+        match start_once(mongod).await {
+            // Another process was faster to take the port that was free a moment ago.
+            Err(error) if tries < TRIES && error.to_string().contains(PORT_TAKEN) => tries += 1,
+            result => {
+                return result.map_err(|error| format!("{}: {error}", mongod.display()).into());
+            }
+        }
+    }
+}
+
+async fn start_once(mongod: &Path) -> Attempt<Server> {
+    let directory = env::temp_dir().join(format!("campaign-store-test-{}", unique_suffix()));
+    let data = directory.join("data");
+    fs::create_dir_all(&data)?;
+    // First the one that cleans up, so that there is no moment in which nobody would.
+    let cleaner = after_exit(
+        r#"kill -9 "$(cat "$1/pid")"; sleep 1; rm -rf "$1""#,
+        &directory,
+    )?;
+    let port = free_port()?;
+    let mut process = spawn(mongod, &directory, &data, port)?;
+    wait_until_listening(&mut process, &directory.join("log"))?;
+    let address = format!("127.0.0.1:{port}");
+    Ok(Server {
+        uri: initiate(&address, &address).await?,
+        _processes: vec![cleaner, process],
+    })
+}
+
+fn free_port() -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// Runs mongod by way of a shell that first notes the process id for the cleaner. Where the
+/// cleaner has already removed the directory, mongod is not run.
+fn spawn(mongod: &Path, directory: &Path, data: &Path, port: u16) -> io::Result<Child> {
+    let log = File::create(directory.join("log"))?;
+    Command::new("sh")
+        .args(["-c", r#"echo $$ >"$0/pid" && exec "$@""#])
+        .args([directory, mongod])
+        .args([OsStr::new("--dbpath"), data.as_os_str()])
+        .args(["--port", &port.to_string(), "--bind_ip", "127.0.0.1"])
+        .args(["--replSet", "rs0", "--wiredTigerCacheSizeGB", "1"])
+        .args(["--setParameter", "enableTestCommands=1", "--nounixsocket"])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+}
+
+fn wait_until_listening(process: &mut Child, log: &Path) -> Attempt<()> {
+    let deadline = Instant::now() + START_LIMIT;
+    while !fs::read_to_string(log)?.contains(LISTENING) {
+        if let Some(status) = process.try_wait()? {
+            return Err(format!("{status}: {}", complaints(&fs::read_to_string(log)?)).into());
+        }
+        if Instant::now() > deadline {
+            return Err("it did not listen on its port in time".into());
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+    Ok(())
+}
+
+/// The log's errors, and what the shell or the dynamic loader wrote (mongod's lines are JSON).
+fn complaints(log: &str) -> String {
+    log.lines()
+        .filter(|line| {
+            !line.starts_with('{') || line.contains(r#""s":"E""#) || line.contains(r#""s":"F""#)
+        })
+        .collect::<Vec<_>>()
+        .join("; ")
+}
