@@ -32,8 +32,9 @@
 
 pub mod campaign;
 pub mod campaign_metrics;
+mod cases;
 pub mod email_tracking;
-pub mod fixtures;
+mod fixtures;
 pub mod mailbox;
 pub mod paging;
 pub mod user;

@@ -137,6 +137,7 @@ impl Table {
         }
         let mut ids: Vec<_> = lists.into_iter().flat_map(|list| list.range(range)).copied().collect();
         ids.sort_unstable();
+        ids.dedup();
         ordered(ids.into_iter().filter_map(move |id| row(&id)), order)
     }
 

@@ -34,7 +34,12 @@ pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError)
     Error::backend(operation, code)
 }
 
-/// Whether a write failed because the value of this index is taken.
+/// Whether a write failed because the value of a unique index is taken.
+pub(super) fn is_duplicate(error: &DriverError) -> bool {
+    code_and_message(error).0 == Some(DUPLICATE_KEY)
+}
+
+/// The same for this index.
 pub(super) fn is_duplicate_of(error: &DriverError, index: &str) -> bool {
     let (code, message) = code_and_message(error);
     code == Some(DUPLICATE_KEY) && parse_duplicate(message).is_some_and(|(_, name)| name == index)

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use mongodb::options::ReturnDocument;
 
 use super::connection::{Connection, Session};
-use super::error::{DriverResult, is_duplicate_of, ours};
+use super::error::{DriverResult, is_duplicate, ours};
 use super::table::of_id;
 use crate::collection::Collection;
 use crate::document::{Changes, Query, Record, field};
@@ -18,7 +18,6 @@ use crate::model::{
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{ClerkUpsert, RecordStream, UserRepository};
-use crate::schema::index::USERS_CLERK_USER_ID;
 
 #[derive(Debug)]
 pub(super) struct Users(pub(super) Arc<Connection>);
@@ -101,8 +100,9 @@ impl UserRepository for Users {
         self.0
             .run("users.upsert_from_clerk", async {
                 match self.upsert(&user).await {
-                    // Somebody else created the user in the same moment: now it is there to update.
-                    Err(error) if is_duplicate_of(&error, USERS_CLERK_USER_ID) => self.upsert(&user).await,
+                    // Perhaps somebody else created this user in the same moment: then it is there to
+                    // update now. The server names any of the indexes that both would be in.
+                    Err(error) if is_duplicate(&error) => self.upsert(&user).await,
                     done => done,
                 }
             })

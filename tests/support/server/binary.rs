@@ -12,9 +12,7 @@ use std::{
     time::Instant,
 };
 
-use super::{
-    Attempt, LISTENING, POLL_INTERVAL, START_LIMIT, Server, after_exit, initiate, unique_suffix,
-};
+use super::{Attempt, LISTENING, POLL_INTERVAL, START_LIMIT, Server, after_exit, initiate, unique_suffix};
 
 const PORT_TAKEN: &str = "Address already in use";
 const TRIES: u32 = 3;
@@ -52,18 +50,12 @@ async fn start_once(mongod: &Path) -> Attempt<Server> {
     let data = directory.join("data");
     fs::create_dir_all(&data)?;
     // First the one that cleans up, so that there is no moment in which nobody would.
-    let cleaner = after_exit(
-        r#"kill -9 "$(cat "$1/pid")"; sleep 1; rm -rf "$1""#,
-        &directory,
-    )?;
+    let cleaner = after_exit(r#"kill -9 "$(cat "$1/pid")"; sleep 1; rm -rf "$1""#, &directory)?;
     let port = free_port()?;
     let mut process = spawn(mongod, &directory, &data, port)?;
     wait_until_listening(&mut process, &directory.join("log"))?;
     let address = format!("127.0.0.1:{port}");
-    Ok(Server {
-        uri: initiate(&address, &address).await?,
-        _processes: vec![cleaner, process],
-    })
+    Ok(Server { uri: initiate(&address, &address).await?, _processes: vec![cleaner, process] })
 }
 
 fn free_port() -> io::Result<u16> {
@@ -105,9 +97,7 @@ fn wait_until_listening(process: &mut Child, log: &Path) -> Attempt<()> {
 /// The log's errors, and what the shell or the dynamic loader wrote (mongod's lines are JSON).
 fn complaints(log: &str) -> String {
     log.lines()
-        .filter(|line| {
-            !line.starts_with('{') || line.contains(r#""s":"E""#) || line.contains(r#""s":"F""#)
-        })
+        .filter(|line| !line.starts_with('{') || line.contains(r#""s":"E""#) || line.contains(r#""s":"F""#))
         .collect::<Vec<_>>()
         .join("; ")
 }

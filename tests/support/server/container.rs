@@ -23,18 +23,13 @@ pub(super) async fn start() -> Attempt<Server> {
     // The docker command removes the container in the end; without it none may be started.
     run(Command::new("docker").arg("version"))?;
     let image = env::var("MONGODB_TEST_IMAGE").unwrap_or_else(|_| DEFAULT_IMAGE.into());
-    start_image(&image)
-        .await
-        .map_err(|error| format!("{image}: {error}").into())
+    start_image(&image).await.map_err(|error| format!("{image}: {error}").into())
 }
 
 async fn start_image(image: &str) -> Attempt<Server> {
     let name = format!("campaign-store-test-{}", unique_suffix());
     // Twice, for a container that the engine was still making the first time.
-    let cleaner = after_exit(
-        r#"docker rm -f -v "$1"; sleep 2; docker rm -f -v "$1""#,
-        &name,
-    )?;
+    let cleaner = after_exit(r#"docker rm -f -v "$1"; sleep 2; docker rm -f -v "$1""#, &name)?;
     let container = start_container(image, &name).await?;
     // Fails where the command speaks to another engine than the library does.
     run(Command::new("docker").args(["inspect", &name]))?;
@@ -42,10 +37,7 @@ async fn start_image(image: &str) -> Attempt<Server> {
     let uri = initiate(&address, &format!("127.0.0.1:{PORT}")).await?;
     // From here on it is the cleaner's: the handle's own removal needs the runtime of now.
     mem::forget(container);
-    Ok(Server {
-        uri,
-        _processes: vec![cleaner],
-    })
+    Ok(Server { uri, _processes: vec![cleaner] })
 }
 
 async fn start_container(image: &str, name: &str) -> Attempt<ContainerAsync<GenericImage>> {

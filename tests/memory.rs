@@ -1,0 +1,18 @@
+//! The contract on the in-memory store.
+
+use std::sync::Arc;
+
+use campaign_store::contract::{self, Harness, Opened};
+use campaign_store::{ManualClock, MemoryStore};
+
+struct InMemory;
+
+impl Harness for InMemory {
+    async fn open() -> Opened {
+        let clock = Arc::new(ManualClock::new(contract::start()));
+        let store = MemoryStore::with_clock(clock.clone());
+        Opened::new(store.repositories(), store.clone().repositories(), clock)
+    }
+}
+
+campaign_store::contract_tests!(harness = InMemory, test = tokio::test);

@@ -1,0 +1,8 @@
+//! Everything that needs a real server. See `support/server` for where it comes from.
+
+#![cfg(feature = "mongo")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod contract;

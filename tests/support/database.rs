@@ -1,0 +1,63 @@
+//! A database for one test.
+
+use std::sync::Arc;
+use std::thread;
+
+use campaign_store::{ManualClock, MongoOptions, MongoStore, contract};
+use mongodb::Client;
+use mongodb::bson::Document;
+
+use super::server;
+
+/// A database of its own, removed when the test is over, also by a panic.
+#[derive(Debug)]
+pub(crate) struct TestDatabase {
+    pub(crate) name: String,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl TestDatabase {
+    pub(crate) fn new() -> Self {
+        let clock = Arc::new(ManualClock::new(contract::start()));
+        Self { name: server::database_name(), clock }
+    }
+
+    /// A store on the database. Every call makes connections of its own.
+    pub(crate) async fn connect(&self) -> MongoStore {
+        let options = MongoOptions::new(server::uri(), &self.name).clock(self.clock.clone());
+        MongoStore::connect_with(options).await.expect("the test server answers")
+    }
+
+    /// The same with the indexes of the schema.
+    pub(crate) async fn provisioned(&self) -> MongoStore {
+        let store = self.connect().await;
+        store.provision().await.expect("a new database can be provisioned");
+        store
+    }
+
+    /// The database by the plain driver.
+    pub(crate) async fn driver(&self) -> mongodb::Database {
+        Client::with_uri_str(server::uri()).await.expect("the test server answers").database(&self.name)
+    }
+
+    pub(crate) async fn collection(&self, name: &str) -> mongodb::Collection<Document> {
+        self.driver().await.collection(name)
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let name = self.name.clone();
+        let removal = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let client = Client::with_uri_str(server::uri()).await?;
+                client.database(&name).drop().await?;
+                client.shutdown().await;
+                Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+            })
+        });
+        // A database that stays is no reason to fail a test.
+        drop(removal.join());
+    }
+}
