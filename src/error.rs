@@ -168,6 +168,7 @@ impl Error {
 
     /// The record does not exist.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
     pub fn not_found(collection: Collection, id: impl ToString) -> Self {
         Self::NotFound { collection, id: id.to_string() }
     }
@@ -180,12 +181,14 @@ impl Error {
 
     /// The record changed since it was read.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
     pub fn conflict(collection: Collection, id: impl ToString) -> Self {
         Self::Conflict { collection, id: id.to_string() }
     }
 
     /// The record is needed by others.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
     pub fn in_use(collection: Collection, id: impl ToString, by: Collection) -> Self {
         Self::InUse { collection, id: id.to_string(), by }
     }

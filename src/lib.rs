@@ -1,4 +1,34 @@
-//! The data layer of an e-mail campaign platform.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where things are
+//!
+//! | What you look for | Where it is |
+//! |---|---|
+//! | Opening a database | [`MongoStore`], [`MemoryStore`] |
+//! | What can be done with the data | the traits in [`repository`], grouped by [`Store`] |
+//! | The records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
+//! | What to create and to change | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
+//! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
+//! | What can go wrong | [`Error`], [`Invalid`] |
+//! | Percentages | [`Rates`] |
+//! | Indexes | [`schema`] |
+//! | Time in tests | [`ManualClock`] |
+//! | Testing a store of your own | `contract` (feature `contract`) |
+//!
+//! # Adding a collection
+//!
+//! Every layer has a file of the collection's name; write them in this order, each against the one
+//! before:
+//!
+//! 1. `model/`: the record, `New…`, `…Patch`, `…Filter`, and every rule as a pure function.
+//! 2. `repository/`: the trait, with its contract in the documentation.
+//! 3. `schema/index.rs`: the indexes. Both stores read them there.
+//! 4. `document/`: the stored form, how a patch changes it, and which query a filter is.
+//! 5. `contract/`: the cases, one for each sentence of the contract.
+//! 6. `memory/`, then `mongo/`: the same few lines each, since rules and stored form are elsewhere.
+//!
+//! `.github/CONTRIBUTING.md` has the steps in full.
+
 mod clock;
 mod collection;
 #[cfg(feature = "contract")]

@@ -177,9 +177,8 @@ impl ListTag {
         let mut hash = self.0.clone();
         hash.update([u8::from(order == Order::NewestFirst)]);
         hash.update(id.bytes());
-        let digest: [u8; 32] = hash.finalize().into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        [a, b, c, d, e, f, g, h]
+        let digest = hash.finalize();
+        digest.first_chunk().copied().unwrap_or_default()
     }
 }
 

@@ -4,41 +4,41 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::fixtures::{
-    CROWD, Scene, address, all_mailboxes, assert_fails, assert_unique, campaign, crowd, drain, everything,
-    mailbox, mailboxes, new_campaign, new_mailbox, only_winner, remove_or_use, scene, user,
+    address, all_mailboxes, assert_fails, assert_unique, crowd, drain, everything, mailbox, mailboxes,
+    new_mailbox, only_winner, user,
 };
 use super::{Opened, start};
 use crate::schema::index::MAILBOXES_USER_ID_EMAIL;
 use crate::{
-    CampaignPatch, CampaignTransition, Clock, Collection, EmailAddress, Error, Mailbox, MailboxFilter,
-    MailboxId, MailboxPatch, MailboxStatus, NewMailbox, Provider, Store, User, UserId, UserProfile,
+    Clock, Collection, EmailAddress, Error, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus,
+    NewMailbox, Provider, Store, User, UserId, UserProfile,
 };
 
-fn profile(json: Value) -> UserProfile {
+pub(super) fn profile(json: Value) -> UserProfile {
     let Value::Object(profile) = json else {
         panic!("a profile is an object");
     };
     UserProfile::new(profile).expect("a valid profile")
 }
 
-async fn get(db: &Opened, id: MailboxId) -> Option<Mailbox> {
+pub(super) async fn get(db: &Opened, id: MailboxId) -> Option<Mailbox> {
     let found = db.store.mailboxes.get(id).await;
     found.expect("a readable mailbox")
 }
 
-async fn by_email(store: &Store, user: &User, email: &str) -> Option<Mailbox> {
+pub(super) async fn by_email(store: &Store, user: &User, email: &str) -> Option<Mailbox> {
     let email = address(email);
     let found = store.mailboxes.find_by_user_and_email(user.id, &email);
     found.await.expect("a readable mailbox")
 }
 
-async fn primary(store: &Store, user: &User) -> Option<Mailbox> {
+pub(super) async fn primary(store: &Store, user: &User) -> Option<Mailbox> {
     let found = store.mailboxes.primary(user.id).await;
     found.expect("a readable mailbox")
 }
 
 /// The one mailbox of the user that a list shows as primary.
-async fn listed_primary(store: &Store, user: &User) -> Mailbox {
+pub(super) async fn listed_primary(store: &Store, user: &User) -> Mailbox {
     let filter = MailboxFilter::user(user.id);
     let page = store.mailboxes.list(&filter, &everything()).await;
     let mut listed = page.expect("a page of mailboxes").items;
@@ -48,33 +48,33 @@ async fn listed_primary(store: &Store, user: &User) -> Mailbox {
 }
 
 /// The id of the mailbox whose turn it is.
-async fn next_in_turn(db: &Opened, user: &User) -> Option<MailboxId> {
+pub(super) async fn next_in_turn(db: &Opened, user: &User) -> Option<MailboxId> {
     let found = db.store.mailboxes.least_recently_used(user.id).await;
     found.expect("a readable mailbox").map(|mailbox| mailbox.id)
 }
 
 /// Updates the version of the mailbox that is given.
-async fn update(db: &Opened, mailbox: &Mailbox, patch: MailboxPatch) -> Mailbox {
+pub(super) async fn update(db: &Opened, mailbox: &Mailbox, patch: MailboxPatch) -> Mailbox {
     let updated = db.store.mailboxes.update(mailbox.id, patch, mailbox.updated_at);
     updated.await.expect("the current version and a free address")
 }
 
-async fn set_primary(store: &Store, id: MailboxId) -> Mailbox {
+pub(super) async fn set_primary(store: &Store, id: MailboxId) -> Mailbox {
     let promoted = store.mailboxes.set_primary(id).await;
     promoted.expect("the mailbox exists")
 }
 
-async fn set_status(db: &Opened, id: MailboxId, status: MailboxStatus) -> Mailbox {
+pub(super) async fn set_status(db: &Opened, id: MailboxId, status: MailboxStatus) -> Mailbox {
     let marked = db.store.mailboxes.set_status(id, status).await;
     marked.expect("the mailbox exists")
 }
 
-async fn touch(db: &Opened, id: MailboxId) -> Mailbox {
+pub(super) async fn touch(db: &Opened, id: MailboxId) -> Mailbox {
     let touched = db.store.mailboxes.touch(id).await;
     touched.expect("the mailbox exists")
 }
 
-async fn unlink(db: &Opened, id: MailboxId) {
+pub(super) async fn unlink(db: &Opened, id: MailboxId) {
     let unlinked = db.store.mailboxes.unlink(id).await;
     unlinked.expect("nobody needs the mailbox");
 }
@@ -194,219 +194,6 @@ pub async fn an_address_is_unique_for_each_user(db: &Opened) {
     assert!(shared.is_primary);
     let found = by_email(&db.store, &bob, "team@work.example").await;
     assert_eq!(found, Some(shared));
-}
-
-/// The first mailbox of a user is primary, and the next ones are not.
-pub async fn the_first_mailbox_is_primary(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let first = mailbox(db, &ada, "first@work.example").await;
-    let second = mailbox(db, &ada, "second@work.example").await;
-    assert!(first.is_primary && !second.is_primary);
-    assert_eq!(all_mailboxes(db).await, [first.clone(), second]);
-    assert_eq!(primary(&db.store, &ada).await, Some(first));
-}
-
-/// A mailbox that is linked as primary takes the place of the present one.
-pub async fn a_mailbox_linked_as_primary_takes_over(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let mut first = mailbox(db, &ada, "first@work.example").await;
-    let new = new_mailbox(&ada, "second@work.example").primary();
-    let second = db.store.mailboxes.link(new).await.expect("a free address");
-    assert!(second.is_primary);
-    assert_eq!(primary(&db.store, &ada).await.as_ref(), Some(&second));
-
-    let demoted = get(db, first.id).await.expect("the mailbox exists");
-    assert!(demoted.updated_at > first.updated_at);
-    (first.is_primary, first.updated_at) = (false, demoted.updated_at);
-    assert_eq!(all_mailboxes(db).await, [first, second]);
-}
-
-/// The primary mailbox can be switched, and again to the same one.
-pub async fn the_primary_mailbox_can_be_switched(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let bob = user(db, "bob").await;
-    let boxes = mailboxes(db, &ada, 3).await;
-    let foreign = mailbox(db, &bob, "bob@work.example").await;
-    for chosen in [&boxes[2], &boxes[2], &boxes[0], &boxes[1]] {
-        let promoted = set_primary(&db.store, chosen.id).await;
-        assert!(promoted.is_primary);
-        assert_eq!(promoted.id, chosen.id);
-        assert_eq!(listed_primary(&db.store, &ada).await, promoted);
-        assert_eq!(primary(&db.second, &ada).await, Some(promoted));
-    }
-    let demoted = get(db, boxes[0].id).await.expect("the mailbox exists");
-    assert!(demoted.updated_at > boxes[0].updated_at);
-    assert_eq!(primary(&db.store, &bob).await, Some(foreign));
-}
-
-/// Of many first mailboxes that are linked at once, one is primary.
-pub async fn one_of_many_first_mailboxes_is_primary(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let linked = crowd(db, async |store, n| {
-        let new = new_mailbox(&ada, &format!("box{n}@work.example"));
-        store.mailboxes.link(new).await.expect("a free address")
-    })
-    .await;
-    assert_eq!(linked.iter().filter(|mailbox| mailbox.is_primary).count(), 1);
-    assert_eq!(all_mailboxes(db).await.len(), CROWD);
-    let listed = listed_primary(&db.store, &ada).await;
-    assert_eq!(primary(&db.store, &ada).await, Some(listed));
-}
-
-/// Of many mailboxes that are linked as primary at once, one is it in the end.
-pub async fn one_of_many_mailboxes_linked_as_primary_is_it_in_the_end(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let linked = crowd(db, async |store, n| {
-        let new = new_mailbox(&ada, &format!("box{n}@work.example")).primary();
-        store.mailboxes.link(new).await.expect("a free address")
-    })
-    .await;
-    assert!(linked.iter().all(|mailbox| mailbox.is_primary));
-    assert_eq!(all_mailboxes(db).await.len(), CROWD);
-    let listed = listed_primary(&db.store, &ada).await;
-    assert_eq!(primary(&db.store, &ada).await, Some(listed));
-}
-
-/// While many switch the primary mailbox, everybody sees exactly one at any look.
-pub async fn exactly_one_mailbox_is_primary_at_any_look(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let boxes = mailboxes(db, &ada, 4).await;
-    crowd(db, async |store, n| {
-        for round in 0..2 {
-            let promoted = set_primary(store, boxes[(n + round) % 4].id).await;
-            assert!(promoted.is_primary);
-            listed_primary(store, &ada).await;
-            let seen = primary(store, &ada).await;
-            assert!(seen.is_some_and(|mailbox| mailbox.is_primary));
-        }
-    })
-    .await;
-    let listed = listed_primary(&db.store, &ada).await;
-    assert_eq!(primary(&db.second, &ada).await, Some(listed));
-}
-
-/// Of many who link one address for a user at once, one succeeds.
-pub async fn one_of_many_links_an_address(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let results = crowd(db, async |store, _| {
-        let new = new_mailbox(&ada, "ada@work.example").primary();
-        store.mailboxes.link(new).await
-    })
-    .await;
-    let taken = Error::unique(Collection::Mailboxes, MAILBOXES_USER_ID_EMAIL);
-    let winner = only_winner(results, &taken);
-    assert!(winner.is_primary);
-    assert_eq!(all_mailboxes(db).await, [winner]);
-}
-
-/// When the primary mailbox is unlinked, the oldest remaining one takes its place.
-pub async fn the_oldest_remaining_mailbox_becomes_primary(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let boxes = mailboxes(db, &ada, 4).await;
-    unlink(db, boxes[0].id).await;
-    let promoted = listed_primary(&db.store, &ada).await;
-    assert_eq!(promoted.id, boxes[1].id);
-    assert!(promoted.updated_at > boxes[1].updated_at);
-
-    let newest = set_primary(&db.store, boxes[3].id).await;
-    unlink(db, newest.id).await;
-    let promoted = primary(&db.store, &ada).await;
-    let promoted = promoted.expect("mailboxes remain");
-    assert_eq!(promoted.id, boxes[1].id);
-
-    unlink(db, boxes[2].id).await;
-    assert_eq!(all_mailboxes(db).await, [promoted]);
-}
-
-/// An unlinked mailbox is gone, its address is free, and of the last one nothing is primary.
-pub async fn an_unlinked_mailbox_is_gone(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let first = mailbox(db, &ada, "ada@work.example").await;
-    unlink(db, first.id).await;
-    assert_eq!(get(db, first.id).await, None);
-    assert_eq!(primary(&db.store, &ada).await, None);
-    assert_eq!(next_in_turn(db, &ada).await, None);
-    let unknown = Error::not_found(Collection::Mailboxes, first.id);
-    assert_fails(db.store.mailboxes.unlink(first.id).await, &unknown);
-
-    let again = mailbox(db, &ada, "ada@work.example").await;
-    assert!(again.is_primary);
-    assert_ne!(again.id, first.id);
-    assert_eq!(all_mailboxes(db).await, [again]);
-}
-
-/// Of the mailboxes that are left when many are unlinked at once, one is primary.
-pub async fn many_unlinks_at_once_leave_one_primary(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let boxes = mailboxes(db, &ada, CROWD + 2).await;
-    crowd(db, async |store, n| {
-        let unlinked = store.mailboxes.unlink(boxes[n].id).await;
-        unlinked.expect("nobody needs the mailbox");
-        listed_primary(store, &ada).await;
-    })
-    .await;
-    assert_eq!(all_mailboxes(db).await.len(), 2);
-    let listed = listed_primary(&db.store, &ada).await;
-    assert_eq!(listed.id, boxes[CROWD].id);
-    assert_eq!(primary(&db.store, &ada).await, Some(listed));
-}
-
-/// A mailbox cannot be unlinked before all its campaigns are over, and can be afterwards.
-pub async fn a_mailbox_of_an_unfinished_campaign_is_in_use(db: &Opened) {
-    let Scene { user, mailbox, campaign: first } = scene(db).await;
-    let second = campaign(db, &user, &mailbox).await;
-    let before = all_mailboxes(db).await;
-    let needed = Error::in_use(Collection::Mailboxes, mailbox.id, Collection::Campaigns);
-    for (id, transition) in [
-        (first.id, CampaignTransition::Pause),
-        (first.id, CampaignTransition::Resume),
-        (second.id, CampaignTransition::Cancel),
-        (first.id, CampaignTransition::Complete),
-    ] {
-        assert_fails(db.store.mailboxes.unlink(mailbox.id).await, &needed);
-        assert_eq!(all_mailboxes(db).await, before);
-        let moved = db.store.campaigns.transition(id, transition).await;
-        moved.expect("an allowed transition");
-    }
-    unlink(db, mailbox.id).await;
-    let campaign = db.store.campaigns.get(first.id).await;
-    let campaign = campaign.expect("a readable campaign");
-    assert_eq!(campaign.map(|campaign| campaign.mailbox_id), Some(mailbox.id));
-}
-
-/// A mailbox is free when its campaign was given another one.
-pub async fn a_mailbox_that_a_campaign_left_is_free(db: &Opened) {
-    let Scene { user, mailbox: old, campaign } = scene(db).await;
-    let new = mailbox(db, &user, "new@work.example").await;
-    let patch = CampaignPatch::new().mailbox(new.id);
-    let updated = db.store.campaigns.update(campaign.id, patch, campaign.updated_at);
-    updated.await.expect("a scheduled campaign");
-    let needed = Error::in_use(Collection::Mailboxes, new.id, Collection::Campaigns);
-    assert_fails(db.store.mailboxes.unlink(new.id).await, &needed);
-    unlink(db, old.id).await;
-    let promoted = primary(&db.store, &user).await;
-    assert_eq!(promoted.map(|mailbox| mailbox.id), Some(new.id));
-}
-
-/// Unlinking a mailbox and creating campaigns at once leaves no campaign without its mailbox.
-pub async fn an_unlink_and_many_campaigns_at_once_leave_no_orphan(db: &Opened) {
-    let ada = user(db, "ada").await;
-    for round in 0..4 {
-        let mailbox = mailbox(db, &ada, &format!("round{round}@work.example")).await;
-        let used = remove_or_use(
-            db,
-            5 * round,
-            async |store| store.mailboxes.unlink(mailbox.id).await,
-            async |store, _| {
-                let new = new_campaign(&ada, &mailbox);
-                store.campaigns.create(new).await.map(drop)
-            },
-            &Error::in_use(Collection::Mailboxes, mailbox.id, Collection::Campaigns),
-            &Error::not_found(Collection::Mailboxes, mailbox.id),
-        )
-        .await;
-        assert_eq!(get(db, mailbox.id).await.is_none(), used == 0);
-    }
 }
 
 /// A patch sets the fields that it names and keeps the others.

@@ -31,11 +31,13 @@
 )]
 
 pub mod campaign;
+pub mod campaign_life;
 pub mod campaign_metrics;
 mod cases;
 pub mod email_tracking;
 mod fixtures;
 pub mod mailbox;
+pub mod mailbox_primary;
 pub mod paging;
 pub mod user;
 

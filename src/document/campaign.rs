@@ -7,8 +7,8 @@ use super::{Changes, Condition, Fields, Query, Record};
 use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::model::{
-    Campaign, CampaignCounts, CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, MailboxId,
-    Period, UserId, new_object_id,
+    Campaign, CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, MailboxId, Period, UserId,
+    new_object_id,
 };
 
 impl Record for Campaign {
@@ -101,9 +101,9 @@ impl CampaignPatch {
 impl CampaignFilter {
     pub(crate) fn query(&self) -> Query {
         Query::all()
-            .is_if(field::USER_ID, self.user_id.map(UserId::as_object_id))
-            .is_if(field::MAILBOX_ID, self.mailbox_id.map(MailboxId::as_object_id))
-            .is_if(field::STATUS, self.status.map(CampaignStatus::as_str))
+            .and_is(field::USER_ID, self.user_id.map(UserId::as_object_id))
+            .and_is(field::MAILBOX_ID, self.mailbox_id.map(MailboxId::as_object_id))
+            .and_is(field::STATUS, self.status.map(CampaignStatus::as_str))
     }
 
     /// The scheduled campaigns that should have started by `now`.
@@ -131,24 +131,4 @@ impl CampaignFilter {
 /// The change that a new status is.
 pub(crate) fn status_change(status: CampaignStatus, now: DateTime<Utc>) -> Changes {
     Changes::at(now).set(field::STATUS, status.as_str())
-}
-
-/// Counts of statuses as the database groups them.
-pub(crate) fn status_counts(
-    groups: impl IntoIterator<Item = (Option<String>, u64)>,
-) -> Result<CampaignCounts> {
-    let mut counts = CampaignCounts::default();
-    for (status, n) in groups {
-        let status = match status {
-            None => CampaignStatus::default(),
-            Some(text) => text.parse().map_err(|_| Error::Corrupt {
-                collection: Collection::Campaigns,
-                id: "unknown".to_owned(),
-                path: field::STATUS.as_str().into(),
-                problem: "does not have the form of its kind",
-            })?,
-        };
-        counts.add(status, n);
-    }
-    Ok(counts)
 }

@@ -103,8 +103,8 @@ pub(crate) fn mailbox_change(mailbox_id: MailboxId, now: DateTime<Utc>) -> Chang
 impl MetricsFilter {
     pub(crate) fn query(&self) -> Query {
         let query = Query::all()
-            .is_if(field::USER_ID, self.user_id.map(UserId::as_object_id))
-            .is_if(field::MAILBOX_ID, self.mailbox_id.map(MailboxId::as_object_id));
+            .and_is(field::USER_ID, self.user_id.map(UserId::as_object_id))
+            .and_is(field::MAILBOX_ID, self.mailbox_id.map(MailboxId::as_object_id));
         match &self.campaigns {
             Some(ids) => query.one_of(field::CAMPAIGN_ID, ids.iter().map(ToString::to_string)),
             None => query,

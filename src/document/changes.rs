@@ -1,8 +1,10 @@
 //! How to change a document: one description, which the database reads as an update and the
 //! in-memory store carries out itself.
 
+use bson::Bson;
 use bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
-use bson::{Bson, Document, doc};
+#[cfg(feature = "mongo")]
+use bson::{Document, doc};
 use chrono::{DateTime, Utc};
 
 use super::field::{self, Field};
@@ -67,6 +69,7 @@ impl Changes {
     }
 
     /// The changes as an update pipeline of the database.
+    #[cfg(feature = "mongo")]
     pub(crate) fn to_pipeline(&self) -> Vec<Document> {
         let reference = |field: Field| format!("${}", field.as_str());
         let mut set = Document::new();
@@ -92,6 +95,7 @@ impl Changes {
 
     /// The pipeline for a document that may not be there: then it becomes `new`, in the one step
     /// that the database offers for that.
+    #[cfg(feature = "mongo")]
     pub(crate) fn to_upsert_pipeline(&self, new: &Document) -> Vec<Document> {
         let created = doc! { "$eq": [{ "$type": "$_id" }, "missing"] };
         let mut pipeline = self.to_pipeline();
@@ -132,7 +136,7 @@ impl Changes {
             let new = values.iter_mut().find(|(field, _)| *field == name).and_then(|(_, value)| value.take());
             match new {
                 Some(new) => changed.append(name, new),
-                None if self.unset.iter().any(|field| *field == name) => {}
+                None if self.unset.contains(&name) => {}
                 None => changed.append(name, old),
             }
         }

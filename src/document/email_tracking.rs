@@ -85,9 +85,9 @@ impl Record for EmailTracking {
 impl TrackingFilter {
     pub(crate) fn query(&self) -> Query {
         let query = Query::all()
-            .is_if(field::CAMPAIGN_ID, self.campaign_id.as_ref().map(CampaignId::to_string))
-            .is_if(field::USER_ID, self.user_id.map(UserId::as_object_id))
-            .is_if(field::RECIPIENT_EMAIL, self.recipient_email.as_ref().map(EmailAddress::as_str));
+            .and_is(field::CAMPAIGN_ID, self.campaign_id.as_ref().map(CampaignId::to_string))
+            .and_is(field::USER_ID, self.user_id.map(UserId::as_object_id))
+            .and_is(field::RECIPIENT_EMAIL, self.recipient_email.as_ref().map(EmailAddress::as_str));
         match self.state {
             Some(state) => in_state(query, state),
             None => query,

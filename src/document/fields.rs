@@ -21,21 +21,20 @@ pub(crate) type Problem = &'static str;
 /// pass.
 pub(crate) struct Fields<'a> {
     collection: Collection,
-    fields: Vec<(&'a str, RawBsonRef<'a>)>,
+    all: Vec<(&'a str, RawBsonRef<'a>)>,
     next: Cell<usize>,
 }
 
 impl<'a> Fields<'a> {
     pub(crate) fn of(collection: Collection, document: &'a RawDocument) -> Result<Self> {
-        let mut fields = Vec::with_capacity(24);
+        let mut fields = Self { collection, all: Vec::with_capacity(24), next: Cell::default() };
         for element in document {
             let Ok((name, value)) = element else {
-                let fields = Self { collection, fields, next: Cell::default() };
                 return Err(fields.corrupt("(document)", "is not well-formed BSON"));
             };
-            fields.push((name.as_str(), value));
+            fields.all.push((name.as_str(), value));
         }
-        Ok(Self { collection, fields, next: Cell::default() })
+        Ok(fields)
     }
 
     /// A field that must be there.
@@ -61,11 +60,11 @@ impl<'a> Fields<'a> {
 
     fn find(&self, name: &str) -> Option<RawBsonRef<'a>> {
         let start = self.next.get();
-        let (before, after) = self.fields.split_at_checked(start)?;
+        let (before, after) = self.all.split_at_checked(start)?;
         let found = after.iter().chain(before).position(|(other, _)| *other == name)?;
-        let place = (start + found) % self.fields.len();
+        let place = (start + found) % self.all.len();
         self.next.set(place + 1);
-        self.fields.get(place).map(|(_, value)| *value)
+        self.all.get(place).map(|(_, value)| *value)
     }
 
     fn corrupt(&self, path: &'static str, problem: Problem) -> Error {

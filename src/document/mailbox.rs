@@ -81,10 +81,10 @@ impl Mailbox {
 impl MailboxFilter {
     pub(crate) fn query(&self) -> Query {
         Query::all()
-            .is_if(field::USER_ID, self.user_id.map(UserId::as_object_id))
-            .is_if(field::EMAIL, self.email.as_ref().map(EmailAddress::as_str))
-            .is_if(field::IS_ACTIVE, self.is_active)
-            .is_if(field::STATUS, self.status.map(MailboxStatus::as_str))
+            .and_is(field::USER_ID, self.user_id.map(UserId::as_object_id))
+            .and_is(field::EMAIL, self.email.as_ref().map(EmailAddress::as_str))
+            .and_is(field::IS_ACTIVE, self.is_active)
+            .and_is(field::STATUS, self.status.map(MailboxStatus::as_str))
     }
 
     /// The mailboxes of a user that can send.

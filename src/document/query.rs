@@ -51,7 +51,7 @@ impl Query {
     }
 
     /// Also requires that the field has this value, if there is one to require.
-    pub(crate) fn is_if<T: Into<Bson>>(self, field: Field, value: Option<T>) -> Self {
+    pub(crate) fn and_is<T: Into<Bson>>(self, field: Field, value: Option<T>) -> Self {
         match value {
             Some(value) => self.is(field, value),
             None => self,

@@ -67,6 +67,6 @@ impl User {
 
 impl UserFilter {
     pub(crate) fn query(&self) -> Query {
-        Query::all().is_if(field::IS_ACTIVE, self.is_active)
+        Query::all().and_is(field::IS_ACTIVE, self.is_active)
     }
 }

@@ -59,24 +59,23 @@ impl Index {
         if self.spec.only_where.is_some() {
             return None;
         }
-        let keys = match self.spec.keys {
-            [field] => query.conditions().iter().find_map(|condition| match condition {
-                Condition::OneOf(name, values) if *name.as_str() == **field => {
-                    Some(values.iter().map(|value| key_of_values(&[value])).collect())
-                }
-                _ => None,
-            }),
-            _ => None,
-        };
-        let keys: Vec<Key> = match keys {
-            Some(keys) => keys,
-            None => {
-                let values: Option<Vec<&Bson>> =
-                    self.spec.keys.iter().map(|field| required_value(query, field)).collect();
-                vec![key_of_values(&values?)]
-            }
-        };
+        let keys = self.keys_of_alternatives(query).or_else(|| {
+            let values: Option<Vec<&Bson>> =
+                self.spec.keys.iter().map(|field| required_value(query, field)).collect();
+            Some(vec![key_of_values(&values?)])
+        })?;
         Some(keys.iter().filter_map(|key| self.rows.get(key)).collect())
+    }
+
+    /// The keys that a query allows by a list of values.
+    fn keys_of_alternatives(&self, query: &Query) -> Option<Vec<Key>> {
+        let [field] = self.spec.keys else { return None };
+        query.conditions().iter().find_map(|condition| match condition {
+            Condition::OneOf(name, values) if name.as_str() == *field => {
+                Some(values.iter().map(|value| key_of_values(&[value])).collect())
+            }
+            _ => None,
+        })
     }
 
     /// The key of a document; `None` if the document is not in the index.

@@ -24,7 +24,7 @@ pub struct CampaignMetrics {
     /// The percentages.
     #[serde(flatten)]
     pub rates: Rates,
-    /// When the numbers last changed.
+    /// When the record last changed. Strictly increases, so it is also the record's version.
     pub last_updated: DateTime<Utc>,
     /// When the record was created.
     pub created_at: DateTime<Utc>,

@@ -24,7 +24,7 @@ pub(crate) fn line<'a>(field: &'static str, text: &'a str, max: usize) -> Result
     Err(Invalid::new(field, problem))
 }
 
-/// A [`line`] without white space.
+/// A [`line()`] without white space.
 pub(crate) fn token<'a>(field: &'static str, text: &'a str, max: usize) -> Result<&'a str, Invalid> {
     let token = line(field, text, max)?;
     if token.contains(char::is_whitespace) {
@@ -33,12 +33,12 @@ pub(crate) fn token<'a>(field: &'static str, text: &'a str, max: usize) -> Resul
     Ok(token)
 }
 
-/// A name: a [`line`] of at most [`MAX_NAME`] bytes.
+/// A name: a [`line()`] of at most [`MAX_NAME`] bytes.
 pub(crate) fn name(field: &'static str, text: &str) -> Result<String, Invalid> {
     line(field, text, MAX_NAME).map(str::to_owned)
 }
 
-/// A subject: a [`line`] of at most [`MAX_SUBJECT`] bytes.
+/// A subject: a [`line()`] of at most [`MAX_SUBJECT`] bytes.
 pub(crate) fn subject(text: &str) -> Result<String, Invalid> {
     line("subject", text, MAX_SUBJECT).map(str::to_owned)
 }

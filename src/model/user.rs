@@ -181,6 +181,7 @@ impl UserPatch {
 /// What Clerk says about a user, to create or update the record from.
 #[derive(Clone, PartialEq)]
 #[must_use]
+#[expect(clippy::struct_field_names, reason = "the names of the schema")]
 pub struct ClerkUser {
     pub(crate) clerk_user_id: ClerkUserId,
     pub(crate) user_name: String,

@@ -9,7 +9,7 @@ use mongodb::options::ReturnDocument;
 use super::connection::{Connection, Session};
 use super::error::{DriverResult, ours};
 use crate::collection::Collection;
-use crate::document::campaign::{status_change, status_counts};
+use crate::document::campaign::status_change;
 use crate::document::campaign_metrics::mailbox_change;
 use crate::document::{Changes, Query, Record, field};
 use crate::error::{Error, Result};
@@ -140,6 +140,24 @@ impl Connection {
         });
         status_counts(groups).map_err(ours)
     }
+}
+
+/// Counts of statuses as the database groups them.
+fn status_counts(groups: impl IntoIterator<Item = (Option<String>, u64)>) -> Result<CampaignCounts> {
+    let mut counts = CampaignCounts::default();
+    for (status, n) in groups {
+        let status = match status {
+            None => CampaignStatus::default(),
+            Some(text) => text.parse().map_err(|_| Error::Corrupt {
+                collection: Collection::Campaigns,
+                id: "unknown".to_owned(),
+                path: field::STATUS.as_str().into(),
+                problem: "does not have the form of its kind",
+            })?,
+        };
+        counts.add(status, n);
+    }
+    Ok(counts)
 }
 
 #[async_trait]

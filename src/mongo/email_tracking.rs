@@ -124,18 +124,15 @@ impl Table {
         let find = self.raw.find(query.to_filter()).projection(doc! { field.as_str(): 1, "_id": 0 });
         let id = |row: &RawDocument| row.get_str(field.as_str()).ok().and_then(|id| id.parse().ok());
         let mut known = HashSet::new();
-        match session {
-            Some(session) => {
-                let mut rows = find.session(&mut *session).await?;
-                while rows.advance(session).await? {
-                    known.extend(id(rows.current()));
-                }
+        if let Some(session) = session {
+            let mut rows = find.session(&mut *session).await?;
+            while rows.advance(session).await? {
+                known.extend(id(rows.current()));
             }
-            None => {
-                let mut rows = find.await?;
-                while rows.advance().await? {
-                    known.extend(id(rows.current()));
-                }
+        } else {
+            let mut rows = find.await?;
+            while rows.advance().await? {
+                known.extend(id(rows.current()));
             }
         }
         Ok(known)

@@ -45,9 +45,10 @@ fn decode<T: Record>(batch: &RawBatch) -> DriverResult<Vec<Result<T>>> {
         problem: "is not well-formed BSON",
     };
     let documents = batch.doc_slices()?.into_iter();
-    let records = documents.map(|document| match document.ok().and_then(|document| document.as_document()) {
-        Some(document) => T::decode(document),
-        None => Err(unreadable()),
-    });
+    let records =
+        documents.map(|document| match document.ok().and_then(bson::raw::RawBsonRef::as_document) {
+            Some(document) => T::decode(document),
+            None => Err(unreadable()),
+        });
     Ok(records.collect())
 }

@@ -99,7 +99,7 @@ pub trait CampaignRepository: Debug + Send + Sync {
 
     /// Starts the scheduled campaigns whose start time is at or before `now`, the earliest first,
     /// and returns those that *this* call started. Any number of workers can call it at once: each
-    /// campaign is given to one of them.
+    /// campaign is given to one of them, and a call that returns fewer than `limit` has left none.
     ///
     /// When the future is dropped, or fails on the way, campaigns that it already started stay
     /// active: find them with [`list`](Self::list).

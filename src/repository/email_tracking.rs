@@ -20,7 +20,8 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// at most 1,000 sends; when a step fails, those before
     /// it stay recorded.
     ///
-    /// The owner and the mailbox of the rows are those of the send, as
+    /// A tracking id counts as recorded whatever else the send says. Whether the campaign is over
+    /// makes no difference. The owner and the mailbox of the rows are those of the send, as
     /// [`NewSend::new`] took them from the campaign.
     ///
     /// # Errors
@@ -33,8 +34,8 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// `Corrupt`, as every method that reads.
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>>;
 
-    /// The e-mails of a campaign to a recipient, the oldest first, at most
-    /// [`PageRequest::MAX_LIMIT`].
+    /// The e-mails of a campaign to a recipient in the order in which they were recorded, the first
+    /// [`PageRequest::MAX_LIMIT`] of them.
     ///
     /// # Errors
     /// As [`get`](Self::get).

@@ -41,8 +41,8 @@ pub trait MailboxRepository: Debug + Send + Sync {
     async fn primary(&self, user_id: UserId) -> Result<Option<Mailbox>>;
 
     /// The active mailbox of the user in status active that was not used for the longest time;
-    /// one that was never used comes first. For sending in rotation, together with
-    /// [`touch`](Self::touch).
+    /// one that was never used comes first, and of equals the one that was linked first. For
+    /// sending in rotation, together with [`touch`](Self::touch).
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -59,7 +59,8 @@ pub trait MailboxRepository: Debug + Send + Sync {
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Mailbox>;
 
-    /// Makes this the primary mailbox of its user, in place of the present one.
+    /// Makes this the primary mailbox of its user, in place of the present one. If it is that
+    /// already, nothing is written.
     ///
     /// # Errors
     /// `NotFound`.

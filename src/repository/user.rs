@@ -67,7 +67,7 @@ pub trait UserRepository: Debug + Send + Sync {
     /// `NotFound`.
     async fn record_login(&self, id: UserId) -> Result<User>;
 
-    /// Activates or deactivates a user. Doing it twice is no error.
+    /// Activates or deactivates a user. Doing it twice is no error; each time is a write.
     ///
     /// # Errors
     /// `NotFound`.

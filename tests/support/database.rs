@@ -1,5 +1,7 @@
 //! A database for one test.
 
+#![expect(clippy::expect_used, reason = "no test can go on without its database")]
+
 use std::sync::Arc;
 use std::thread;
 

@@ -1,0 +1,100 @@
+//! A function of a service that uses the store, and its unit tests on the in-memory store.
+//!
+//! Run with `cargo run --example downstream_service`, and its tests with
+//! `cargo test --example downstream_service`. Needs nothing.
+
+use campaign_store::{
+    Campaign, CampaignId, EmailAddress, Error, MemoryStore, NewSend, Result, SendOutcome, Store,
+};
+use chrono::{DateTime, Utc};
+
+/// What became of one e-mail.
+#[derive(Debug, PartialEq)]
+enum Sent {
+    Now,
+    Before,
+    NotAllowed,
+}
+
+/// The service's own logic: sends an e-mail of a campaign to one recipient, unless the recipient
+/// does not want it or has it already.
+async fn send_one(store: &Store, campaign: &Campaign, to: &EmailAddress, at: DateTime<Utc>) -> Result<Sent> {
+    // An error here stops the send: no answer is not a yes.
+    if store.email_tracking.is_suppressed(campaign.user_id, to).await? {
+        return Ok(Sent::NotAllowed);
+    }
+    let mailbox = store.mailboxes.touch(campaign.mailbox_id).await?;
+    let send = NewSend::new(campaign, mailbox.email.as_str(), to.as_str(), at)?;
+    match store.email_tracking.record_sends(vec![send]).await?.as_slice() {
+        [SendOutcome::Recorded] => Ok(Sent::Now),
+        [SendOutcome::UnknownCampaign] => {
+            Err(Error::not_found(campaign_store::Collection::Campaigns, campaign.id))
+        }
+        _ => Ok(Sent::Before),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let memory = MemoryStore::new();
+    let store = memory.repositories();
+    let campaign = example_campaign(&store, DateTime::UNIX_EPOCH).await?;
+    let bob = EmailAddress::new("bob@example.com")?;
+    for _ in 0..2 {
+        println!("{:?}", send_one(&store, &campaign, &bob, campaign.start_time).await?);
+    }
+    println!("sent: {}", sent(&store, campaign.id).await?);
+    Ok(())
+}
+
+async fn example_campaign(store: &Store, start: DateTime<Utc>) -> Result<Campaign> {
+    use campaign_store::{CampaignDuration, NewCampaign, NewMailbox, NewUser, Provider};
+    let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+    let mailbox = store.mailboxes.link(NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?).await?;
+    let day = CampaignDuration::hours(24.0)?;
+    let new = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
+    store.campaigns.create(new).await
+}
+
+async fn sent(store: &Store, campaign: CampaignId) -> Result<u64> {
+    Ok(store.campaign_metrics.get(campaign).await?.map_or(0, |metrics| metrics.totals.sent))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use campaign_store::{Collection, ManualClock};
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    /// A fresh store for each test, with a clock that the test moves.
+    async fn set_up() -> (MemoryStore, Arc<ManualClock>, Store, Campaign, EmailAddress) {
+        let clock = Arc::new(ManualClock::new(DateTime::UNIX_EPOCH));
+        let memory = MemoryStore::with_clock(clock.clone());
+        let store = memory.repositories();
+        let campaign = example_campaign(&store, DateTime::UNIX_EPOCH).await.unwrap();
+        (memory, clock, store, campaign, EmailAddress::new("bob@example.com").unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_email_is_sent_once() {
+        let (_, clock, store, campaign, bob) = set_up().await;
+        clock.advance(TimeDelta::minutes(5));
+        assert_eq!(send_one(&store, &campaign, &bob, campaign.start_time).await, Ok(Sent::Now));
+        assert_eq!(send_one(&store, &campaign, &bob, campaign.start_time).await, Ok(Sent::Before));
+        assert_eq!(sent(&store, campaign.id).await, Ok(1));
+        let mailbox = store.mailboxes.get(campaign.mailbox_id).await.unwrap().unwrap();
+        assert_eq!(mailbox.last_used, Some(DateTime::UNIX_EPOCH + TimeDelta::minutes(5)));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_while_suppression_is_unknown() {
+        let (memory, _, store, campaign, bob) = set_up().await;
+        memory.fail_next(Collection::EmailTracking, Error::unavailable("test", "away"));
+        let error = send_one(&store, &campaign, &bob, campaign.start_time).await.unwrap_err();
+        assert!(error.is_retryable());
+        assert_eq!(sent(&store, campaign.id).await, Ok(0));
+    }
+}

@@ -1,0 +1,106 @@
+//! The whole way of a campaign: a user, mailboxes, a campaign, its sends, its metrics.
+//!
+//! Run with `cargo run --example quickstart`: in memory, nothing needed.
+//! With `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB`
+//! (`campaign_store_quickstart` unless set), which it empties at the start and leaves in place.
+
+use std::error::Error;
+
+use campaign_store::{
+    Campaign, CampaignDuration, Clock, MemoryStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
+    SendOutcome, Store, SystemClock, User,
+};
+use chrono::TimeDelta;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> Result {
+    let store = open().await?;
+    let ada = sign_up(&store).await?;
+    let campaign = schedule(&store, &ada).await?;
+    send_what_is_due(&store).await?;
+    summarise(&store, &ada, &campaign).await
+}
+
+/// The store that the environment asks for.
+async fn open() -> Result<Store> {
+    let Ok(uri) = std::env::var("MONGODB_URI") else {
+        println!("Store: in memory (set MONGODB_URI for a server)");
+        return Ok(MemoryStore::new().repositories());
+    };
+    on_server(&uri).await
+}
+
+#[cfg(feature = "mongo")]
+async fn on_server(uri: &str) -> Result<Store> {
+    let name = std::env::var("MONGODB_DB").unwrap_or_else(|_| "campaign_store_quickstart".to_owned());
+    let database = campaign_store::MongoStore::connect(uri, &name).await?;
+    mongodb::Client::with_uri_str(uri).await?.database(&name).drop().await?;
+    database.provision().await?;
+    println!("Store: MongoDB, database {name}, indexes provisioned");
+    Ok(database.repositories())
+}
+
+#[cfg(not(feature = "mongo"))]
+async fn on_server(_uri: &str) -> Result<Store> {
+    Err("this example was built without the feature mongo".into())
+}
+
+async fn sign_up(store: &Store) -> Result<User> {
+    let ada = store.users.create(NewUser::new("Ada", "ada@example.com")?.email("ada@example.com")?).await?;
+    for (address, provider) in [("ada@work.example", Provider::Gmail), ("ada@lab.example", Provider::Outlook)]
+    {
+        let mailbox = store.mailboxes.link(NewMailbox::new(ada.id, address, provider)?).await?;
+        let role = if mailbox.is_primary { "primary" } else { "second" };
+        println!("Mailbox: {} at {} ({role})", mailbox.email, mailbox.provider);
+    }
+    Ok(ada)
+}
+
+async fn schedule(store: &Store, ada: &User) -> Result<Campaign> {
+    let mailbox = store.mailboxes.least_recently_used(ada.id).await?.ok_or("no mailbox can send")?;
+    let start = SystemClock.now() - TimeDelta::minutes(1);
+    let day = CampaignDuration::hours(24.0)?;
+    let new = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
+    let campaign = store.campaigns.create(new).await?;
+    println!("Campaign: {}, {}, until {}", campaign.campaign_name, campaign.status, campaign.end_time);
+    Ok(campaign)
+}
+
+/// What a worker does. Any number of them can run.
+async fn send_what_is_due(store: &Store) -> Result {
+    let now = SystemClock.now();
+    for campaign in store.campaigns.claim_due(now, 10).await? {
+        let mailbox = store.mailboxes.touch(campaign.mailbox_id).await?;
+        let recipients: Vec<_> = (1..=250).map(|n| format!("reader{n}@example.com")).collect();
+        store.campaigns.add_recipients(campaign.id, 250).await?;
+        let mut sends = Vec::new();
+        for recipient in &recipients {
+            sends.push(NewSend::new(&campaign, mailbox.email.as_str(), recipient, now)?);
+        }
+        let outcomes = store.email_tracking.record_sends(sends.clone()).await?;
+        println!("Sends: {} recorded", count(&outcomes, SendOutcome::Recorded));
+        // A worker that does not know whether it got through simply does it again.
+        let outcomes = store.email_tracking.record_sends(sends).await?;
+        println!("The same again: {} already recorded", count(&outcomes, SendOutcome::AlreadyRecorded));
+    }
+    Ok(())
+}
+
+fn count(outcomes: &[SendOutcome], wanted: SendOutcome) -> usize {
+    outcomes.iter().filter(|outcome| **outcome == wanted).count()
+}
+
+async fn summarise(store: &Store, ada: &User, campaign: &Campaign) -> Result {
+    let campaign = store.campaigns.get(campaign.id).await?.ok_or("the campaign is gone")?;
+    let metrics = store.campaign_metrics.get(campaign.id).await?.ok_or("the metrics are gone")?;
+    println!("\n{} of {}", campaign.campaign_name, ada.user_name);
+    println!("  status      {}", campaign.status);
+    println!("  recipients  {}", campaign.total_recipients);
+    println!("  sent        {}", metrics.totals.sent);
+    println!("  delivered   {}", metrics.totals.delivered);
+    println!("  open rate   {:.1} %", metrics.rates.open_rate);
+    println!("  bounce rate {:.1} %", metrics.rates.bounce_rate);
+    Ok(())
+}

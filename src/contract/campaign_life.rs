@@ -1,0 +1,305 @@
+//! How campaigns go from one status to another.
+
+use super::campaign::{MILLISECOND, campaign_in, create, illegal, list, planned, stored};
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+
+use super::fixtures::{self, CROWD, assert_fails, crowd, only_winner};
+use super::{Opened, start};
+use crate::{Campaign, CampaignFilter, CampaignStatus, CampaignTransition, Error, PageRequest, UserId};
+
+/// Each legal transition leads to its status and changes nothing else.
+pub async fn every_legal_transition_is_made(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    for transition in CampaignTransition::ALL {
+        for status in transition.from() {
+            let before = campaign_in(db, &scene.user, &scene.mailbox, *status).await;
+            let after = db.store.campaigns.transition(before.id, *transition).await;
+            let after = after.expect("a legal transition");
+            assert!(after.updated_at > before.updated_at);
+            assert_eq!(stored(db, before.id).await, after);
+            let updated_at = after.updated_at;
+            assert_eq!(after, Campaign { status: transition.to(), updated_at, ..before });
+        }
+    }
+}
+
+/// Each illegal transition is refused by its name and changes nothing.
+pub async fn every_illegal_transition_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    for status in CampaignStatus::ALL {
+        let before = campaign_in(db, &scene.user, &scene.mailbox, *status).await;
+        for transition in CampaignTransition::ALL {
+            if transition.from().contains(status) {
+                continue;
+            }
+            let refused = db.store.campaigns.transition(before.id, *transition).await;
+            assert_fails(refused, &illegal(transition.as_str(), *status));
+            assert_eq!(stored(db, before.id).await, before);
+        }
+    }
+}
+
+/// The methods that are named after the transitions make them.
+pub async fn the_named_methods_make_their_transitions(db: &Opened) {
+    use CampaignStatus::{Active, Cancelled, Completed, Paused, Scheduled};
+    let scene = fixtures::scene(db).await;
+    let campaigns = &db.store.campaigns;
+    let first = scene.campaign.id;
+    let second = fixtures::campaign(db, &scene.user, &scene.mailbox).await.id;
+    let statuses = [
+        campaigns.pause(first).await,
+        campaigns.reschedule(first).await,
+        campaigns.start(first).await,
+        campaigns.pause(first).await,
+        campaigns.resume(first).await,
+        campaigns.complete(first).await,
+        campaigns.cancel(second).await,
+    ]
+    .map(|campaign| campaign.expect("a legal transition").status);
+    assert_eq!(statuses, [Paused, Scheduled, Active, Paused, Active, Completed, Cancelled]);
+}
+
+/// Of many who start a campaign at once, one succeeds.
+pub async fn of_concurrent_starts_one_wins(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let starts = crowd(db, async |store, _| store.campaigns.start(campaign.id).await).await;
+    let winner = only_winner(starts, &illegal("start", CampaignStatus::Active));
+    assert_eq!(winner.status, CampaignStatus::Active);
+    assert_eq!(stored(db, campaign.id).await, winner);
+}
+
+/// A campaign is due from the millisecond of its start on.
+pub async fn a_campaign_is_due_at_its_start(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let campaigns = &db.store.campaigns;
+    let early = campaigns.claim_due(campaign.start_time - MILLISECOND, 10).await;
+    assert_eq!(early.expect("no campaigns"), []);
+    assert_eq!(stored(db, campaign.id).await, campaign);
+    let claimed = campaigns.claim_due(campaign.start_time, 10).await.expect("the campaign");
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].id, campaign.id);
+}
+
+/// The earliest due campaigns are claimed first, and no more than the limit.
+pub async fn the_earliest_due_campaigns_are_claimed_first(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut ids = Vec::new();
+    for minutes in [30, 10, 50, 20, 40] {
+        let start_time = start() + TimeDelta::minutes(minutes);
+        let new = planned(scene.user.id, scene.mailbox.id, start_time);
+        ids.push(create(db, new).await.id);
+    }
+    let now = start() + TimeDelta::minutes(45);
+    let mut claims = Vec::new();
+    for limit in [3, 3, 3] {
+        let claimed = db.store.campaigns.claim_due(now, limit).await.expect("due campaigns");
+        let claimed = claimed.iter().map(|campaign| campaign.id);
+        claims.push(claimed.collect::<Vec<_>>());
+    }
+    assert_eq!(claims, [vec![ids[1], ids[3], ids[0]], vec![ids[4]], vec![]]);
+}
+
+/// Claimed campaigns are active, are stored so, and are otherwise as before.
+pub async fn claimed_campaigns_are_active(db: &Opened) {
+    let before = fixtures::scene(db).await.campaign;
+    let claimed = db.store.campaigns.claim_due(before.start_time, 1).await.expect("the campaign");
+    assert_eq!(claimed, [stored(db, before.id).await]);
+    let updated_at = claimed[0].updated_at;
+    assert!(updated_at > before.updated_at);
+    assert_eq!(claimed, [Campaign { status: CampaignStatus::Active, updated_at, ..before }]);
+}
+
+/// Campaigns that are paused, under way or over are not claimed.
+pub async fn scheduled_campaigns_alone_are_claimed(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut others = Vec::new();
+    for status in CampaignStatus::ALL {
+        if *status != CampaignStatus::Scheduled {
+            others.push(campaign_in(db, &scene.user, &scene.mailbox, *status).await);
+        }
+    }
+    let late = scene.campaign.end_time + TimeDelta::days(1);
+    let claimed = db.store.campaigns.claim_due(late, 10).await.expect("the scheduled one");
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].id, scene.campaign.id);
+    for other in others {
+        assert_eq!(stored(db, other.id).await, other);
+    }
+}
+
+/// A campaign that was claimed, paused and rescheduled is claimed again.
+pub async fn a_rescheduled_campaign_is_claimed_again(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let campaigns = &db.store.campaigns;
+    for _ in 0..2 {
+        let claimed = campaigns.claim_due(campaign.start_time, 10).await.expect("the campaign");
+        assert_eq!(claimed.len(), 1);
+        campaigns.pause(campaign.id).await.expect("a paused campaign");
+        campaigns.reschedule(campaign.id).await.expect("a scheduled campaign");
+    }
+    assert_eq!(stored(db, campaign.id).await.status, CampaignStatus::Scheduled);
+}
+
+/// A claim with a limit out of bounds is refused and claims nothing.
+pub async fn a_claim_of_none_or_of_too_many_is_refused(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let campaigns = &db.store.campaigns;
+    for limit in [0, PageRequest::MAX_LIMIT + 1, usize::MAX] {
+        let claim = campaigns.claim_due(campaign.start_time, limit).await;
+        let error = claim.expect_err("a refusal");
+        assert!(matches!(error, Error::Invalid(_)), "{error}");
+        assert_eq!(stored(db, campaign.id).await, campaign);
+    }
+    let claim = campaigns.claim_due(campaign.start_time, PageRequest::MAX_LIMIT).await;
+    assert_eq!(claim.expect("the campaign").len(), 1);
+}
+
+/// Many workers at once claim all that is due, and each campaign goes to one of them.
+pub async fn concurrent_workers_claim_each_campaign_once(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut due = vec![scene.campaign.id];
+    for _ in 1..30 {
+        due.push(fixtures::campaign(db, &scene.user, &scene.mailbox).await.id);
+    }
+    let now = scene.campaign.start_time;
+    let handles = [&db.store, &db.second];
+    let claims = join_all((0..8).map(|n| handles[n % 2].campaigns.claim_due(now, 5))).await;
+    let mut claimed = Vec::new();
+    for claim in claims {
+        let claim = claim.expect("due campaigns");
+        assert!(claim.len() <= 5);
+        claimed.extend(claim.iter().map(|campaign| campaign.id));
+    }
+    claimed.sort_unstable();
+    due.sort_unstable();
+    assert_eq!(claimed, due);
+    let active = CampaignFilter::all().status(CampaignStatus::Active);
+    assert_eq!(list(db, &active).await.len(), 30);
+}
+
+/// An active campaign is completed from the millisecond of its end on, and counted.
+pub async fn active_campaigns_are_completed_at_their_end(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let campaigns = &db.store.campaigns;
+    let later = planned(scene.user.id, scene.mailbox.id, scene.campaign.start_time + MILLISECOND);
+    let later = create(db, later).await;
+    let later = campaigns.start(later.id).await.expect("an active campaign");
+    let ending = campaigns.start(scene.campaign.id).await.expect("an active campaign");
+    let early = campaigns.complete_expired(ending.end_time - MILLISECOND).await;
+    assert_eq!(early.expect("a count"), 0);
+    assert_eq!(stored(db, ending.id).await, ending);
+    let in_time = campaigns.complete_expired(ending.end_time).await;
+    assert_eq!(in_time.expect("a count"), 1);
+    let ended = stored(db, ending.id).await;
+    let updated_at = ended.updated_at;
+    assert!(updated_at > ending.updated_at);
+    assert_eq!(ended, Campaign { status: CampaignStatus::Completed, updated_at, ..ending });
+    assert_eq!(stored(db, later.id).await, later);
+    let again = campaigns.complete_expired(ended.end_time).await;
+    assert_eq!(again.expect("a count"), 0);
+}
+
+/// Campaigns that are not active do not expire.
+pub async fn active_campaigns_alone_expire(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut others = Vec::new();
+    for status in CampaignStatus::ALL {
+        if *status != CampaignStatus::Active {
+            others.push(campaign_in(db, &scene.user, &scene.mailbox, *status).await);
+        }
+    }
+    let late = scene.campaign.end_time + TimeDelta::days(1);
+    let expired = db.store.campaigns.complete_expired(late).await;
+    assert_eq!(expired.expect("a count"), 0);
+    for other in others {
+        assert_eq!(stored(db, other.id).await, other);
+    }
+}
+
+/// Many who complete expired campaigns at once count each campaign once.
+pub async fn concurrent_completions_count_each_campaign_once(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let active = CampaignStatus::Active;
+    for _ in 0..12 {
+        campaign_in(db, &scene.user, &scene.mailbox, active).await;
+    }
+    let now = scene.campaign.end_time;
+    let counts = crowd(db, async |store, _| store.campaigns.complete_expired(now).await).await;
+    let total: u64 = counts.into_iter().map(|count| count.expect("a count")).sum();
+    assert_eq!(total, 12);
+    assert_eq!(list(db, &CampaignFilter::all().status(active)).await, []);
+}
+
+/// Campaigns are counted by status, those of one user or of all.
+pub async fn campaigns_are_counted_by_status(db: &Opened) {
+    use CampaignStatus::{Active, Cancelled, Completed, Paused, Scheduled};
+    let scene = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    for status in [Active, Active, Completed, Paused, Cancelled, Cancelled] {
+        campaign_in(db, &scene.user, &scene.mailbox, status).await;
+    }
+    campaign_in(db, &bob, &bobs, Paused).await;
+    for (user, expected) in [
+        (Some(scene.user.id), [1_u64, 2, 1, 1, 2]),
+        (Some(bob.id), [0, 0, 0, 1, 0]),
+        (Some(UserId::new()), [0, 0, 0, 0, 0]),
+        (None, [1, 2, 1, 2, 2]),
+    ] {
+        let counts = db.store.campaigns.count_by_status(user).await.expect("the counts");
+        let statuses = [Scheduled, Active, Completed, Paused, Cancelled];
+        assert_eq!(statuses.map(|status| counts.of(status)), expected);
+        assert_eq!(counts.total(), expected.iter().sum::<u64>());
+    }
+}
+
+/// Recipients that many add at once are all counted, each time in a version of its own.
+pub async fn recipients_added_at_once_add_up(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let additions = crowd(db, async |store, n| {
+        let more = u32::try_from(n + 1).expect("a small number");
+        store.campaigns.add_recipients(campaign.id, more).await
+    })
+    .await;
+    let mut versions = BTreeSet::from([campaign.updated_at]);
+    let mut total = campaign.total_recipients;
+    for (changed, n) in additions.into_iter().zip(1..) {
+        versions.insert(changed.expect("more recipients").updated_at);
+        total += n;
+    }
+    assert_eq!(versions.len(), CROWD + 1);
+    let found = stored(db, campaign.id).await;
+    assert_eq!(found.total_recipients, total);
+    assert_eq!(Some(&found.updated_at), versions.last());
+}
+
+/// Recipients are added while the campaign is not over, to more than 32 bits can count.
+pub async fn recipients_are_added_until_the_campaign_is_over(db: &Opened) {
+    use CampaignStatus::{Active, Paused, Scheduled};
+    let scene = fixtures::scene(db).await;
+    for status in [Scheduled, Active, Paused] {
+        let before = campaign_in(db, &scene.user, &scene.mailbox, status).await;
+        for round in 1..=2 {
+            let changed = db.store.campaigns.add_recipients(before.id, u32::MAX).await;
+            let changed = changed.expect("more recipients");
+            let added = round * u64::from(u32::MAX);
+            assert_eq!(changed.total_recipients, before.total_recipients + added);
+            assert_eq!(changed.status, status);
+            assert_eq!(stored(db, before.id).await, changed);
+        }
+    }
+}
+
+/// A campaign that is over gets no more recipients.
+pub async fn a_campaign_that_is_over_gets_no_recipients(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    for status in [CampaignStatus::Completed, CampaignStatus::Cancelled] {
+        let before = campaign_in(db, &scene.user, &scene.mailbox, status).await;
+        let refused = db.store.campaigns.add_recipients(before.id, 1).await;
+        assert_fails(refused, &illegal("add_recipients", status));
+        assert_eq!(stored(db, before.id).await, before);
+    }
+}

@@ -1,0 +1,119 @@
+//! The in-memory store answers as the one on MongoDB does: random sequences of operations, run step
+//! by step on both, with the same results and errors.
+//!
+//! `DIFFERENTIAL_SEED` repeats the sequences from a seed on, which a failure prints;
+//! `DIFFERENTIAL_SEQUENCES` sets their number.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a difference fails the test by a panic")]
+
+mod answer;
+mod campaign;
+mod campaign_metrics;
+mod content;
+mod draw;
+mod email_tracking;
+mod lists;
+mod mailbox;
+mod operation;
+mod side;
+mod tally;
+mod user;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::str::FromStr;
+
+use campaign_store::MemoryStore;
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use self::draw::Draw;
+use self::operation::Operation;
+use self::side::Side;
+use self::tally::Tally;
+use crate::support::database::TestDatabase;
+
+const SEQUENCES: u64 = 40;
+const STEPS: usize = 150;
+/// After so many steps everything that the stores hold is compared.
+const STEPS_PER_REVIEW: usize = 25;
+/// Sequences at a time: waiting for the disk takes longer than computing.
+const AT_ONCE: usize = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_stores_answer_every_sequence_of_operations_alike() {
+    let first = from_environment("DIFFERENTIAL_SEED")
+        .unwrap_or_else(|| u64::from(RandomState::new().build_hasher().finish() as u32));
+    let sequences = from_environment("DIFFERENTIAL_SEQUENCES").unwrap_or(SEQUENCES);
+    let tallies = stream::iter(first..first.saturating_add(sequences))
+        .map(|seed| tokio::spawn(run(seed)))
+        .buffer_unordered(AT_ONCE);
+    let tally = tallies.fold(Tally::default(), async |sum, tally| sum + tally.expect("the same answers")).await;
+    println!("{tally}");
+    if sequences >= SEQUENCES {
+        let unseen = tally.unseen();
+        assert!(unseen.is_empty(), "from seed {first} on, nothing led to {unseen:?}");
+    }
+}
+
+#[test]
+fn every_method_of_every_repository_takes_part() {
+    let traits = [
+        ("users", include_str!("../../../src/repository/user.rs")),
+        ("mailboxes", include_str!("../../../src/repository/mailbox.rs")),
+        ("campaigns", include_str!("../../../src/repository/campaign.rs")),
+        ("campaign_metrics", include_str!("../../../src/repository/campaign_metrics.rs")),
+        ("email_tracking", include_str!("../../../src/repository/email_tracking.rs")),
+    ];
+    let methods: BTreeSet<String> = traits
+        .iter()
+        .flat_map(|(repository, source)| {
+            let methods = source.split("async fn ").skip(1).filter_map(|rest| rest.split('(').next());
+            methods.map(move |method| format!("{repository}.{method}"))
+        })
+        .collect();
+    let operations: BTreeSet<String> = Operation::all().map(|operation| operation.name.to_owned()).collect();
+    assert_eq!(methods, operations);
+}
+
+fn from_environment<T: FromStr>(name: &str) -> Option<T> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+}
+
+/// Runs one sequence, and counts what it led to.
+async fn run(seed: u64) -> Tally {
+    let database = TestDatabase::new();
+    let memory = MemoryStore::with_clock(database.clock.clone());
+    let mut memory = Side::new(memory.repositories(), database.clock.clone());
+    let mongo = database.provisioned().await;
+    let mut mongo = Side::new(mongo.repositories(), database.clock.clone());
+    let mut tally = Tally::default();
+    let mut trace = Vec::new();
+    for step in 1..=STEPS {
+        let mut draw = Draw::new(seed, step);
+        database.clock.advance(draw.clock_step());
+        let operation = Operation::draw(&mut draw);
+        let (in_memory, drawn) = memory.take(operation, draw.clone()).await;
+        let (in_mongo, drawn_again) = mongo.take(operation, draw).await;
+        trace.push(format!("{step:3} {} {drawn} -> {}", operation.name, in_memory.kinds().join(" ")));
+        let same = drawn == drawn_again && in_memory == in_mongo && in_memory.is_one_of(operation.outcomes);
+        assert!(
+            same,
+            "{}\nmemory:  {in_memory}\nMongoDB: {in_mongo}\nagain with DIFFERENTIAL_SEED={seed}",
+            trace.join("\n")
+        );
+        tally.count(operation, &in_memory);
+        if step % STEPS_PER_REVIEW == 0 {
+            let (in_memory, in_mongo) = (memory.content().await, mongo.content().await);
+            assert!(
+                in_memory == in_mongo,
+                "{}\n{}\nagain with DIFFERENTIAL_SEED={seed}",
+                trace.join("\n"),
+                in_memory.difference(&in_mongo)
+            );
+        }
+    }
+    tally
+}

@@ -1,0 +1,47 @@
+//! What can be done to a store.
+
+use campaign_store::Result;
+use futures_util::future::BoxFuture;
+
+use super::answer::Reply;
+use super::draw::Draw;
+use super::side::Side;
+use super::{campaign, campaign_metrics, email_tracking, mailbox, user};
+
+/// A method of a repository with drawn arguments.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    /// How often it is drawn, in relation to others.
+    pub(super) weight: usize,
+    /// All that it can lead to: names of errors and indexes, and what its replies say.
+    pub(super) outcomes: &'static [&'static str],
+    pub(super) run: for<'a> fn(&'a mut Side, &'a mut Draw) -> BoxFuture<'a, Result<Reply>>,
+}
+
+impl Operation {
+    pub(super) fn all() -> impl Iterator<Item = &'static Self> {
+        [
+            user::OPERATIONS,
+            mailbox::OPERATIONS,
+            campaign::OPERATIONS,
+            campaign_metrics::OPERATIONS,
+            email_tracking::OPERATIONS,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    pub(super) fn draw(draw: &mut Draw) -> &'static Self {
+        let mut place = draw.below(Self::all().map(|operation| operation.weight).sum());
+        Self::all()
+            .find(|operation| match place.checked_sub(operation.weight) {
+                Some(rest) => {
+                    place = rest;
+                    false
+                }
+                None => true,
+            })
+            .expect("the place is below the sum of the weights")
+    }
+}

@@ -1,0 +1,183 @@
+//! One of the two stores, and what its caller knows about it.
+
+use std::sync::Arc;
+
+use bson::oid::ObjectId;
+use campaign_store::{
+    Campaign, CampaignFilter, CampaignId, Clock, Mailbox, MailboxFilter, MailboxId, ManualClock, MetricsFilter,
+    Store, TrackingFilter, TrackingId, User, UserFilter, UserId,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::answer::{Answer, Ids};
+use super::draw::Draw;
+use super::lists::Lists;
+use super::operation::Operation;
+
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) store: Store,
+    clock: Arc<ManualClock>,
+    pub(super) users: Known<User>,
+    pub(super) mailboxes: Known<Mailbox>,
+    pub(super) campaigns: Known<Campaign>,
+    pub(super) sends: Vec<TrackingId>,
+    pub(super) user_lists: Lists<UserFilter>,
+    pub(super) mailbox_lists: Lists<MailboxFilter>,
+    pub(super) campaign_lists: Lists<CampaignFilter>,
+    pub(super) metrics_lists: Lists<MetricsFilter>,
+    pub(super) tracking_lists: Lists<TrackingFilter>,
+    pub(super) ids: Ids,
+}
+
+impl Side {
+    pub(super) fn new(store: Store, clock: Arc<ManualClock>) -> Self {
+        Self {
+            store,
+            clock,
+            users: Known::default(),
+            mailboxes: Known::default(),
+            campaigns: Known::default(),
+            sends: Vec::new(),
+            user_lists: Lists::default(),
+            mailbox_lists: Lists::default(),
+            campaign_lists: Lists::default(),
+            metrics_lists: Lists::default(),
+            tracking_lists: Lists::default(),
+            ids: Ids::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Does an operation. Gives the answer and the arguments.
+    pub(super) async fn take(&mut self, operation: &Operation, mut draw: Draw) -> (Answer, String) {
+        let result = (operation.run)(self, &mut draw).await;
+        (Answer::of(result, &mut self.ids), draw.notes())
+    }
+}
+
+/// A record that others refer to.
+pub(super) trait Kept: Clone {
+    type Id: Copy + PartialEq;
+    const KIND: &str;
+
+    fn id(&self) -> Self::Id;
+    fn versions(&self) -> [DateTime<Utc>; 2];
+    /// An id that no record has.
+    fn unknown() -> Self::Id;
+}
+
+/// The records of a collection as they were last seen.
+#[derive(Debug)]
+pub(super) struct Known<T> {
+    live: Vec<T>,
+    removed: Vec<T>,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { live: Vec::new(), removed: Vec::new() }
+    }
+}
+
+impl<T: Kept> Known<T> {
+    /// Takes note of a record as it is now.
+    pub(super) fn see(&mut self, record: &T) {
+        match self.live.iter_mut().find(|known| known.id() == record.id()) {
+            Some(known) => known.clone_from(record),
+            None => self.live.push(record.clone()),
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: T::Id) {
+        self.removed.extend(self.live.extract_if(.., |record| record.id() == id));
+    }
+
+    pub(super) fn find(&self, id: T::Id) -> Option<&T> {
+        self.live.iter().chain(&self.removed).find(|record| record.id() == id)
+    }
+
+    /// Mostly the id of a record, sometimes of a removed one or of none.
+    pub(super) fn pick(&self, draw: &mut Draw) -> T::Id {
+        let (state, records) = match draw.below(20) {
+            0 => ("unknown", &[][..]),
+            1 => ("removed", &self.removed[..]),
+            _ => ("live", &self.live[..]),
+        };
+        if records.is_empty() {
+            draw.note(format!("unknown {}", T::KIND));
+            return T::unknown();
+        }
+        let place = draw.below(records.len());
+        draw.note(format!("{state} {} {place}", T::KIND));
+        records.get(place).map(T::id).expect("a place among the records")
+    }
+
+    /// Mostly the version of the record as it was last seen, sometimes another.
+    pub(super) fn version(&self, id: T::Id, draw: &mut Draw) -> DateTime<Utc> {
+        let [created, latest] = self.find(id).map(T::versions).unwrap_or_default();
+        match draw.below(20) {
+            0 => draw.of("version", &[DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC]),
+            1 => draw.of("version", &[created]),
+            2 => draw.of("version", &[latest - TimeDelta::milliseconds(1)]),
+            // The store's times have no microseconds; the caller's may.
+            3 => draw.of("version", &[latest + TimeDelta::microseconds(400)]),
+            _ => latest,
+        }
+    }
+}
+
+impl Kept for User {
+    type Id = UserId;
+    const KIND: &str = "user";
+
+    fn id(&self) -> UserId {
+        self.id
+    }
+
+    fn versions(&self) -> [DateTime<Utc>; 2] {
+        [self.created_at, self.updated_at]
+    }
+
+    fn unknown() -> UserId {
+        ObjectId::from_bytes([0xaa; 12]).into()
+    }
+}
+
+impl Kept for Mailbox {
+    type Id = MailboxId;
+    const KIND: &str = "mailbox";
+
+    fn id(&self) -> MailboxId {
+        self.id
+    }
+
+    fn versions(&self) -> [DateTime<Utc>; 2] {
+        [self.created_at, self.updated_at]
+    }
+
+    fn unknown() -> MailboxId {
+        ObjectId::from_bytes([0xbb; 12]).into()
+    }
+}
+
+impl Kept for Campaign {
+    type Id = CampaignId;
+    const KIND: &str = "campaign";
+
+    fn id(&self) -> CampaignId {
+        self.id
+    }
+
+    fn versions(&self) -> [DateTime<Utc>; 2] {
+        [self.created_at, self.updated_at]
+    }
+
+    fn unknown() -> CampaignId {
+        Uuid::from_bytes([0xcc; 16]).into()
+    }
+}

@@ -1,0 +1,220 @@
+//! Operations on users.
+
+use campaign_store::{
+    ClerkUpsert, ClerkUser, ClerkUserId, EmailAddress, Invalid, LoginId, NewUser, Result, UserFilter,
+    UserPatch,
+};
+use futures_util::FutureExt;
+
+use super::answer::Reply;
+use super::content::drain;
+use super::draw::Draw;
+use super::lists;
+use super::operation::Operation;
+use super::side::Side;
+
+const NAMES: &[&str] = &["Ada", "Grace Hopper", "$login_id", "Łukasz"];
+const LOGINS: &[&str] = &["ada", "ADA", "grace", "$email", "łukasz", "bob@example.com", "alan", "barbara"];
+const CLERK_IDS: &[&str] = &["user_1", "USER_1", "user_2", "$clerk_user_id"];
+pub(super) const ADDRESSES: &[&str] =
+    &["ada@example.com", "Ada@Example.com", "bob@example.com", "łu@example.com", "o'hara+x@example.com"];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "users.create",
+        weight: 9,
+        outcomes: &["ok", "login_id_1", "clerk_user_id_1", "email_1"],
+        run: |side, draw| create(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.get",
+        weight: 2,
+        outcomes: &["some", "none"],
+        run: |side, draw| get(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.find_by_login_id",
+        weight: 2,
+        outcomes: &["some", "none"],
+        run: |side, draw| find_by_login_id(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.find_by_email",
+        weight: 2,
+        outcomes: &["some", "none"],
+        run: |side, draw| find_by_email(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.find_by_clerk_user_id",
+        weight: 2,
+        outcomes: &["some", "none"],
+        run: |side, draw| find_by_clerk_user_id(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.update",
+        weight: 7,
+        outcomes: &["ok", "NotFound", "Conflict", "login_id_1", "clerk_user_id_1", "email_1"],
+        run: |side, draw| update(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.upsert_from_clerk",
+        weight: 7,
+        outcomes: &["created", "updated", "login_id_1", "email_1"],
+        run: |side, draw| upsert_from_clerk(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.record_login",
+        weight: 3,
+        outcomes: &["ok", "NotFound"],
+        run: |side, draw| record_login(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.set_active",
+        weight: 3,
+        outcomes: &["ok", "NotFound"],
+        run: |side, draw| set_active(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.delete",
+        weight: 4,
+        outcomes: &["ok", "NotFound", "InUse"],
+        run: |side, draw| delete(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.list",
+        weight: 5,
+        outcomes: lists::OUTCOMES,
+        run: |side, draw| list(side, draw).boxed(),
+    },
+    Operation {
+        name: "users.stream",
+        weight: 1,
+        outcomes: &["ok"],
+        run: |side, draw| stream(side, draw).boxed(),
+    },
+];
+
+async fn create(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let user = side.store.users.create(new_user(draw).expect("valid values")).await?;
+    side.users.see(&user);
+    Ok(Reply::ok(&user))
+}
+
+fn new_user(draw: &mut Draw) -> Result<NewUser, Invalid> {
+    let mut new = NewUser::new(draw.of("name", NAMES), draw.of("login", LOGINS))?;
+    if let Some(address) = draw.maybe(30, "address", ADDRESSES) {
+        new = new.email(address)?;
+    }
+    if let Some(id) = draw.maybe(30, "clerk id", CLERK_IDS) {
+        new = new.clerk_user_id(id)?;
+    }
+    Ok(new)
+}
+
+async fn get(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let user = side.store.users.get(side.users.pick(draw)).await?;
+    Ok(Reply::found(user.inspect(|user| side.users.see(user)).as_ref()))
+}
+
+async fn find_by_login_id(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let login = LoginId::new(draw.of("login", LOGINS)).expect("a valid login id");
+    Ok(Reply::found(side.store.users.find_by_login_id(&login).await?.as_ref()))
+}
+
+async fn find_by_email(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    Ok(Reply::found(side.store.users.find_by_email(&address(draw)).await?.as_ref()))
+}
+
+async fn find_by_clerk_user_id(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = ClerkUserId::new(draw.of("clerk id", CLERK_IDS)).expect("a valid id");
+    Ok(Reply::found(side.store.users.find_by_clerk_user_id(&id).await?.as_ref()))
+}
+
+async fn update(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = side.users.pick(draw);
+    let version = side.users.version(id, draw);
+    let user = side.store.users.update(id, patch(draw).expect("valid values"), version).await?;
+    side.users.see(&user);
+    Ok(Reply::ok(&user))
+}
+
+fn patch(draw: &mut Draw) -> Result<UserPatch, Invalid> {
+    let mut patch = UserPatch::new();
+    if let Some(name) = draw.maybe(40, "name", NAMES) {
+        patch = patch.user_name(name)?;
+    }
+    if let Some(login) = draw.maybe(30, "login", LOGINS) {
+        patch = patch.login_id(login)?;
+    }
+    patch = match draw.below(5) {
+        0 | 1 => patch.email(draw.of("address", ADDRESSES))?,
+        2 => patch.clear_email(),
+        _ => patch,
+    };
+    patch = match draw.below(5) {
+        0 | 1 => patch.clerk_user_id(draw.of("clerk id", CLERK_IDS))?,
+        2 => patch.clear_clerk_user_id(),
+        _ => patch,
+    };
+    draw.note(format!("{patch:?}"));
+    Ok(patch)
+}
+
+async fn upsert_from_clerk(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let upsert = side.store.users.upsert_from_clerk(clerk_user(draw).expect("valid values")).await?;
+    let kind = if matches!(upsert, ClerkUpsert::Created(_)) { "created" } else { "updated" };
+    let user = upsert.into_user();
+    side.users.see(&user);
+    Ok(Reply::new([kind], &user))
+}
+
+fn clerk_user(draw: &mut Draw) -> Result<ClerkUser, Invalid> {
+    let id = draw.of("clerk id", CLERK_IDS);
+    let user = ClerkUser::new(id, draw.of("name", NAMES), draw.of("login", LOGINS))?;
+    match draw.maybe(40, "address", ADDRESSES) {
+        Some(address) => user.email(address),
+        None => Ok(user),
+    }
+}
+
+async fn record_login(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let user = side.store.users.record_login(side.users.pick(draw)).await?;
+    side.users.see(&user);
+    Ok(Reply::ok(&user))
+}
+
+async fn set_active(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = side.users.pick(draw);
+    let user = side.store.users.set_active(id, draw.of("active", &[true, false])).await?;
+    side.users.see(&user);
+    Ok(Reply::ok(&user))
+}
+
+async fn delete(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = side.users.pick(draw);
+    side.store.users.delete(id).await?;
+    side.users.remove(id);
+    Ok(Reply::ok(&()))
+}
+
+async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let (filter, order, page) = side.user_lists.draw(filter(draw), draw);
+    let page = side.store.users.list(&filter, &page).await?;
+    Ok(side.user_lists.reply(filter, order, page))
+}
+
+async fn stream(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let users = drain(side.store.users.stream(&filter(draw)).await).await;
+    Ok(Reply::ok(&side.lines(&users)))
+}
+
+fn filter(draw: &mut Draw) -> UserFilter {
+    match draw.maybe(50, "active", &[true, false]) {
+        Some(active) => UserFilter::all().active(active),
+        None => UserFilter::all(),
+    }
+}
+
+pub(super) fn address(draw: &mut Draw) -> EmailAddress {
+    EmailAddress::new(draw.of("address", ADDRESSES)).expect("a valid address")
+}
