@@ -33,15 +33,18 @@ async fn missing_indexes(connection: &Connection, collection: Collection) -> Res
     let mut missing = Vec::new();
     for spec in schema::indexes_of(collection) {
         let declared = declaration(spec);
-        match existing.iter().find(|index| is_same_index(index, &declared)) {
-            None => missing.push(spec),
-            Some(index) => match difference(index, &declared) {
-                None => {}
-                Some(difference) => {
-                    let index = index.get_str("name").unwrap_or(spec.name).to_owned();
-                    return Err(Error::IndexDiffers { collection, index, difference });
-                }
-            },
+        let rivals = existing.iter().filter(|index| is_same_index(index, &declared));
+        let differences: Vec<_> = rivals.map(|index| (index, difference(index, &declared))).collect();
+        if differences.iter().any(|(_, difference)| difference.is_none()) {
+            // It is there; what stands beside it does no harm.
+            continue;
+        }
+        match differences.into_iter().next() {
+            Some((index, Some(difference))) => {
+                let index = index.get_str("name").unwrap_or(spec.name).to_owned();
+                return Err(Error::IndexDiffers { collection, index, difference });
+            }
+            _ => missing.push(spec),
         }
     }
     Ok(missing)

@@ -45,7 +45,7 @@ impl Side {
     }
 
     /// Records in no particular order as lines in one that does not depend on their ids.
-    fn lines(&mut self, records: &[impl Serialize]) -> Vec<String> {
+    pub(super) fn lines(&mut self, records: &[impl Serialize]) -> Vec<String> {
         let text = |record| serde_json::to_string(record).expect("records have a JSON form");
         let mut lines: Vec<_> = records.iter().map(|record| self.ids.to_ordinals(&text(record))).collect();
         lines.sort_unstable();

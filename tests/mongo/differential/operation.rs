@@ -16,10 +16,21 @@ pub(super) struct Operation {
     pub(super) weight: usize,
     /// All that it can lead to: names of errors and indexes, and what its replies say.
     pub(super) outcomes: &'static [&'static str],
-    pub(super) run: for<'a> fn(&'a mut Side, &'a mut Draw) -> BoxFuture<'a, Result<Reply>>,
+    pub(super) run: Run,
 }
 
+type Run = for<'a> fn(&'a mut Side, &'a mut Draw) -> BoxFuture<'a, Result<Reply>>;
+
 impl Operation {
+    pub(super) const fn new(
+        name: &'static str,
+        weight: usize,
+        outcomes: &'static [&'static str],
+        run: Run,
+    ) -> Self {
+        Self { name, weight, outcomes, run }
+    }
+
     pub(super) fn all() -> impl Iterator<Item = &'static Self> {
         [
             user::OPERATIONS,

@@ -20,78 +20,18 @@ pub(super) const ADDRESSES: &[&str] =
     &["ada@example.com", "Ada@Example.com", "bob@example.com", "łu@example.com", "o'hara+x@example.com"];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        name: "users.create",
-        weight: 9,
-        outcomes: &["ok", "login_id_1", "clerk_user_id_1", "email_1"],
-        run: |side, draw| create(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.get",
-        weight: 2,
-        outcomes: &["some", "none"],
-        run: |side, draw| get(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.find_by_login_id",
-        weight: 2,
-        outcomes: &["some", "none"],
-        run: |side, draw| find_by_login_id(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.find_by_email",
-        weight: 2,
-        outcomes: &["some", "none"],
-        run: |side, draw| find_by_email(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.find_by_clerk_user_id",
-        weight: 2,
-        outcomes: &["some", "none"],
-        run: |side, draw| find_by_clerk_user_id(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.update",
-        weight: 7,
-        outcomes: &["ok", "NotFound", "Conflict", "login_id_1", "clerk_user_id_1", "email_1"],
-        run: |side, draw| update(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.upsert_from_clerk",
-        weight: 7,
-        outcomes: &["created", "updated", "login_id_1", "email_1"],
-        run: |side, draw| upsert_from_clerk(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.record_login",
-        weight: 3,
-        outcomes: &["ok", "NotFound"],
-        run: |side, draw| record_login(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.set_active",
-        weight: 3,
-        outcomes: &["ok", "NotFound"],
-        run: |side, draw| set_active(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.delete",
-        weight: 4,
-        outcomes: &["ok", "NotFound", "InUse"],
-        run: |side, draw| delete(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.list",
-        weight: 5,
-        outcomes: lists::OUTCOMES,
-        run: |side, draw| list(side, draw).boxed(),
-    },
-    Operation {
-        name: "users.stream",
-        weight: 1,
-        outcomes: &["ok"],
-        run: |side, draw| stream(side, draw).boxed(),
-    },
+    Operation::new("users.create", 9, &["ok", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| create(side, draw).boxed()),
+    Operation::new("users.get", 2, &["some", "none"], |side, draw| get(side, draw).boxed()),
+    Operation::new("users.find_by_login_id", 2, &["some", "none"], |side, draw| find_by_login_id(side, draw).boxed()),
+    Operation::new("users.find_by_email", 2, &["some", "none"], |side, draw| find_by_email(side, draw).boxed()),
+    Operation::new("users.find_by_clerk_user_id", 2, &["some", "none"], |side, draw| find_by_clerk_user_id(side, draw).boxed()),
+    Operation::new("users.update", 7, &["ok", "NotFound", "Conflict", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| update(side, draw).boxed()),
+    Operation::new("users.upsert_from_clerk", 7, &["created", "updated", "login_id_1", "email_1"], |side, draw| upsert_from_clerk(side, draw).boxed()),
+    Operation::new("users.record_login", 3, &["ok", "NotFound"], |side, draw| record_login(side, draw).boxed()),
+    Operation::new("users.set_active", 3, &["ok", "NotFound"], |side, draw| set_active(side, draw).boxed()),
+    Operation::new("users.delete", 4, &["ok", "NotFound", "InUse"], |side, draw| delete(side, draw).boxed()),
+    Operation::new("users.list", 5, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
+    Operation::new("users.stream", 1, &["ok"], |side, draw| stream(side, draw).boxed()),
 ];
 
 async fn create(side: &mut Side, draw: &mut Draw) -> Result<Reply> {

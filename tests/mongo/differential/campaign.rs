@@ -1,0 +1,210 @@
+//! Operations on campaigns.
+
+use campaign_store::{
+    Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignRepository, CampaignStatus,
+    CampaignTransition, Invalid, NewCampaign, PageRequest, Result,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+
+use super::answer::Reply;
+use super::content::drain;
+use super::draw::Draw;
+use super::lists;
+use super::operation::Operation;
+use super::side::Side;
+
+const NAMES: &[&str] = &["Spring", "$campaign_name", "Łąka"];
+const SUBJECTS: &[&str] = &["Spring is here", "$subject", "50 % off 👋"];
+const MESSAGES: &[&str] = &["Hello,\r\nspring is here.", "$message", "{ $set: 1 }\t"];
+const HOURS: &[f64] = &[1.0 / 3_600_000.0, 0.5, 1.0, 1.0 / 3.0, 24.0, CampaignDuration::MAX_HOURS];
+
+/// What a change of the status can lead to.
+const TRANSITION: &[&str] = &["ok", "NotFound", "IllegalStatus"];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("campaigns.create", 12, &["ok", "NotFound", "ForeignMailbox"], |side, draw| {
+        create(side, draw).boxed()
+    }),
+    Operation::new("campaigns.get", 2, &["some", "none"], |side, draw| get(side, draw).boxed()),
+    Operation::new(
+        "campaigns.update",
+        9,
+        &["ok", "NotFound", "Conflict", "IllegalStatus", "ForeignMailbox", "Invalid"],
+        |side, draw| update(side, draw).boxed(),
+    ),
+    Operation::new("campaigns.transition", 6, TRANSITION, |side, draw| transition(side, draw).boxed()),
+    Operation::new("campaigns.start", 2, TRANSITION, |side, draw| {
+        change(side, draw, async |campaigns, id| campaigns.start(id).await).boxed()
+    }),
+    Operation::new("campaigns.pause", 2, TRANSITION, |side, draw| {
+        change(side, draw, async |campaigns, id| campaigns.pause(id).await).boxed()
+    }),
+    Operation::new("campaigns.resume", 2, TRANSITION, |side, draw| {
+        change(side, draw, async |campaigns, id| campaigns.resume(id).await).boxed()
+    }),
+    Operation::new("campaigns.reschedule", 2, TRANSITION, |side, draw| {
+        change(side, draw, async |campaigns, id| campaigns.reschedule(id).await).boxed()
+    }),
+    Operation::new("campaigns.complete", 1, TRANSITION, |side, draw| {
+        change(side, draw, async |campaigns, id| campaigns.complete(id).await).boxed()
+    }),
+    Operation::new("campaigns.cancel", 1, TRANSITION, |side, draw| {
+        change(side, draw, async |campaigns, id| campaigns.cancel(id).await).boxed()
+    }),
+    Operation::new("campaigns.claim_due", 6, &["some", "none", "Invalid"], |side, draw| {
+        claim_due(side, draw).boxed()
+    }),
+    Operation::new("campaigns.complete_expired", 4, &["some", "none"], |side, draw| {
+        complete_expired(side, draw).boxed()
+    }),
+    Operation::new("campaigns.count_by_status", 3, &["some", "none"], |side, draw| {
+        count_by_status(side, draw).boxed()
+    }),
+    Operation::new("campaigns.add_recipients", 4, TRANSITION, |side, draw| {
+        add_recipients(side, draw).boxed()
+    }),
+    Operation::new("campaigns.list", 6, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
+    Operation::new("campaigns.stream", 1, &["ok"], |side, draw| stream(side, draw).boxed()),
+];
+
+async fn create(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let mailbox_id = side.mailboxes.pick(draw);
+    let owner = side.mailboxes.find(mailbox_id).map(|mailbox| mailbox.user_id).filter(|_| draw.chance(80));
+    let user_id = owner.unwrap_or_else(|| side.users.pick(draw));
+    let mut new = NewCampaign::new(
+        user_id,
+        mailbox_id,
+        draw.of("name", NAMES),
+        draw.of("subject", SUBJECTS),
+        draw.of("message", MESSAGES),
+        start_time(side, draw),
+        duration(draw),
+    )
+    .expect("valid values");
+    if let Some(n) = draw.maybe(30, "recipients", &[0, 7, u32::MAX]) {
+        new = new.recipients(n);
+    }
+    if draw.chance(20) {
+        new = new.created_by(side.users.pick(draw));
+    }
+    let campaign = side.store.campaigns.create(new).await?;
+    side.campaigns.see(&campaign);
+    Ok(Reply::ok(&campaign))
+}
+
+/// Few, so that campaigns often start at the same time.
+fn start_time(side: &Side, draw: &mut Draw) -> DateTime<Utc> {
+    const HOURS: [i64; 5] = [-1, 0, 0, 1, 48];
+    match draw.below(20) {
+        0 => DateTime::<Utc>::MIN_UTC,
+        _ => side.now() + TimeDelta::hours(draw.of("start", &HOURS)),
+    }
+}
+
+fn duration(draw: &mut Draw) -> CampaignDuration {
+    CampaignDuration::hours(draw.of("hours", HOURS)).expect("a valid duration")
+}
+
+async fn get(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let campaign = side.store.campaigns.get(side.campaigns.pick(draw)).await?;
+    Ok(Reply::found(campaign.inspect(|campaign| side.campaigns.see(campaign)).as_ref()))
+}
+
+async fn update(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = side.campaigns.pick(draw);
+    let version = side.campaigns.version(id, draw);
+    let patch = patch(side, draw).expect("valid values");
+    let campaign = side.store.campaigns.update(id, patch, version).await?;
+    side.campaigns.see(&campaign);
+    Ok(Reply::ok(&campaign))
+}
+
+fn patch(side: &Side, draw: &mut Draw) -> Result<CampaignPatch, Invalid> {
+    let mut patch = CampaignPatch::new();
+    if draw.chance(35) {
+        patch = patch.mailbox(side.mailboxes.pick(draw));
+    }
+    if let Some(name) = draw.maybe(30, "name", NAMES) {
+        patch = patch.campaign_name(name)?;
+    }
+    if let Some(subject) = draw.maybe(30, "subject", SUBJECTS) {
+        patch = patch.subject(subject)?;
+    }
+    if let Some(message) = draw.maybe(30, "message", MESSAGES) {
+        patch = patch.message(message)?;
+    }
+    patch = match draw.below(6) {
+        0 => patch.start_time(start_time(side, draw)),
+        1 => patch.duration(duration(draw)),
+        2 => patch.start_time(start_time(side, draw)).duration(duration(draw)),
+        // It cannot end.
+        3 => patch.start_time(draw.of("start", &[DateTime::<Utc>::MAX_UTC])),
+        _ => patch,
+    };
+    Ok(patch)
+}
+
+async fn transition(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let transition = draw.of("transition", CampaignTransition::ALL);
+    change(side, draw, async move |campaigns, id| campaigns.transition(id, transition).await).await
+}
+
+async fn change(
+    side: &mut Side,
+    draw: &mut Draw,
+    change: impl AsyncFnOnce(&dyn CampaignRepository, CampaignId) -> Result<Campaign>,
+) -> Result<Reply> {
+    let id = side.campaigns.pick(draw);
+    let campaign = change(&*side.store.campaigns, id).await?;
+    side.campaigns.see(&campaign);
+    Ok(Reply::ok(&campaign))
+}
+
+async fn claim_due(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let limit = draw.of("limit", &[0, 1, 1, 2, 5, PageRequest::MAX_LIMIT, PageRequest::MAX_LIMIT + 1]);
+    let claimed = side.store.campaigns.claim_due(draw.time("due", side.now()), limit).await?;
+    for campaign in &claimed {
+        side.campaigns.see(campaign);
+    }
+    Ok(Reply::several(&claimed))
+}
+
+async fn complete_expired(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let n = side.store.campaigns.complete_expired(draw.time("expired", side.now())).await?;
+    Ok(Reply::new([if n == 0 { "none" } else { "some" }], &n))
+}
+
+async fn count_by_status(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let user = draw.chance(70).then(|| side.users.pick(draw));
+    let counts = side.store.campaigns.count_by_status(user).await?;
+    Ok(Reply::new([if counts.total() == 0 { "none" } else { "some" }], &counts))
+}
+
+async fn add_recipients(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let n = draw.of("recipients", &[0, 1, 250, u32::MAX]);
+    change(side, draw, async move |campaigns, id| campaigns.add_recipients(id, n).await).await
+}
+
+async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let (filter, order, page) = side.campaign_lists.draw(filter(side, draw), draw);
+    let page = side.store.campaigns.list(&filter, &page).await?;
+    Ok(side.campaign_lists.reply(filter, order, page))
+}
+
+async fn stream(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let campaigns = drain(side.store.campaigns.stream(&filter(side, draw)).await).await;
+    Ok(Reply::ok(&side.lines(&campaigns)))
+}
+
+fn filter(side: &Side, draw: &mut Draw) -> CampaignFilter {
+    let mut filter =
+        if draw.chance(40) { CampaignFilter::user(side.users.pick(draw)) } else { CampaignFilter::all() };
+    if draw.chance(20) {
+        filter = filter.mailbox(side.mailboxes.pick(draw));
+    }
+    match draw.maybe(40, "status", CampaignStatus::ALL) {
+        Some(status) => filter.status(status),
+        None => filter,
+    }
+}
