@@ -156,3 +156,27 @@ fn count_in(document: &RawDocument, field: Field) -> i64 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+
+    #[test]
+    fn fields_are_set_in_place_added_at_the_end_and_removed() {
+        let at = |millis| DateTime::from_timestamp_millis(millis).unwrap_or_default();
+        let before = rawdoc! {
+            "_id": 1, "email": "a", "opens": 5, "subject": "s", "updated_at": bson::DateTime::from_millis(1_000),
+        };
+        let changes = Changes::at(at(10))
+            .change(field::EMAIL, &crate::Change::<()>::Clear, |()| Bson::Null)
+            .set(field::SUBJECT, "$t")
+            .set(field::STATUS, "active")
+            .add(field::OPENS, 2);
+        let after = rawdoc! {
+            "_id": 1, "opens": 7_i64, "subject": "$t", "updated_at": bson::DateTime::from_millis(1_001), "status": "active",
+        };
+        assert_eq!(changes.apply_to(&before), after);
+    }
+}

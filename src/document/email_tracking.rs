@@ -117,3 +117,83 @@ pub(crate) fn suppressing(user_id: UserId, recipient: &EmailAddress) -> Query {
     let reasons = [field::BOUNCED, field::UNSUBSCRIBED].map(|name| Condition::Is(name, true.into()));
     TrackingFilter::user(user_id).recipient(recipient.clone()).query().and(Condition::Any(reasons.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::oid::ObjectId;
+    use chrono::DateTime;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::Contribution;
+
+    prop_compose! {
+        fn rows()(
+            [delivered, opened, clicked, replied] in any::<[bool; 4]>(),
+            [opens, clicks, replies] in prop::array::uniform3(0..3_u64),
+            bounced in any::<bool>(),
+            unsubscribed in any::<bool>(),
+        ) -> EmailTracking {
+            let time = |is_set: bool| is_set.then_some(DateTime::UNIX_EPOCH);
+            EmailTracking {
+                id: Uuid::nil().into(),
+                campaign_id: Uuid::nil().into(),
+                user_id: ObjectId::from_bytes([1; 12]).into(),
+                mailbox_id: ObjectId::from_bytes([2; 12]).into(),
+                sender_email: EmailAddress::from_stored("ada@work.example"),
+                recipient_email: EmailAddress::from_stored("bob@example.com"),
+                recipient_name: None,
+                subject: "Hello".to_owned(),
+                message: "Flowers are out.".to_owned(),
+                sent_at: DateTime::UNIX_EPOCH,
+                delivered_at: time(delivered),
+                opened_at: time(opened),
+                opens,
+                clicked_at: time(clicked),
+                clicks,
+                replied_at: time(replied),
+                replies,
+                bounced,
+                bounce_reason: bounced.then(|| "mailbox full".to_owned()),
+                unsubscribed,
+                unsubscribed_at: time(unsubscribed),
+                created_at: DateTime::UNIX_EPOCH,
+            }
+        }
+    }
+
+    fn counted(row: &EmailTracking, state: TrackingState) -> u64 {
+        let contribution = Contribution::of(row);
+        match state {
+            TrackingState::Delivered => contribution.delivered,
+            TrackingState::Opened => contribution.opened,
+            TrackingState::Clicked => contribution.clicked,
+            TrackingState::Replied => contribution.replied,
+            TrackingState::Bounced => contribution.bounced,
+            TrackingState::Unsubscribed => contribution.unsubscribed,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_stored_is_read_back(row in rows()) {
+            prop_assert!(EmailTracking::decode(&row.encode()) == Ok(row));
+        }
+
+        #[test]
+        fn a_filter_finds_the_rows_that_count(row in rows()) {
+            for state in TrackingState::ALL {
+                let query = TrackingFilter::all().state(*state).query();
+                prop_assert_eq!(u64::from(query.matches(&row.encode())), counted(&row, *state), "{}", state);
+            }
+        }
+
+        #[test]
+        fn contributions_are_a_funnel(row in rows()) {
+            let Contribution { sent, delivered, opened, clicked, bounced, replied, .. } = Contribution::of(&row);
+            prop_assert!(clicked <= opened && opened <= delivered && replied <= delivered);
+            prop_assert!(delivered + bounced <= sent);
+        }
+    }
+}

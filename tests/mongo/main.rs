@@ -6,4 +6,5 @@
 mod support;
 
 mod contract;
+mod differential;
 mod provisioning;

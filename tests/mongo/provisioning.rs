@@ -1,6 +1,11 @@
 //! Creating the indexes in databases that have none of them, some, or other ones.
 
-#![expect(clippy::expect_used, reason = "the helpers are part of the tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the helpers are part of the tests"
+)]
 
 use std::collections::BTreeMap;
 
@@ -88,15 +93,13 @@ fn described(index: &Document) -> String {
         other => format!("{key}: {other}"),
     });
     let name = index.get_str("name").expect("every index has a name");
-    let mut line = format!("{name} ({})", keys.collect::<Vec<_>>().join(", "));
-    for (option, value) in index {
-        line += &match (option.as_str(), value) {
-            ("v" | "ns" | "key" | "name", _) => String::new(),
-            (option, Bson::Boolean(true)) => format!(" {option}"),
-            (option, value) => format!(" {option}={value}"),
-        };
-    }
-    line
+    let mut parts = vec![format!("{name} ({})", keys.collect::<Vec<_>>().join(", "))];
+    parts.extend(index.iter().filter_map(|(option, value)| match (option.as_str(), value) {
+        ("v" | "ns" | "key" | "name", _) => None,
+        (option, Bson::Boolean(true)) => Some(option.to_owned()),
+        (option, value) => Some(format!("{option}={value}")),
+    }));
+    parts.join(" ")
 }
 
 async fn create_index(database: &Database, collection: Collection, index: &Document) {
@@ -168,14 +171,15 @@ async fn a_missing_index_is_created_again_and_the_others_stay() {
     let database = TestDatabase::new();
     let store = database.provisioned().await;
     let driver = database.driver().await;
-    let before = indexes_of(&driver).await;
+    let mut before = indexes_of(&driver).await;
     driver.run_command(doc! { "dropIndexes": "campaigns", "index": "status_1" }).await.unwrap();
     assert_ne!(indexes_of(&driver).await, before);
     store.provision().await.unwrap();
     let mut after = indexes_of(&driver).await;
-    after.get_mut("campaigns").unwrap().sort_by_key(|index| index.to_string());
-    let mut before = before;
-    before.get_mut("campaigns").unwrap().sort_by_key(|index| index.to_string());
+    for indexes in [&mut before, &mut after] {
+        // The order is that of creation.
+        indexes.get_mut("campaigns").unwrap().sort_by_key(ToString::to_string);
+    }
     assert_eq!(after, before);
 }
 
@@ -242,10 +246,7 @@ async fn another_partial_filter_differs() {
         "partialFilterExpression": { "is_active": true },
     };
     let (_, difference) = refusal(Collection::Mailboxes, index).await;
-    assert_eq!(
-        difference,
-        r#"partialFilterExpression is { "is_active": true }, not { "is_primary": true }"#
-    );
+    assert_eq!(difference, r#"partialFilterExpression is { "is_active": true }, not { "is_primary": true }"#);
 }
 
 #[tokio::test]

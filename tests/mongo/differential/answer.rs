@@ -47,7 +47,7 @@ impl Answer {
             Ok(reply) => (reply.kinds.iter().map(ToString::to_string).collect(), reply.value.to_string()),
             Err(error) => (vec![kind(&error)], format!("{error:?}")),
         };
-        Self { kinds, text: ids.to_ordinals(&text) }
+        Self { kinds, text: ids.replace_in(&text) }
     }
 
     pub(super) fn kinds(&self) -> &[String] {
@@ -81,7 +81,7 @@ pub(super) struct Ids(HashMap<String, usize>);
 
 impl Ids {
     /// The text with every id replaced.
-    pub(super) fn to_ordinals(&mut self, text: &str) -> String {
+    pub(super) fn replace_in(&mut self, text: &str) -> String {
         let is_of_id = |c: char| c.is_ascii_hexdigit() || c == '-';
         let mut replaced = String::with_capacity(text.len());
         for part in text.split_inclusive(|c| !is_of_id(c)) {
@@ -89,7 +89,8 @@ impl Ids {
             if is_id(word) {
                 let next = self.0.len() + 1;
                 let ordinal = self.0.entry(word.to_owned()).or_insert(next);
-                replaced.push_str(&format!("#{ordinal}"));
+                replaced.push('#');
+                replaced.push_str(&ordinal.to_string());
                 replaced.push_str(part.strip_prefix(word).unwrap_or_default());
             } else {
                 replaced.push_str(part);

@@ -1,11 +1,12 @@
 //! Operations on campaigns.
 
 use campaign_store::{
-    Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignRepository, CampaignStatus,
-    CampaignTransition, Invalid, NewCampaign, PageRequest, Result,
+    Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignRepository,
+    CampaignStatus, CampaignTransition, Invalid, NewCampaign, PageRequest, Result,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::answer::Reply;
 use super::content::drain;
@@ -35,22 +36,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     Operation::new("campaigns.transition", 6, TRANSITION, |side, draw| transition(side, draw).boxed()),
     Operation::new("campaigns.start", 2, TRANSITION, |side, draw| {
-        change(side, draw, async |campaigns, id| campaigns.start(id).await).boxed()
+        change(side, draw, |campaigns, id| campaigns.start(id)).boxed()
     }),
     Operation::new("campaigns.pause", 2, TRANSITION, |side, draw| {
-        change(side, draw, async |campaigns, id| campaigns.pause(id).await).boxed()
+        change(side, draw, |campaigns, id| campaigns.pause(id)).boxed()
     }),
     Operation::new("campaigns.resume", 2, TRANSITION, |side, draw| {
-        change(side, draw, async |campaigns, id| campaigns.resume(id).await).boxed()
+        change(side, draw, |campaigns, id| campaigns.resume(id)).boxed()
     }),
     Operation::new("campaigns.reschedule", 2, TRANSITION, |side, draw| {
-        change(side, draw, async |campaigns, id| campaigns.reschedule(id).await).boxed()
+        change(side, draw, |campaigns, id| campaigns.reschedule(id)).boxed()
     }),
     Operation::new("campaigns.complete", 1, TRANSITION, |side, draw| {
-        change(side, draw, async |campaigns, id| campaigns.complete(id).await).boxed()
+        change(side, draw, |campaigns, id| campaigns.complete(id)).boxed()
     }),
     Operation::new("campaigns.cancel", 1, TRANSITION, |side, draw| {
-        change(side, draw, async |campaigns, id| campaigns.cancel(id).await).boxed()
+        change(side, draw, |campaigns, id| campaigns.cancel(id)).boxed()
     }),
     Operation::new("campaigns.claim_due", 6, &["some", "none", "Invalid"], |side, draw| {
         claim_due(side, draw).boxed()
@@ -145,18 +146,18 @@ fn patch(side: &Side, draw: &mut Draw) -> Result<CampaignPatch, Invalid> {
     Ok(patch)
 }
 
-async fn transition(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
-    let transition = draw.of("transition", CampaignTransition::ALL);
-    change(side, draw, async move |campaigns, id| campaigns.transition(id, transition).await).await
+type Change = for<'a> fn(&'a dyn CampaignRepository, CampaignId) -> BoxFuture<'a, Result<Campaign>>;
+
+async fn change(side: &mut Side, draw: &mut Draw, change: Change) -> Result<Reply> {
+    let campaign = change(&*side.store.campaigns, side.campaigns.pick(draw)).await?;
+    side.campaigns.see(&campaign);
+    Ok(Reply::ok(&campaign))
 }
 
-async fn change(
-    side: &mut Side,
-    draw: &mut Draw,
-    change: impl AsyncFnOnce(&dyn CampaignRepository, CampaignId) -> Result<Campaign>,
-) -> Result<Reply> {
+async fn transition(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let id = side.campaigns.pick(draw);
-    let campaign = change(&*side.store.campaigns, id).await?;
+    let campaign =
+        side.store.campaigns.transition(id, draw.of("transition", CampaignTransition::ALL)).await?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
@@ -182,8 +183,11 @@ async fn count_by_status(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 }
 
 async fn add_recipients(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = side.campaigns.pick(draw);
     let n = draw.of("recipients", &[0, 1, 250, u32::MAX]);
-    change(side, draw, async move |campaigns, id| campaigns.add_recipients(id, n).await).await
+    let campaign = side.store.campaigns.add_recipients(id, n).await?;
+    side.campaigns.see(&campaign);
+    Ok(Reply::ok(&campaign))
 }
 
 async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {

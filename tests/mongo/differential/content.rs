@@ -37,7 +37,8 @@ impl Side {
         let rows = drain(store.email_tracking.stream(&TrackingFilter::all()).await).await;
         content.extend(self.lines(&rows));
         let page = PageRequest::new(PageRequest::MAX_LIMIT).expect("a valid limit");
-        let page = store.campaign_metrics.list(&MetricsFilter::all(), &page).await.expect("a page of metrics");
+        let page =
+            store.campaign_metrics.list(&MetricsFilter::all(), &page).await.expect("a page of metrics");
         assert!(page.next.is_none(), "one page holds all metrics");
         assert_sums(&page.items, &rows);
         content.extend(self.lines(&page.items));
@@ -47,7 +48,7 @@ impl Side {
     /// Records in no particular order as lines in one that does not depend on their ids.
     pub(super) fn lines(&mut self, records: &[impl Serialize]) -> Vec<String> {
         let text = |record| serde_json::to_string(record).expect("records have a JSON form");
-        let mut lines: Vec<_> = records.iter().map(|record| self.ids.to_ordinals(&text(record))).collect();
+        let mut lines: Vec<_> = records.iter().map(|record| self.ids.replace_in(&text(record))).collect();
         lines.sort_unstable();
         lines
     }

@@ -1,11 +1,9 @@
 //! Operations on e-mails.
 
-use campaign_store::{
-    Campaign, CampaignId, EmailAddress, Invalid, NewSend, PageRequest, Result, SendOutcome, TrackingFilter,
-    TrackingId, TrackingState,
-};
+use std::collections::BTreeSet;
+
+use campaign_store::{Campaign, Invalid, NewSend, Result, SendOutcome, TrackingFilter, TrackingState};
 use futures_util::FutureExt;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::answer::Reply;
@@ -13,7 +11,7 @@ use super::content::drain;
 use super::draw::Draw;
 use super::lists;
 use super::operation::Operation;
-use super::side::{Kept, Side};
+use super::side::Side;
 use super::user::{ADDRESSES, address};
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -36,27 +34,116 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 async fn record_sends(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
-    // More than one step can take, now and then.
-    let n = if draw.below(60) == 0 { 1_000 + draw.below(3) } else { draw.below(5) };
-    draw.note(format!("{n} sends"));
-    let Some(campaigns) = sending(side, draw) else { return Ok(Reply::new(["nothing"], &())) };
-    let sends: Vec<NewSend> =
-        (0..n).map(|i| send(side, &campaigns, i, draw).expect("valid values")).collect();
+    let sends = sends(side, draw).expect("valid values");
     for send in &sends {
-        // The ids that both stores have in common must be known before rows come in any order.
-        side.ids.to_ordinals(&send.id().to_string());
+        // Rows can come in any order, so the ordinals of their ids are given before.
+        side.ids.replace_in(&send.id().to_string());
         side.sends.push(send.id());
     }
     let outcomes = side.store.email_tracking.record_sends(sends).await?;
-    let kinds = outcomes.iter().map(|outcome| match outcome {
+    let names: Vec<_> = outcomes.iter().map(|outcome| name(*outcome)).collect();
+    let kinds = BTreeSet::from_iter(if names.is_empty() { vec!["nothing"] } else { names.clone() });
+    Ok(Reply::new(kinds, &names))
+}
+
+fn name(outcome: SendOutcome) -> &'static str {
+    match outcome {
         SendOutcome::Recorded => "Recorded",
         SendOutcome::AlreadyRecorded => "AlreadyRecorded",
         SendOutcome::UnknownCampaign => "UnknownCampaign",
         other => panic!("{other:?} is new"),
-    });
-    let kinds: Vec<_> = kinds.collect();
-    let mut seen = if kinds.is_empty() { vec!["nothing"] } else { kinds.clone() };
-    seen.sort_unstable();
-    seen.dedup();
-    Ok(Reply::new(seen, &kinds))
+    }
+}
+
+fn sends(side: &Side, draw: &mut Draw) -> Result<Vec<NewSend>, Invalid> {
+    if draw.below(60) == 0 {
+        return many_sends(side, draw);
+    }
+    let n = draw.below(6);
+    let mut sends = Vec::with_capacity(n);
+    for _ in 0..n {
+        let Some(campaign) = campaign(side, draw) else { break };
+        let recipient = draw.of("recipient", ADDRESSES);
+        let mut send = NewSend::new(&campaign, "ada@work.example", recipient, draw.time("sent", side.now()))?
+            .nth(draw.of("nth", &[0, 0, 1]));
+        if let Some(name) = draw.maybe(30, "name", &["Bob", "$name"]) {
+            send = send.recipient_name(name)?;
+        }
+        if let Some(subject) = draw.maybe(30, "subject", &["Hello Bob", "$subject"]) {
+            send = send.subject(subject)?.message("Only for you.")?;
+        }
+        if let Some(id) = draw.maybe(10, "tracking id", &[1, 2]) {
+            send = send.tracking_id(Uuid::from_bytes([id; 16]).into());
+        }
+        sends.push(send);
+    }
+    Ok(sends)
+}
+
+/// More sends than a store records in one step, of two campaigns, the first one twice.
+fn many_sends(side: &Side, draw: &mut Draw) -> Result<Vec<NewSend>, Invalid> {
+    let (Some(one), Some(other)) = (campaign(side, draw), campaign(side, draw)) else {
+        return Ok(Vec::new());
+    };
+    draw.note("many sends");
+    let mut sends = Vec::new();
+    for i in 0..1_002 {
+        let campaign = if i % 2 == 0 { &one } else { &other };
+        let recipient = format!("recipient{}@example.com", i % 1_001);
+        sends.push(NewSend::new(campaign, "ada@work.example", recipient, side.now())?);
+    }
+    Ok(sends)
+}
+
+/// What a sender knows about a campaign, which need not exist. `None` before there is any.
+fn campaign(side: &Side, draw: &mut Draw) -> Option<Campaign> {
+    let id = side.campaigns.pick(draw);
+    let mut campaign = side.campaigns.find(id).or(side.campaigns.first())?.clone();
+    campaign.id = id;
+    Some(campaign)
+}
+
+async fn get(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let place = draw.below(side.sends.len() + 1);
+    draw.note(format!("send {place}"));
+    let id = side.sends.get(place).copied().unwrap_or(Uuid::nil().into());
+    Ok(Reply::found(side.store.email_tracking.get(id).await?.as_ref()))
+}
+
+async fn find_by_campaign_and_recipient(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let (campaign, recipient) = (side.campaigns.pick(draw), address(draw));
+    let tracking = &side.store.email_tracking;
+    Ok(Reply::several(&tracking.find_by_campaign_and_recipient(campaign, &recipient).await?))
+}
+
+async fn is_suppressed(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let (user, recipient) = (side.users.pick(draw), address(draw));
+    let is_suppressed = side.store.email_tracking.is_suppressed(user, &recipient).await?;
+    Ok(Reply::new([if is_suppressed { "true" } else { "false" }], &()))
+}
+
+async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let (filter, order, page) = side.tracking_lists.draw(filter(side, draw), draw);
+    let page = side.store.email_tracking.list(&filter, &page).await?;
+    Ok(side.tracking_lists.reply(filter, order, page))
+}
+
+async fn stream(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let rows = drain(side.store.email_tracking.stream(&filter(side, draw)).await).await;
+    Ok(Reply::ok(&side.lines(&rows)))
+}
+
+fn filter(side: &Side, draw: &mut Draw) -> TrackingFilter {
+    let mut filter = match draw.below(4) {
+        0 => TrackingFilter::campaign(side.campaigns.pick(draw)),
+        1 => TrackingFilter::user(side.users.pick(draw)),
+        _ => TrackingFilter::all(),
+    };
+    if draw.chance(30) {
+        filter = filter.recipient(address(draw));
+    }
+    match draw.maybe(10, "state", TrackingState::ALL) {
+        Some(state) => filter.state(state),
+        None => filter,
+    }
 }

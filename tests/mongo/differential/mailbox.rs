@@ -26,9 +26,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("mailboxes.least_recently_used", 4, &["some", "none"], |side, draw| {
         least_recently_used(side, draw).boxed()
     }),
-    Operation::new("mailboxes.update", 6, &["ok", "NotFound", "Conflict", "user_id_1_email_1"], |side, draw| {
-        update(side, draw).boxed()
-    }),
+    Operation::new(
+        "mailboxes.update",
+        6,
+        &["ok", "NotFound", "Conflict", "user_id_1_email_1"],
+        |side, draw| update(side, draw).boxed(),
+    ),
     Operation::new("mailboxes.set_primary", 5, &["ok", "NotFound"], |side, draw| {
         set_primary(side, draw).boxed()
     }),

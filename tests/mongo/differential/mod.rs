@@ -44,12 +44,13 @@ const AT_ONCE: usize = 6;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_stores_answer_every_sequence_of_operations_alike() {
     let first = from_environment("DIFFERENTIAL_SEED")
-        .unwrap_or_else(|| u64::from(RandomState::new().build_hasher().finish() as u32));
+        .unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32);
     let sequences = from_environment("DIFFERENTIAL_SEQUENCES").unwrap_or(SEQUENCES);
     let tallies = stream::iter(first..first.saturating_add(sequences))
         .map(|seed| tokio::spawn(run(seed)))
         .buffer_unordered(AT_ONCE);
-    let tally = tallies.fold(Tally::default(), async |sum, tally| sum + tally.expect("the same answers")).await;
+    let tally =
+        tallies.fold(Tally::default(), async |sum, tally| sum + tally.expect("the same answers")).await;
     println!("{tally}");
     if sequences >= SEQUENCES {
         let unseen = tally.unseen();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bson::oid::ObjectId;
 use campaign_store::{
-    Campaign, CampaignFilter, CampaignId, Clock, Mailbox, MailboxFilter, MailboxId, ManualClock, MetricsFilter,
-    Store, TrackingFilter, TrackingId, User, UserFilter, UserId,
+    Campaign, CampaignFilter, CampaignId, Clock, Mailbox, MailboxFilter, MailboxId, ManualClock,
+    MetricsFilter, Store, TrackingFilter, TrackingId, User, UserFilter, UserId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -99,6 +99,10 @@ impl<T: Kept> Known<T> {
 
     pub(super) fn find(&self, id: T::Id) -> Option<&T> {
         self.live.iter().chain(&self.removed).find(|record| record.id() == id)
+    }
+
+    pub(super) fn first(&self) -> Option<&T> {
+        self.live.first()
     }
 
     /// Mostly the id of a record, sometimes of a removed one or of none.

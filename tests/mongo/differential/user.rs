@@ -20,14 +20,34 @@ pub(super) const ADDRESSES: &[&str] =
     &["ada@example.com", "Ada@Example.com", "bob@example.com", "łu@example.com", "o'hara+x@example.com"];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("users.create", 9, &["ok", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| create(side, draw).boxed()),
+    Operation::new("users.create", 9, &["ok", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| {
+        create(side, draw).boxed()
+    }),
     Operation::new("users.get", 2, &["some", "none"], |side, draw| get(side, draw).boxed()),
-    Operation::new("users.find_by_login_id", 2, &["some", "none"], |side, draw| find_by_login_id(side, draw).boxed()),
-    Operation::new("users.find_by_email", 2, &["some", "none"], |side, draw| find_by_email(side, draw).boxed()),
-    Operation::new("users.find_by_clerk_user_id", 2, &["some", "none"], |side, draw| find_by_clerk_user_id(side, draw).boxed()),
-    Operation::new("users.update", 7, &["ok", "NotFound", "Conflict", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| update(side, draw).boxed()),
-    Operation::new("users.upsert_from_clerk", 7, &["created", "updated", "login_id_1", "email_1"], |side, draw| upsert_from_clerk(side, draw).boxed()),
-    Operation::new("users.record_login", 3, &["ok", "NotFound"], |side, draw| record_login(side, draw).boxed()),
+    Operation::new("users.find_by_login_id", 2, &["some", "none"], |side, draw| {
+        find_by_login_id(side, draw).boxed()
+    }),
+    Operation::new("users.find_by_email", 2, &["some", "none"], |side, draw| {
+        find_by_email(side, draw).boxed()
+    }),
+    Operation::new("users.find_by_clerk_user_id", 2, &["some", "none"], |side, draw| {
+        find_by_clerk_user_id(side, draw).boxed()
+    }),
+    Operation::new(
+        "users.update",
+        7,
+        &["ok", "NotFound", "Conflict", "login_id_1", "clerk_user_id_1", "email_1"],
+        |side, draw| update(side, draw).boxed(),
+    ),
+    Operation::new(
+        "users.upsert_from_clerk",
+        7,
+        &["created", "updated", "login_id_1", "email_1"],
+        |side, draw| upsert_from_clerk(side, draw).boxed(),
+    ),
+    Operation::new("users.record_login", 3, &["ok", "NotFound"], |side, draw| {
+        record_login(side, draw).boxed()
+    }),
     Operation::new("users.set_active", 3, &["ok", "NotFound"], |side, draw| set_active(side, draw).boxed()),
     Operation::new("users.delete", 4, &["ok", "NotFound", "InUse"], |side, draw| delete(side, draw).boxed()),
     Operation::new("users.list", 5, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
