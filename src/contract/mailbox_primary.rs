@@ -4,8 +4,8 @@ use super::mailbox::{get, listed_primary, next_in_turn, primary, set_primary, un
 
 use super::Opened;
 use super::fixtures::{
-    CROWD, Scene, all_mailboxes, assert_fails, campaign, crowd, mailbox, mailboxes, new_campaign,
-    new_mailbox, only_winner, remove_or_use, scene, user,
+    CROWD, Scene, all_mailboxes, assert_fails, campaign, crowd, mailbox, mailboxes, new_mailbox, only_winner,
+    scene, user,
 };
 use crate::schema::index::MAILBOXES_USER_ID_EMAIL;
 use crate::{CampaignPatch, CampaignTransition, Collection, Error};
@@ -79,24 +79,6 @@ pub async fn one_of_many_mailboxes_linked_as_primary_is_it_in_the_end(db: &Opene
     assert_eq!(all_mailboxes(db).await.len(), CROWD);
     let listed = listed_primary(&db.store, &ada).await;
     assert_eq!(primary(&db.store, &ada).await, Some(listed));
-}
-
-/// While many switch the primary mailbox, everybody sees exactly one at any look.
-pub async fn exactly_one_mailbox_is_primary_at_any_look(db: &Opened) {
-    let ada = user(db, "ada").await;
-    let boxes = mailboxes(db, &ada, 4).await;
-    crowd(db, async |store, n| {
-        for round in 0..2 {
-            let promoted = set_primary(store, boxes[(n + round) % 4].id).await;
-            assert!(promoted.is_primary);
-            listed_primary(store, &ada).await;
-            let seen = primary(store, &ada).await;
-            assert!(seen.is_some_and(|mailbox| mailbox.is_primary));
-        }
-    })
-    .await;
-    let listed = listed_primary(&db.store, &ada).await;
-    assert_eq!(primary(&db.second, &ada).await, Some(listed));
 }
 
 /// Of many who link one address for a user at once, one succeeds.
@@ -200,25 +182,4 @@ pub async fn a_mailbox_that_a_campaign_left_is_free(db: &Opened) {
     unlink(db, old.id).await;
     let promoted = primary(&db.store, &user).await;
     assert_eq!(promoted.map(|mailbox| mailbox.id), Some(new.id));
-}
-
-/// Unlinking a mailbox and creating campaigns at once leaves no campaign without its mailbox.
-pub async fn an_unlink_and_many_campaigns_at_once_leave_no_orphan(db: &Opened) {
-    let ada = user(db, "ada").await;
-    for round in 0..4 {
-        let mailbox = mailbox(db, &ada, &format!("round{round}@work.example")).await;
-        let used = remove_or_use(
-            db,
-            5 * round,
-            async |store| store.mailboxes.unlink(mailbox.id).await,
-            async |store, _| {
-                let new = new_campaign(&ada, &mailbox);
-                store.campaigns.create(new).await.map(drop)
-            },
-            &Error::in_use(Collection::Mailboxes, mailbox.id, Collection::Campaigns),
-            &Error::not_found(Collection::Mailboxes, mailbox.id),
-        )
-        .await;
-        assert_eq!(get(db, mailbox.id).await.is_none(), used == 0);
-    }
 }

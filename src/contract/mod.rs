@@ -36,6 +36,7 @@ pub mod campaign_metrics;
 mod cases;
 pub mod email_tracking;
 mod fixtures;
+pub mod isolation;
 pub mod mailbox;
 pub mod mailbox_primary;
 pub mod paging;

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta};
 
 use super::fixtures::{
-    address, all_mailboxes, all_users, assert_fails, assert_unique, crowd, login, mailbox, new_mailbox,
-    new_user, only_winner, remove_or_use, scene, user,
+    address, all_users, assert_fails, assert_unique, crowd, login, mailbox, new_user, only_winner, scene,
+    user,
 };
 use super::{Opened, start};
 use crate::schema::index::{USERS_CLERK_USER_ID, USERS_EMAIL, USERS_LOGIN_ID};
@@ -492,29 +492,6 @@ pub async fn campaigns_that_are_over_keep_naming_a_deleted_user(db: &Opened) {
     deleted.expect("nobody needs the user");
     let campaign = db.store.campaigns.get(cancelled.id).await;
     assert_eq!(campaign.expect("a readable campaign"), Some(cancelled));
-}
-
-/// Deleting a user and linking mailboxes at once leaves no mailbox without its user.
-pub async fn a_delete_and_many_links_at_once_leave_no_orphan(db: &Opened) {
-    for round in 0..4 {
-        let ada = user(db, &format!("ada{round}")).await;
-        let linked = remove_or_use(
-            db,
-            5 * round,
-            async |store| store.users.delete(ada.id).await,
-            async |store, n| {
-                let new = new_mailbox(&ada, &format!("box{n}@work.example"));
-                store.mailboxes.link(new).await.map(drop)
-            },
-            &Error::in_use(Collection::Users, ada.id, Collection::Mailboxes),
-            &Error::not_found(Collection::Users, ada.id),
-        )
-        .await;
-        let mut mailboxes = all_mailboxes(db).await;
-        mailboxes.retain(|mailbox| mailbox.user_id == ada.id);
-        assert_eq!(mailboxes.len(), linked);
-        assert_eq!(get(db, ada.id).await.is_none(), mailboxes.is_empty());
-    }
 }
 
 /// What one handle writes the other one sees at once.

@@ -57,7 +57,7 @@ impl Connection {
             Ok(hello) => hello.map_err(|error| theirs("connect", &target, &error))?,
             Err(_) => return Err(Error::unavailable(target, "no answer in time")),
         };
-        let has_transactions =
+        let is_member =
             hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
         let table = |collection| Table::new(&database, collection);
         Ok(Self {
@@ -70,7 +70,7 @@ impl Connection {
             clock: options.clock.clone(),
             timeout: options.timeout,
             target,
-            has_transactions,
+            has_transactions: is_member && options.use_transactions,
             database,
         })
     }

@@ -56,35 +56,36 @@ impl Connection {
         changed.ok_or_else(|| ours(Error::not_found(Collection::Mailboxes, id)))
     }
 
+    async fn primary_mailbox(&self, session: Session<'_>, user_id: UserId) -> DriverResult<Option<Mailbox>> {
+        self.mailboxes.find_one(session, &primary_of(user_id)).await
+    }
+
     async fn link(&self, mut session: Session<'_>, mailbox: NewMailbox) -> DriverResult<Mailbox> {
-        let now = self.now();
         let user_id = mailbox.user_id;
         self.require_user(session.as_deref_mut(), user_id).await?;
         self.users.lock(session.as_deref_mut(), user_id.as_object_id()).await?;
-        let primary: Option<Mailbox> =
-            self.mailboxes.find_one(session.as_deref_mut(), &primary_of(user_id)).await?;
-        let takes_over = mailbox.primary;
-        let mailbox = mailbox.build(MailboxId::new(), primary.is_none(), now);
+        let is_first = self.primary_mailbox(session.as_deref_mut(), user_id).await?.is_none();
+        let takes_over = mailbox.primary && !is_first;
+        let mailbox = mailbox.build(MailboxId::new(), is_first, self.now());
         self.mailboxes.insert(session.as_deref_mut(), &mailbox).await?;
-        match primary {
-            Some(primary) if takes_over => {
-                self.set_primary(session.as_deref_mut(), primary.id, false, now).await?;
-                self.set_primary(session, mailbox.id, true, now).await
-            }
-            _ => Ok(mailbox),
-        }
+        if takes_over { self.switch_primary(session, mailbox.id).await } else { Ok(mailbox) }
     }
 
     async fn switch_primary(&self, mut session: Session<'_>, id: MailboxId) -> DriverResult<Mailbox> {
-        let now = self.now();
-        let mailbox = self.require_mailbox(session.as_deref_mut(), id).await?;
-        let query = primary_of(mailbox.user_id);
-        match self.mailboxes.find_one::<Mailbox>(session.as_deref_mut(), &query).await? {
-            Some(primary) if primary.id == id => return Ok(mailbox),
-            Some(primary) => self.set_primary(session.as_deref_mut(), primary.id, false, now).await?,
-            None => mailbox,
-        };
-        self.set_primary(session, id, true, now).await
+        loop {
+            let now = self.now();
+            let mailbox = self.require_mailbox(session.as_deref_mut(), id).await?;
+            match self.primary_mailbox(session.as_deref_mut(), mailbox.user_id).await? {
+                Some(primary) if primary.id == id => return Ok(mailbox),
+                Some(primary) => self.set_primary(session.as_deref_mut(), primary.id, false, now).await?,
+                None => mailbox,
+            };
+            match self.set_primary(session.as_deref_mut(), id, true, now).await {
+                // Without a transaction another one can have become primary in between.
+                Err(error) if session.is_none() && is_duplicate_of(&error, MAILBOXES_ONE_PRIMARY) => {}
+                done => return done,
+            }
+        }
     }
 
     async fn unlink(&self, mut session: Session<'_>, id: MailboxId) -> DriverResult<()> {
@@ -96,16 +97,34 @@ impl Connection {
         if !self.mailboxes.remove(session.as_deref_mut(), id.as_object_id()).await? {
             return Err(ours(Error::not_found(Collection::Mailboxes, id)));
         }
-        if mailbox.is_primary {
-            let query = MailboxFilter::user(mailbox.user_id).query();
+        if mailbox.is_primary || session.is_none() {
+            self.promote_heir(session, mailbox.user_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the oldest mailbox of a user primary, if none is.
+    async fn promote_heir(&self, mut session: Session<'_>, user_id: UserId) -> DriverResult<()> {
+        let all = MailboxFilter::user(user_id).query();
+        while self.primary_mailbox(session.as_deref_mut(), user_id).await?.is_none() {
             let oldest = doc! { "_id": 1 };
-            let heir = self.mailboxes.find_first::<Mailbox>(session.as_deref_mut(), &query, oldest).await?;
-            if let Some(heir) = heir {
-                self.set_primary(session, heir.id, true, self.now()).await?;
+            let heir = self.mailboxes.find_first::<Mailbox>(session.as_deref_mut(), &all, oldest).await?;
+            let Some(heir) = heir else { break };
+            let promotion = self.set_primary(session.as_deref_mut(), heir.id, true, self.now()).await;
+            // Without a transaction the heir can be gone by now, or come too late: look again.
+            match promotion {
+                Err(error) if session.is_some() || !is_overtaken(&error) => return Err(error),
+                _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// Whether a promotion failed because others changed the user's mailboxes.
+fn is_overtaken(error: &mongodb::error::Error) -> bool {
+    is_duplicate_of(error, MAILBOXES_ONE_PRIMARY)
+        || matches!(error.get_custom::<Error>(), Some(Error::NotFound { .. }))
 }
 
 #[async_trait]
@@ -114,16 +133,14 @@ impl MailboxRepository for Mailboxes {
         self.0
             .transact("mailboxes.link", (&self.0, mailbox), |mut session, (db, mailbox)| {
                 async move {
-                    if session.is_some() {
-                        return db.link(session, mailbox.clone()).await;
-                    }
-                    // Without a transaction two first mailboxes can meet; the index refuses one of
-                    // them, which then comes second.
-                    match db.link(session.as_deref_mut(), mailbox.clone()).await {
-                        Err(error) if is_duplicate_of(&error, MAILBOXES_ONE_PRIMARY) => {
-                            db.link(session, mailbox.clone()).await
+                    loop {
+                        match db.link(session.as_deref_mut(), mailbox.clone()).await {
+                            // Without a transaction another mailbox can have become primary in
+                            // between; the index refuses this one, and it has to come second.
+                            Err(error)
+                                if session.is_none() && is_duplicate_of(&error, MAILBOXES_ONE_PRIMARY) => {}
+                            done => return done,
                         }
-                        done => done,
                     }
                 }
                 .boxed()

@@ -22,6 +22,7 @@ pub struct MongoOptions {
     pub(super) database: String,
     pub(super) timeout: Duration,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) use_transactions: bool,
 }
 
 impl MongoOptions {
@@ -34,6 +35,7 @@ impl MongoOptions {
             database: database.into(),
             timeout: Duration::from_secs(10),
             clock: Arc::new(SystemClock),
+            use_transactions: true,
         }
     }
 
@@ -47,6 +49,13 @@ impl MongoOptions {
     /// Another clock than the system's.
     pub fn clock(mut self, clock: Arc<impl Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Does without transactions also where the server has them, as on a standalone server. For
+    /// servers that only claim to have them, and for tests.
+    pub fn without_transactions(mut self) -> Self {
+        self.use_transactions = false;
         self
     }
 

@@ -30,6 +30,13 @@ impl TestDatabase {
         MongoStore::connect_with(options).await.expect("the test server answers")
     }
 
+    /// A store that works as on a standalone server.
+    pub(crate) async fn connect_without_transactions(&self) -> MongoStore {
+        let options = MongoOptions::new(server::uri(), &self.name).clock(self.clock.clone());
+        let connect = MongoStore::connect_with(options.without_transactions());
+        connect.await.expect("the test server answers")
+    }
+
     /// The same with the indexes of the schema.
     pub(crate) async fn provisioned(&self) -> MongoStore {
         let store = self.connect().await;
