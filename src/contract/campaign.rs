@@ -3,8 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::campaign_metrics::metrics_of;
-use super::fixtures::{self, assert_fails, crowd, everything, only_winner};
+use super::fixtures::{self, assert_fails, crowd, everything, metrics_of, only_winner};
 use super::{Opened, start};
 use crate::{
     Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus,

@@ -2,23 +2,12 @@
 
 use uuid::Uuid;
 
-use super::email_tracking::{pages, record, sends};
-use super::{Opened, fixtures, start};
+use super::fixtures::{self, metrics_of, only_sent, pages, record, sends};
+use super::{Opened, start};
 use crate::{
     Campaign, CampaignId, CampaignMetrics, CampaignPatch, Contribution, MailboxId, MetricsFilter, Order,
     PageRequest, Rates, TrackingFilter, UserId,
 };
-
-/// The metrics of a campaign as the other handle sees them.
-pub(super) async fn metrics_of(db: &Opened, campaign_id: CampaignId) -> CampaignMetrics {
-    let metrics = db.second.campaign_metrics.get(campaign_id).await;
-    metrics.expect("a look-up").expect("the metrics record")
-}
-
-/// The totals of `n` e-mails of which nothing was heard.
-pub(super) fn only_sent(n: u64) -> Contribution {
-    Contribution { sent: n, ..Contribution::default() }
-}
 
 /// Ada's campaign, another from her second mailbox, and one of Bob's.
 async fn three_campaigns(db: &Opened) -> [Campaign; 3] {

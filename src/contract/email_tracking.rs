@@ -4,42 +4,15 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use super::campaign_metrics::{metrics_of, only_sent};
-use super::fixtures::{self, address, everything};
+use super::fixtures::{self, address, everything, metrics_of, only_sent, pages, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, CampaignPatch, EmailTracking, NewSend, Order, Page, PageRequest, Result,
-    SendOutcome, TrackingFilter, TrackingId, TrackingState, UserId,
+    Campaign, CampaignId, CampaignPatch, EmailTracking, NewSend, Order, PageRequest, SendOutcome,
+    TrackingFilter, TrackingId, TrackingState, UserId,
 };
-
-/// `n` sends of the campaign, each to a recipient of its own.
-pub(super) fn sends(campaign: &Campaign, n: usize) -> Vec<NewSend> {
-    (0..n).map(|i| fixtures::send(campaign, &format!("recipient{i}@example.com"))).collect()
-}
 
 async fn outcomes(db: &Opened, sends: Vec<NewSend>) -> Vec<SendOutcome> {
     db.store.email_tracking.record_sends(sends).await.expect("the outcomes")
-}
-
-/// Records sends that are all new.
-pub(super) async fn record(db: &Opened, sends: Vec<NewSend>) {
-    let expected = vec![SendOutcome::Recorded; sends.len()];
-    assert_eq!(outcomes(db, sends).await, expected);
-}
-
-/// Reads a list in pages of `limit`, from the first to the last.
-pub(super) async fn pages<T>(
-    limit: usize,
-    list: impl AsyncFn(PageRequest) -> Result<Page<T>>,
-) -> Vec<Vec<T>> {
-    let mut request = PageRequest::new(limit).expect("a valid limit");
-    let mut pages = Vec::new();
-    loop {
-        let page = list(request.clone()).await.expect("a page");
-        pages.push(page.items);
-        let Some(next) = page.next else { return pages };
-        request = request.after(next);
-    }
 }
 
 /// The row as the other handle sees it.

@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignDuration, EmailAddress, Error, LoginId, Mailbox, MailboxFilter, NewCampaign,
-    NewMailbox, NewSend, NewUser, PageRequest, Provider, RecordStream, Result, Store, User, UserFilter,
+    Campaign, CampaignDuration, CampaignId, CampaignMetrics, Contribution, EmailAddress, Error, LoginId,
+    Mailbox, MailboxFilter, NewCampaign, NewMailbox, NewSend, NewUser, Page, PageRequest, Provider,
+    RecordStream, Result, SendOutcome, Store, User, UserFilter,
 };
 
 /// How many callers a [`crowd`] has.
@@ -175,4 +176,42 @@ pub(crate) fn only_winner<T>(results: Vec<Result<T>>, defeat: &Error) -> T {
         assert_fails(result, defeat);
     }
     won.remove(0).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The metrics of a campaign as the other handle sees them.
+pub(crate) async fn metrics_of(db: &Opened, campaign_id: CampaignId) -> CampaignMetrics {
+    let metrics = db.second.campaign_metrics.get(campaign_id).await;
+    metrics.expect("a look-up").expect("the metrics record")
+}
+
+/// The totals of `n` e-mails of which nothing was heard.
+pub(crate) fn only_sent(n: u64) -> Contribution {
+    Contribution { sent: n, ..Contribution::default() }
+}
+
+/// Reads a list in pages of `limit`, from the first to the last.
+pub(crate) async fn pages<T>(
+    limit: usize,
+    list: impl AsyncFn(PageRequest) -> Result<Page<T>>,
+) -> Vec<Vec<T>> {
+    let mut request = PageRequest::new(limit).expect("a valid limit");
+    let mut pages = Vec::new();
+    loop {
+        let page = list(request.clone()).await.expect("a page");
+        pages.push(page.items);
+        let Some(next) = page.next else { return pages };
+        request = request.after(next);
+    }
+}
+
+/// Records sends that are all new.
+pub(crate) async fn record(db: &Opened, sends: Vec<NewSend>) {
+    let expected = vec![SendOutcome::Recorded; sends.len()];
+    let outcomes = db.store.email_tracking.record_sends(sends).await;
+    assert_eq!(outcomes.expect("the outcomes"), expected);
+}
+
+/// `n` sends of the campaign, each to a recipient of its own.
+pub(crate) fn sends(campaign: &Campaign, n: usize) -> Vec<NewSend> {
+    (0..n).map(|i| send(campaign, &format!("recipient{i}@example.com"))).collect()
 }

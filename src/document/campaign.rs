@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use super::field;
 use super::fields::{Problem, count, number, object_id, parsed, string, time};
 use super::{Changes, Condition, Fields, Query, Record};
+use crate::clock::whole_millis;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::model::{
@@ -72,7 +73,7 @@ impl Campaign {
         expected_updated_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Changes> {
-        if self.updated_at != expected_updated_at {
+        if self.updated_at != whole_millis(expected_updated_at) {
             return Err(Error::conflict(Collection::Campaigns, self.id));
         }
         self.require("update", CampaignStatus::EDITABLE)?;

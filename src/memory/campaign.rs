@@ -35,10 +35,6 @@ impl State {
         self.find_campaign(id)?.ok_or_else(|| Error::not_found(Collection::Campaigns, id))
     }
 
-    fn change_campaign(&mut self, row: ObjectId, changes: &Changes) -> Result<Campaign> {
-        self.campaigns.update(row, changes)?.ok_or_else(|| Error::not_found(Collection::Campaigns, row))
-    }
-
     fn require_mailbox_of(&self, user_id: UserId, mailbox_id: MailboxId) -> Result<()> {
         self.require_mailbox(mailbox_id)?.require_owner(user_id)
     }
@@ -77,10 +73,10 @@ impl CampaignRepository for Campaigns {
                 if let Some((row, _)) = state.campaign_metrics.find_one::<CampaignMetrics>(&metrics)? {
                     state
                         .campaign_metrics
-                        .update::<CampaignMetrics>(row, &mailbox_change(mailbox_id, now))?;
+                        .change::<CampaignMetrics>(row, &mailbox_change(mailbox_id, now))?;
                 }
             }
-            state.change_campaign(row, &changes)
+            state.campaigns.change(row, &changes)
         })
     }
 
@@ -88,7 +84,7 @@ impl CampaignRepository for Campaigns {
         self.call(|state, now| {
             let (row, campaign) = state.require_campaign(id)?;
             campaign.require(transition.as_str(), transition.from())?;
-            state.change_campaign(row, &status_change(transition.to(), now))
+            state.campaigns.change(row, &status_change(transition.to(), now))
         })
     }
 
@@ -100,7 +96,7 @@ impl CampaignRepository for Campaigns {
             rows.sort_by_key(|(row, campaign)| (campaign.start_time, *row));
             rows.truncate(limit);
             let claim = status_change(CampaignStatus::Active, now);
-            rows.into_iter().map(|(row, _)| state.change_campaign(row, &claim)).collect()
+            rows.into_iter().map(|(row, _)| state.campaigns.change(row, &claim)).collect()
         })
     }
 
@@ -113,7 +109,7 @@ impl CampaignRepository for Campaigns {
                 .collect::<Result<_>>()?;
             let completion = status_change(CampaignStatus::Completed, now);
             for (row, _) in &rows {
-                state.change_campaign(*row, &completion)?;
+                state.campaigns.change::<Campaign>(*row, &completion)?;
             }
             Ok(rows.len() as u64)
         })
@@ -134,7 +130,7 @@ impl CampaignRepository for Campaigns {
         self.call(|state, now| {
             let (row, campaign) = state.require_campaign(id)?;
             campaign.require("add_recipients", CampaignStatus::UNFINISHED)?;
-            state.change_campaign(row, &Changes::at(now).add(field::TOTAL_RECIPIENTS, n))
+            state.campaigns.change(row, &Changes::at(now).add(field::TOTAL_RECIPIENTS, n))
         })
     }
 

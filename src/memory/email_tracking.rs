@@ -43,6 +43,17 @@ impl State {
         Ok(SendBatch::new(sends, recorded.collect(), &campaigns, now))
     }
 
+    fn record_step(&mut self, sends: &[NewSend], now: DateTime<Utc>) -> Result<Vec<SendOutcome>> {
+        let batch = self.sort_sends(sends, now)?;
+        for row in &batch.rows {
+            self.email_tracking.insert(row)?;
+        }
+        for (campaign_id, added) in batch.added {
+            self.add_to_metrics(campaign_id, added, now)?;
+        }
+        Ok(batch.outcomes)
+    }
+
     fn add_to_metrics(&mut self, id: CampaignId, added: Contribution, now: DateTime<Utc>) -> Result<()> {
         let query = MetricsFilter::campaigns([id]).query();
         let found = self.campaign_metrics.find_one::<CampaignMetrics>(&query)?;
@@ -55,7 +66,7 @@ impl State {
                 (metrics.id.as_object_id(), metrics.totals)
             }
         };
-        self.campaign_metrics.update::<CampaignMetrics>(row, &totals_change(&(totals + added), now))?;
+        self.campaign_metrics.change::<CampaignMetrics>(row, &totals_change(&(totals + added), now))?;
         Ok(())
     }
 }
@@ -64,14 +75,12 @@ impl State {
 impl EmailTrackingRepository for Tracking {
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
         self.call(|state, now| {
-            let batch = state.sort_sends(&sends, now)?;
-            for row in &batch.rows {
-                state.email_tracking.insert(row)?;
+            let mut outcomes = Vec::with_capacity(sends.len());
+            // Each step gives the metrics a version.
+            for step in sends.chunks(SendBatch::MAX_SENDS) {
+                outcomes.extend(state.record_step(step, now)?);
             }
-            for (campaign_id, added) in batch.added {
-                state.add_to_metrics(campaign_id, added, now)?;
-            }
-            Ok(batch.outcomes)
+            Ok(outcomes)
         })
     }
 

@@ -29,18 +29,12 @@ impl State {
         self.mailboxes.get(id.as_object_id())?.ok_or_else(|| Error::not_found(Collection::Mailboxes, id))
     }
 
-    fn change_mailbox(&mut self, id: MailboxId, changes: &Changes) -> Result<Mailbox> {
-        self.mailboxes
-            .update(id.as_object_id(), changes)?
-            .ok_or_else(|| Error::not_found(Collection::Mailboxes, id))
-    }
-
     fn primary_mailbox(&self, user_id: UserId) -> Result<Option<Mailbox>> {
         Ok(self.mailboxes.find_one(&primary_of(user_id))?.map(|(_, mailbox)| mailbox))
     }
 
     fn set_primary(&mut self, id: MailboxId, is_primary: bool, now: DateTime<Utc>) -> Result<Mailbox> {
-        self.change_mailbox(id, &primary_change(is_primary, now))
+        self.mailboxes.change(id.as_object_id(), &primary_change(is_primary, now))
     }
 }
 
@@ -93,10 +87,7 @@ impl MailboxRepository for Mailboxes {
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Mailbox> {
         self.call(|state, now| {
-            if state.require_mailbox(id)?.updated_at != expected_updated_at {
-                return Err(Error::conflict(Collection::Mailboxes, id));
-            }
-            state.change_mailbox(id, &patch.changes(now))
+            state.mailboxes.change_version(id.as_object_id(), expected_updated_at, &patch.changes(now))
         })
     }
 
@@ -114,12 +105,12 @@ impl MailboxRepository for Mailboxes {
 
     async fn set_status(&self, id: MailboxId, status: MailboxStatus) -> Result<Mailbox> {
         self.call(|state, now| {
-            state.change_mailbox(id, &Changes::at(now).set(field::STATUS, status.as_str()))
+            state.mailboxes.change(id.as_object_id(), &Changes::at(now).set(field::STATUS, status.as_str()))
         })
     }
 
     async fn touch(&self, id: MailboxId) -> Result<Mailbox> {
-        self.call(|state, now| state.change_mailbox(id, &Mailbox::use_change(now)))
+        self.call(|state, now| state.mailboxes.change(id.as_object_id(), &Mailbox::use_change(now)))
     }
 
     async fn unlink(&self, id: MailboxId) -> Result<()> {

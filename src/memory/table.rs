@@ -5,10 +5,11 @@ use std::ops::Bound;
 
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
+use chrono::{DateTime, Utc};
 
 use super::index::Index;
 use crate::collection::Collection;
-use crate::document::{Changes, Query, Record, id_of};
+use crate::document::{Changes, Query, Record, field, id_of};
 use crate::error::{Error, Result};
 use crate::page::{Order, Page, PageRequest};
 use crate::schema;
@@ -39,9 +40,9 @@ impl Table {
         Ok(())
     }
 
-    /// Changes a row, if there is one, and reads it.
-    pub(super) fn update<T: Record>(&mut self, id: ObjectId, changes: &Changes) -> Result<Option<T>> {
-        let Some(before) = self.rows.get(&id) else { return Ok(None) };
+    /// Changes the row of this id and reads it.
+    pub(super) fn change<T: Record>(&mut self, id: ObjectId, changes: &Changes) -> Result<T> {
+        let before = self.rows.get(&id).ok_or_else(|| Error::not_found(self.collection, id))?;
         let after = changes.apply_to(before);
         let record = T::decode(&after)?;
         self.check_unique(id, &after)?;
@@ -52,7 +53,21 @@ impl Table {
             }
         }
         self.rows.insert(id, after);
-        Ok(Some(record))
+        Ok(record)
+    }
+
+    /// Changes the row of this id, if it is still of this version, and reads it.
+    pub(super) fn change_version<T: Record>(
+        &mut self,
+        id: ObjectId,
+        version: DateTime<Utc>,
+        changes: &Changes,
+    ) -> Result<T> {
+        let same_version = Query::all().is(field::UPDATED_AT, bson::DateTime::from(version));
+        match self.rows.get(&id) {
+            Some(row) if !same_version.matches(row) => Err(Error::conflict(self.collection, id)),
+            _ => self.change(id, changes),
+        }
     }
 
     /// Removes a row.

@@ -32,10 +32,6 @@ impl State {
     pub(super) fn require_user(&self, id: UserId) -> Result<User> {
         self.users.get(id.as_object_id())?.ok_or_else(|| Error::not_found(Collection::Users, id))
     }
-
-    fn change_user(&mut self, id: UserId, changes: &Changes) -> Result<User> {
-        self.users.update(id.as_object_id(), changes)?.ok_or_else(|| Error::not_found(Collection::Users, id))
-    }
 }
 
 #[async_trait]
@@ -66,10 +62,7 @@ impl UserRepository for Users {
 
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
         self.call(|state, now| {
-            if state.require_user(id)?.updated_at != expected_updated_at {
-                return Err(Error::conflict(Collection::Users, id));
-            }
-            state.change_user(id, &patch.changes(now))
+            state.users.change_version(id.as_object_id(), expected_updated_at, &patch.changes(now))
         })
     }
 
@@ -77,7 +70,10 @@ impl UserRepository for Users {
         self.call(|state, now| {
             let query = Query::all().is(field::CLERK_USER_ID, user.clerk_user_id.as_str());
             if let Some((_, User { id, .. })) = state.users.find_one(&query)? {
-                return state.change_user(id, &user.as_patch().changes(now)).map(ClerkUpsert::Updated);
+                return state
+                    .users
+                    .change(id.as_object_id(), &user.as_patch().changes(now))
+                    .map(ClerkUpsert::Updated);
             }
             let user = user.as_new().build(UserId::new(), now);
             state.users.insert(&user)?;
@@ -86,11 +82,13 @@ impl UserRepository for Users {
     }
 
     async fn record_login(&self, id: UserId) -> Result<User> {
-        self.call(|state, now| state.change_user(id, &User::login_change(now)))
+        self.call(|state, now| state.users.change(id.as_object_id(), &User::login_change(now)))
     }
 
     async fn set_active(&self, id: UserId, is_active: bool) -> Result<User> {
-        self.call(|state, now| state.change_user(id, &Changes::at(now).set(field::IS_ACTIVE, is_active)))
+        self.call(|state, now| {
+            state.users.change(id.as_object_id(), &Changes::at(now).set(field::IS_ACTIVE, is_active))
+        })
     }
 
     async fn delete(&self, id: UserId) -> Result<()> {

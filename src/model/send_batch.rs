@@ -15,6 +15,9 @@ pub(crate) struct SendBatch {
 }
 
 impl SendBatch {
+    /// How many sends are recorded in one step.
+    pub(crate) const MAX_SENDS: usize = 1_000;
+
     /// Sorts `sends` by what is known: the ids that were recorded before, and the campaigns that
     /// exist.
     pub(crate) fn new(

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::options::ReturnDocument;
 
-use super::connection::{Connection, Session};
+use super::connection::Connection;
 use super::error::{DriverResult, ours};
+use super::table::Session;
 use crate::collection::Collection;
 use crate::document::campaign::status_change;
 use crate::document::campaign_metrics::mailbox_change;

@@ -9,19 +9,16 @@ use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use mongodb::{Client, ClientSession, Database};
+use mongodb::{Client, Database};
 
 use super::MongoOptions;
 use super::error::{DriverResult, ours, theirs};
-use super::table::Table;
+use super::table::{Session, Table};
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Query, Record};
 use crate::error::{Error, Result};
 use crate::repository::RecordStream;
-
-/// The session of a transaction; `None` on a server without transactions.
-pub(super) type Session<'a> = Option<&'a mut ClientSession>;
 
 /// A database, open.
 pub(super) struct Connection {

@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use mongodb::error::ErrorKind;
 
-use super::connection::{Connection, Session};
+use super::connection::Connection;
 use super::error::{DriverResult, is_duplicate_of, ours};
-use super::table::Table;
+use super::table::{Session, Table};
 use crate::document::campaign_metrics::totals_change;
 use crate::document::email_tracking::suppressing;
 use crate::document::field::{self, Field};
@@ -24,9 +24,6 @@ use crate::model::{
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
 use crate::schema::index::{CAMPAIGN_METRICS_CAMPAIGN_ID, EMAIL_TRACKING_TRACKING_ID};
-
-/// How many sends one transaction records.
-const SENDS_PER_STEP: usize = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Tracking(pub(super) Arc<Connection>);
@@ -164,7 +161,7 @@ impl Table {
 impl EmailTrackingRepository for Tracking {
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
         let mut outcomes = Vec::with_capacity(sends.len());
-        for step in sends.chunks(SENDS_PER_STEP) {
+        for step in sends.chunks(SendBatch::MAX_SENDS) {
             let recorded =
                 self.0.transact("email_tracking.record_sends", (&self.0, step), |session, (db, step)| {
                     db.record_step(session, step).boxed()

@@ -5,9 +5,9 @@ use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 
-use super::connection::{Connection, Session};
+use super::connection::Connection;
 use super::error::{DriverResult, is_duplicate_of, ours};
-use super::table::of_id;
+use super::table::{Session, of_id};
 use crate::collection::Collection;
 use crate::document::mailbox::{primary_change, primary_of};
 use crate::document::{Changes, Query, field};
@@ -29,8 +29,7 @@ impl Mailboxes {
     }
 
     async fn change(&self, operation: &'static str, id: MailboxId, changes: Changes) -> Result<Mailbox> {
-        let changed = self.0.run(operation, self.0.mailboxes.update(None, &of_mailbox(id), &changes)).await?;
-        changed.ok_or_else(|| Error::not_found(Collection::Mailboxes, id))
+        self.0.run(operation, self.0.mailboxes.change(None, id.as_object_id(), &changes)).await
     }
 }
 
@@ -51,9 +50,7 @@ impl Connection {
         is_primary: bool,
         now: DateTime<Utc>,
     ) -> DriverResult<Mailbox> {
-        let changed =
-            self.mailboxes.update(session, &of_mailbox(id), &primary_change(is_primary, now)).await?;
-        changed.ok_or_else(|| ours(Error::not_found(Collection::Mailboxes, id)))
+        self.mailboxes.change(session, id.as_object_id(), &primary_change(is_primary, now)).await
     }
 
     async fn primary_mailbox(&self, session: Session<'_>, user_id: UserId) -> DriverResult<Option<Mailbox>> {
@@ -172,16 +169,9 @@ impl MailboxRepository for Mailboxes {
         patch: MailboxPatch,
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Mailbox> {
-        let query = of_mailbox(id).is(field::UPDATED_AT, bson::DateTime::from(expected_updated_at));
         let changes = patch.changes(self.0.now());
-        let changed = self.0.run("mailboxes.update", self.0.mailboxes.update(None, &query, &changes)).await?;
-        match changed {
-            Some(mailbox) => Ok(mailbox),
-            None if self.0.run("mailboxes.update", self.0.mailboxes.any(None, &of_mailbox(id))).await? => {
-                Err(Error::conflict(Collection::Mailboxes, id))
-            }
-            None => Err(Error::not_found(Collection::Mailboxes, id)),
-        }
+        let change = self.0.mailboxes.change_version(id.as_object_id(), expected_updated_at, &changes);
+        self.0.run("mailboxes.update", change).await
     }
 
     async fn set_primary(&self, id: MailboxId) -> Result<Mailbox> {

@@ -3,10 +3,10 @@
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
 use bson::{Document, doc};
-use mongodb::Database;
+use chrono::{DateTime, Utc};
 use mongodb::options::ReturnDocument;
+use mongodb::{ClientSession, Database};
 
-use super::connection::Session;
 use super::error::{DriverResult, ours};
 use super::stream;
 use crate::collection::Collection;
@@ -15,6 +15,9 @@ use crate::error::Error;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
 use crate::schema;
+
+/// The session of a transaction; `None` on a server without transactions.
+pub(super) type Session<'a> = Option<&'a mut ClientSession>;
 
 /// Raw documents in and out; the records encode and decode themselves.
 pub(super) struct Table {
@@ -54,6 +57,33 @@ impl Table {
             None => update.await?,
         };
         decode(row)
+    }
+
+    /// Changes the row of this id and reads it.
+    pub(super) async fn change<T: Record>(
+        &self,
+        session: Session<'_>,
+        id: ObjectId,
+        changes: &Changes,
+    ) -> DriverResult<T> {
+        let row = self.update(session, &of_id(id), changes).await?;
+        row.ok_or_else(|| ours(Error::not_found(self.collection, id)))
+    }
+
+    /// Changes the row of this id, if it is still of this version, and reads it.
+    pub(super) async fn change_version<T: Record>(
+        &self,
+        id: ObjectId,
+        version: DateTime<Utc>,
+        changes: &Changes,
+    ) -> DriverResult<T> {
+        let same_version = of_id(id).is(field::UPDATED_AT, bson::DateTime::from(version));
+        if let Some(row) = self.update(None, &same_version, changes).await? {
+            return Ok(row);
+        }
+        let exists = self.any(None, &of_id(id)).await?;
+        let error = if exists { Error::conflict } else { Error::not_found };
+        Err(ours(error(self.collection, id)))
     }
 
     /// Keeps others from changing or removing the row of this id until the transaction ends.

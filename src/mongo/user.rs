@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use mongodb::options::ReturnDocument;
 
-use super::connection::{Connection, Session};
+use super::connection::Connection;
 use super::error::{DriverResult, is_duplicate, ours};
-use super::table::of_id;
+use super::table::{Session, of_id};
 use crate::collection::Collection;
 use crate::document::{Changes, Query, Record, field};
 use crate::error::{Error, Result};
@@ -28,8 +28,7 @@ impl Users {
     }
 
     async fn change(&self, operation: &'static str, id: UserId, changes: Changes) -> Result<User> {
-        let changed = self.0.run(operation, self.0.users.update(None, &of_user(id), &changes)).await?;
-        changed.ok_or_else(|| Error::not_found(Collection::Users, id))
+        self.0.run(operation, self.0.users.change(None, id.as_object_id(), &changes)).await
     }
 
     async fn upsert(&self, user: &ClerkUser) -> DriverResult<ClerkUpsert> {
@@ -84,16 +83,9 @@ impl UserRepository for Users {
     }
 
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
-        let query = of_user(id).is(field::UPDATED_AT, bson::DateTime::from(expected_updated_at));
         let changes = patch.changes(self.0.now());
-        let changed = self.0.run("users.update", self.0.users.update(None, &query, &changes)).await?;
-        match changed {
-            Some(user) => Ok(user),
-            None if self.0.run("users.update", self.0.users.any(None, &of_user(id))).await? => {
-                Err(Error::conflict(Collection::Users, id))
-            }
-            None => Err(Error::not_found(Collection::Users, id)),
-        }
+        let change = self.0.users.change_version(id.as_object_id(), expected_updated_at, &changes);
+        self.0.run("users.update", change).await
     }
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
