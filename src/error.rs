@@ -193,6 +193,12 @@ impl Error {
         Self::InUse { collection, id: id.to_string(), by }
     }
 
+    /// The campaign's status does not allow `action`.
+    #[must_use]
+    pub fn illegal_status(action: &'static str, status: &'static str) -> Self {
+        Self::IllegalStatus { action, status }
+    }
+
     /// The database cannot be reached. `target` must not hold a password.
     #[must_use]
     pub fn unavailable(target: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {

@@ -77,7 +77,7 @@ impl EmailTrackingRepository for Tracking {
         self.call(|state, now| {
             let mut outcomes = Vec::with_capacity(sends.len());
             // Each step gives the metrics a version.
-            for step in sends.chunks(SendBatch::MAX_SENDS) {
+            for step in SendBatch::steps(&sends) {
                 outcomes.extend(state.record_step(step, now)?);
             }
             Ok(outcomes)

@@ -53,7 +53,7 @@ impl Campaign {
         if allowed.contains(&self.status) {
             Ok(())
         } else {
-            Err(Error::IllegalStatus { action, status: self.status.as_str() })
+            Err(Error::illegal_status(action, self.status.as_str()))
         }
     }
 }

@@ -15,8 +15,25 @@ pub(crate) struct SendBatch {
 }
 
 impl SendBatch {
-    /// How many sends are recorded in one step.
-    pub(crate) const MAX_SENDS: usize = 1_000;
+    /// The largest step, by sends and by bytes of messages: a step is a transaction, and long ones
+    /// are in the way of others and take memory of the server.
+    const MAX_SENDS: usize = 1_000;
+    const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+    /// Cuts sends into steps, each to be recorded whole or not at all.
+    pub(crate) fn steps(sends: &[NewSend]) -> impl Iterator<Item = &[NewSend]> {
+        let mut rest = sends;
+        std::iter::from_fn(move || {
+            let mut bytes = 0;
+            let fits = rest.iter().take(Self::MAX_SENDS).take_while(|send| {
+                bytes += send.message.len();
+                bytes <= Self::MAX_BYTES
+            });
+            let (step, later) = rest.split_at_checked(fits.count())?;
+            rest = later;
+            (!step.is_empty()).then_some(step)
+        })
+    }
 
     /// Sorts `sends` by what is known: the ids that were recorded before, and the campaigns that
     /// exist.
@@ -46,5 +63,37 @@ impl SendBatch {
     fn add(&mut self, row: EmailTracking) {
         *self.added.entry(row.campaign_id).or_default() += Contribution::of(&row);
         self.rows.push(row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::oid::ObjectId;
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::{Campaign, CampaignDuration, MailboxId, NewCampaign, UserId};
+
+    fn campaign(message: String) -> Campaign {
+        let (user, mailbox) = (UserId::from(ObjectId::from_bytes([1; 12])), ObjectId::from_bytes([2; 12]));
+        let (start, day) = (DateTime::UNIX_EPOCH, CampaignDuration::hours(24.0).unwrap());
+        let new =
+            NewCampaign::new(user, MailboxId::from(mailbox), "Spring", "Hello", message, start, day).unwrap();
+        new.build(CampaignId::from(Uuid::nil()), start)
+    }
+
+    fn sizes(message: usize, n: usize) -> Vec<usize> {
+        let campaign = campaign("x".repeat(message));
+        let send =
+            NewSend::new(&campaign, "ada@work.example", "bob@example.com", DateTime::UNIX_EPOCH).unwrap();
+        SendBatch::steps(&vec![send; n]).map(<[NewSend]>::len).collect()
+    }
+
+    #[test]
+    fn steps_are_bounded_by_number_and_size_and_leave_nothing_out() {
+        assert_eq!(sizes(1, 0), [0; 0]);
+        assert_eq!(sizes(1, 2_500), [1_000, 1_000, 500]);
+        assert_eq!(sizes(1024 * 1024, 40), [16, 16, 8]);
     }
 }

@@ -161,7 +161,7 @@ impl Table {
 impl EmailTrackingRepository for Tracking {
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
         let mut outcomes = Vec::with_capacity(sends.len());
-        for step in sends.chunks(SendBatch::MAX_SENDS) {
+        for step in SendBatch::steps(&sends) {
             let recorded =
                 self.0.transact("email_tracking.record_sends", (&self.0, step), |session, (db, step)| {
                     db.record_step(session, step).boxed()
@@ -197,37 +197,5 @@ impl EmailTrackingRepository for Tracking {
 
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>> {
         self.0.stream(&self.0.email_tracking, &filter.query()).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bson::oid::ObjectId;
-    use chrono::DateTime;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::model::{Campaign, CampaignDuration, MailboxId, NewCampaign};
-
-    fn campaign(message: String) -> Campaign {
-        let (user, mailbox) = (UserId::from(ObjectId::from_bytes([1; 12])), ObjectId::from_bytes([2; 12]));
-        let (start, day) = (DateTime::UNIX_EPOCH, CampaignDuration::hours(24.0).unwrap());
-        let new =
-            NewCampaign::new(user, MailboxId::from(mailbox), "Spring", "Hello", message, start, day).unwrap();
-        new.build(CampaignId::from(Uuid::nil()), start)
-    }
-
-    fn sizes(message: usize, n: usize) -> Vec<usize> {
-        let campaign = campaign("x".repeat(message));
-        let send =
-            NewSend::new(&campaign, "ada@work.example", "bob@example.com", DateTime::UNIX_EPOCH).unwrap();
-        steps(&vec![send; n]).map(<[NewSend]>::len).collect()
-    }
-
-    #[test]
-    fn steps_are_bounded_by_number_and_size_and_leave_nothing_out() {
-        assert_eq!(sizes(1, 0), [0; 0]);
-        assert_eq!(sizes(1, 2_500), [1_000, 1_000, 500]);
-        assert_eq!(sizes(1024 * 1024, 40), [16, 16, 8]);
     }
 }
