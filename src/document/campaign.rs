@@ -133,3 +133,11 @@ impl CampaignFilter {
 pub(crate) fn status_change(status: CampaignStatus, now: DateTime<Utc>) -> Changes {
     Changes::at(now).set(field::STATUS, status.as_str())
 }
+
+/// A status and its number, as the database groups campaigns.
+#[cfg(feature = "mongo")]
+pub(crate) fn status_count(group: &RawDocument) -> Result<(CampaignStatus, u64)> {
+    let fields = Fields::of(Collection::Campaigns, group)?;
+    let status = fields.optional(field::ID, parsed)?.unwrap_or_default();
+    Ok((status, fields.required(bson::raw::cstr!("n"), count)?))
+}

@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bson::doc;
+use bson::{Bson, doc};
 use chrono::{DateTime, Utc};
-use futures_util::{FutureExt, TryStreamExt};
+use futures_util::FutureExt;
 use mongodb::options::ReturnDocument;
 
 use super::connection::Connection;
 use super::error::{DriverResult, ours};
 use super::table::Session;
 use crate::collection::Collection;
-use crate::document::campaign::status_change;
+use crate::document::campaign::{status_change, status_count};
 use crate::document::campaign_metrics::mailbox_change;
 use crate::document::{Changes, Query, Record, field};
 use crate::error::{Error, Result};
@@ -131,34 +131,20 @@ impl Connection {
     }
 
     async fn count_by_status(&self, query: &Query) -> DriverResult<CampaignCounts> {
-        // Sorting first lets the server count along the index.
-        let group = doc! { "_id": format!("${}", field::STATUS.as_str()), "n": { "$sum": 1_i64 } };
-        let pipeline = [doc! { "$match": query.to_filter() }, doc! { "$group": group }];
-        let groups: Vec<_> = self.campaigns.raw.aggregate(pipeline).await?.try_collect().await?;
-        let groups = groups.iter().map(|group| {
-            let status = group.get_str("_id").ok().map(str::to_owned);
-            (status, group.get_i64("n").ok().and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
-        });
-        status_counts(groups).map_err(ours)
+        let status = field::STATUS.as_str();
+        // Any status at all: a condition, so that the server counts along the index.
+        let mut filter = doc! { status: { "$gte": Bson::MinKey } };
+        filter.extend(query.to_filter());
+        let group = doc! { "_id": format!("${status}"), "n": { "$sum": 1_i64 } };
+        let pipeline = [doc! { "$match": filter }, doc! { "$group": group }];
+        let mut groups = self.campaigns.raw.aggregate(pipeline).await?;
+        let mut counts = CampaignCounts::default();
+        while groups.advance().await? {
+            let (status, n) = status_count(groups.current()).map_err(ours)?;
+            counts.add(status, n);
+        }
+        Ok(counts)
     }
-}
-
-/// Counts of statuses as the database groups them.
-fn status_counts(groups: impl IntoIterator<Item = (Option<String>, u64)>) -> Result<CampaignCounts> {
-    let mut counts = CampaignCounts::default();
-    for (status, n) in groups {
-        let status = match status {
-            None => CampaignStatus::default(),
-            Some(text) => text.parse().map_err(|_| Error::Corrupt {
-                collection: Collection::Campaigns,
-                id: "unknown".to_owned(),
-                path: field::STATUS.as_str().into(),
-                problem: "does not have the form of its kind",
-            })?,
-        };
-        counts.add(status, n);
-    }
-    Ok(counts)
 }
 
 #[async_trait]

@@ -9,7 +9,9 @@ use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use mongodb::{Client, Database};
+use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
+use mongodb::options::{ReadPreference, SelectionCriteria};
+use mongodb::{Client, ClientSession, Database};
 
 use super::MongoOptions;
 use super::error::{DriverResult, ours, theirs};
@@ -17,8 +19,11 @@ use super::table::{Session, Table};
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Query, Record};
-use crate::error::{Error, Result};
+use crate::error::{Error, Invalid, Problem, Result};
 use crate::repository::RecordStream;
+
+/// How long to wait until a commit of unknown outcome is tried again.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A database, open.
 pub(super) struct Connection {
@@ -41,8 +46,9 @@ impl Connection {
         let client_options = options.to_client_options().await?;
         let hosts: Vec<_> = client_options.hosts.iter().map(ToString::to_string).collect();
         let target = hosts.join(",");
-        let client =
-            Client::with_options(client_options).map_err(|error| theirs("connect", &target, &error))?;
+        // Nothing is connected to yet; it can be a file for TLS that cannot be read.
+        let client = Client::with_options(client_options)
+            .map_err(|_| Invalid::new("uri", Problem::NotAConnectionString))?;
         let database = client.database(&options.database);
         // One command that needs a server and one that needs the login.
         let first_contact = async {
@@ -100,6 +106,7 @@ impl Connection {
     ) -> Result<T>
     where
         C: Send,
+        T: Send,
         W: for<'a> FnMut(Session<'a>, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
     {
         let mut context = context;
@@ -109,17 +116,41 @@ impl Connection {
             }
             let started = Instant::now();
             let mut session = self.client.start_session().await?;
-            // The driver tries for two minutes; the caller was promised an answer in `timeout`.
-            let run = session.start_transaction().and_run(context, |session, context| {
-                if started.elapsed() > self.timeout {
-                    let error = Error::unavailable(&self.target, "the transaction could not be done in time");
-                    return async { Err(ours(error)) }.boxed();
+            // Transactions read from the primary, wherever other reads go.
+            let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+            let run = session.start_transaction().selection_criteria(primary);
+            run.and_run((self, context, work), |session, (db, context, work)| {
+                async move {
+                    // The driver tries for two minutes; the caller was promised an answer in `timeout`.
+                    if started.elapsed() > db.timeout {
+                        let reason = "the transaction could not be done in time";
+                        return Err(ours(Error::unavailable(&db.target, reason)));
+                    }
+                    let done = work(Some(&mut *session), context).await?;
+                    db.commit(session, started).await?;
+                    Ok(done)
                 }
-                work(Some(session), context)
-            });
-            run.await
+                .boxed()
+            })
+            .await
         })
         .await
+    }
+
+    /// Commits; while the outcome is unknown again and again, but unlike the driver only in time.
+    async fn commit(&self, session: &mut ClientSession, started: Instant) -> DriverResult<()> {
+        loop {
+            let committed = session.commit_transaction().await;
+            match &committed {
+                Err(error)
+                    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+                        && started.elapsed() < self.timeout =>
+                {
+                    tokio::time::sleep(COMMIT_INTERVAL).await;
+                }
+                _ => return committed,
+            }
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! The one place that reads the driver's errors. They can hold values of documents, so nothing of
 //! them goes further than a code and the name of an index.
 
-use mongodb::error::{CommandError, Error as DriverError, ErrorKind, WriteError, WriteFailure};
+use mongodb::error::{
+    CommandError, Error as DriverError, ErrorKind, TRANSIENT_TRANSACTION_ERROR,
+    UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteError, WriteFailure,
+};
 
 use crate::collection::Collection;
 use crate::error::Error;
@@ -76,12 +79,13 @@ fn unique(operation: &'static str, message: &str) -> Error {
     }
 }
 
-/// The namespace and the index in `… collection: NAMESPACE index: NAME dup key: …`.
+/// The namespace and the index in `… collection: NAMESPACE index: NAME[ collation: …] dup key: …`.
 fn parse_duplicate(message: &str) -> Option<(&str, &str)> {
     let (_, rest) = message.split_once("collection: ")?;
     let (namespace, rest) = rest.split_once(" index: ")?;
     let (index, _) = rest.split_once(" dup key")?;
-    Some((namespace, index))
+    let name = index.split_once(" collation: ").map_or(index, |(name, _)| name);
+    Some((namespace, name))
 }
 
 fn refusal(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
@@ -99,7 +103,6 @@ fn outage(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
         ErrorKind::ConnectionPoolCleared { .. } => return Some("another connection to the server failed"),
         ErrorKind::DnsResolve { .. } => return Some("the host name cannot be resolved"),
         ErrorKind::Shutdown => return Some("the client was shut down"),
-        ErrorKind::Transaction { .. } => return Some("the transaction could not be done in time"),
         _ => {}
     }
     // Codes by which a server says that it is on its way out, not yet there, or too busy.
@@ -110,6 +113,12 @@ fn outage(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
         }
         Some(50 | 64 | 262) => Some("the server ran out of time"),
         Some(112 | 246 | 251) => Some("other writes were in the way"),
+        _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+            Some("the transaction could not be done in time")
+        }
+        _ if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
+            Some("the transaction could not be confirmed in time")
+        }
         _ => None,
     }
 }

@@ -4,6 +4,7 @@ use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
 use bson::{Document, doc};
 use chrono::{DateTime, Utc};
+use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
 
@@ -96,9 +97,12 @@ impl Table {
         let command = doc! { "update": self.raw.name(), "updates": [lock("$set"), lock("$unset")] };
         let reply = self.database.run_command(command).session(session).await?;
         // The reply to a raw command is no error although a write in it failed.
-        match reply.get_array("writeErrors") {
-            Ok(errors) if !errors.is_empty() => Err(ours(Error::backend("lock", None))),
-            _ => Ok(()),
+        match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document()) {
+            Some(error) => {
+                let error = bson::deserialize_from_document(error.clone())?;
+                Err(ErrorKind::Write(WriteFailure::WriteError(error)).into())
+            }
+            None => Ok(()),
         }
     }
 

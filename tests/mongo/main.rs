@@ -7,4 +7,7 @@ mod support;
 
 mod contract;
 mod differential;
+mod errors;
 mod provisioning;
+mod query_plans;
+mod standalone;

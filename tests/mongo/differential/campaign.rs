@@ -27,7 +27,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("campaigns.create", 12, &["ok", "NotFound", "ForeignMailbox"], |side, draw| {
         create(side, draw).boxed()
     }),
-    Operation::new("campaigns.get", 2, &["some", "none"], |side, draw| get(side, draw).boxed()),
+    Operation::new("campaigns.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new(
         "campaigns.update",
         9,
@@ -35,23 +35,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |side, draw| update(side, draw).boxed(),
     ),
     Operation::new("campaigns.transition", 6, TRANSITION, |side, draw| transition(side, draw).boxed()),
-    Operation::new("campaigns.start", 2, TRANSITION, |side, draw| {
-        change(side, draw, |campaigns, id| campaigns.start(id)).boxed()
+    Operation::new("campaigns.start", 4, TRANSITION, |side, draw| {
+        change(side, draw, CampaignTransition::Start, |campaigns, id| campaigns.start(id)).boxed()
     }),
-    Operation::new("campaigns.pause", 2, TRANSITION, |side, draw| {
-        change(side, draw, |campaigns, id| campaigns.pause(id)).boxed()
+    Operation::new("campaigns.pause", 10, TRANSITION, |side, draw| {
+        change(side, draw, CampaignTransition::Pause, |campaigns, id| campaigns.pause(id)).boxed()
     }),
-    Operation::new("campaigns.resume", 2, TRANSITION, |side, draw| {
-        change(side, draw, |campaigns, id| campaigns.resume(id)).boxed()
+    Operation::new("campaigns.resume", 6, TRANSITION, |side, draw| {
+        change(side, draw, CampaignTransition::Resume, |campaigns, id| campaigns.resume(id)).boxed()
     }),
-    Operation::new("campaigns.reschedule", 2, TRANSITION, |side, draw| {
-        change(side, draw, |campaigns, id| campaigns.reschedule(id)).boxed()
+    Operation::new("campaigns.reschedule", 4, TRANSITION, |side, draw| {
+        change(side, draw, CampaignTransition::Reschedule, |campaigns, id| campaigns.reschedule(id)).boxed()
     }),
-    Operation::new("campaigns.complete", 1, TRANSITION, |side, draw| {
-        change(side, draw, |campaigns, id| campaigns.complete(id)).boxed()
+    Operation::new("campaigns.complete", 4, TRANSITION, |side, draw| {
+        change(side, draw, CampaignTransition::Complete, |campaigns, id| campaigns.complete(id)).boxed()
     }),
-    Operation::new("campaigns.cancel", 1, TRANSITION, |side, draw| {
-        change(side, draw, |campaigns, id| campaigns.cancel(id)).boxed()
+    Operation::new("campaigns.cancel", 7, TRANSITION, |side, draw| {
+        change(side, draw, CampaignTransition::Cancel, |campaigns, id| campaigns.cancel(id)).boxed()
     }),
     Operation::new("campaigns.claim_due", 6, &["some", "none", "Invalid"], |side, draw| {
         claim_due(side, draw).boxed()
@@ -113,7 +113,8 @@ async fn get(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 }
 
 async fn update(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
-    let id = side.campaigns.pick(draw);
+    let editable = [CampaignStatus::Scheduled, CampaignStatus::Paused];
+    let id = side.campaigns.pick_by(draw, |campaign| editable.contains(&campaign.status));
     let version = side.campaigns.version(id, draw);
     let patch = patch(side, draw).expect("valid values");
     let campaign = side.store.campaigns.update(id, patch, version).await?;
@@ -123,7 +124,7 @@ async fn update(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 fn patch(side: &Side, draw: &mut Draw) -> Result<CampaignPatch, Invalid> {
     let mut patch = CampaignPatch::new();
-    if draw.chance(35) {
+    if draw.chance(60) {
         patch = patch.mailbox(side.mailboxes.pick(draw));
     }
     if let Some(name) = draw.maybe(30, "name", NAMES) {
@@ -135,12 +136,12 @@ fn patch(side: &Side, draw: &mut Draw) -> Result<CampaignPatch, Invalid> {
     if let Some(message) = draw.maybe(30, "message", MESSAGES) {
         patch = patch.message(message)?;
     }
-    patch = match draw.below(6) {
+    patch = match draw.below(8) {
         0 => patch.start_time(start_time(side, draw)),
         1 => patch.duration(duration(draw)),
         2 => patch.start_time(start_time(side, draw)).duration(duration(draw)),
         // It cannot end.
-        3 => patch.start_time(draw.of("start", &[DateTime::<Utc>::MAX_UTC])),
+        3 | 4 => patch.start_time(draw.of("start", &[DateTime::<Utc>::MAX_UTC])),
         _ => patch,
     };
     Ok(patch)
@@ -148,18 +149,28 @@ fn patch(side: &Side, draw: &mut Draw) -> Result<CampaignPatch, Invalid> {
 
 type Change = for<'a> fn(&'a dyn CampaignRepository, CampaignId) -> BoxFuture<'a, Result<Campaign>>;
 
-async fn change(side: &mut Side, draw: &mut Draw, change: Change) -> Result<Reply> {
-    let campaign = change(&*side.store.campaigns, side.campaigns.pick(draw)).await?;
+async fn change(
+    side: &mut Side,
+    draw: &mut Draw,
+    transition: CampaignTransition,
+    change: Change,
+) -> Result<Reply> {
+    let id = campaign_for(transition, side, draw);
+    let campaign = change(&*side.store.campaigns, id).await?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
 
 async fn transition(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
-    let id = side.campaigns.pick(draw);
-    let campaign =
-        side.store.campaigns.transition(id, draw.of("transition", CampaignTransition::ALL)).await?;
+    let transition = draw.of("transition", CampaignTransition::ALL);
+    let id = campaign_for(transition, side, draw);
+    let campaign = side.store.campaigns.transition(id, transition).await?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
+}
+
+fn campaign_for(transition: CampaignTransition, side: &Side, draw: &mut Draw) -> CampaignId {
+    side.campaigns.pick_by(draw, |campaign| transition.from().contains(&campaign.status))
 }
 
 async fn claim_due(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
@@ -183,7 +194,7 @@ async fn count_by_status(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 }
 
 async fn add_recipients(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
-    let id = side.campaigns.pick(draw);
+    let id = side.campaigns.pick_by(draw, |campaign| !campaign.status.is_final());
     let n = draw.of("recipients", &[0, 1, 250, u32::MAX]);
     let campaign = side.store.campaigns.add_recipients(id, n).await?;
     side.campaigns.see(&campaign);
@@ -203,11 +214,11 @@ async fn stream(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 fn filter(side: &Side, draw: &mut Draw) -> CampaignFilter {
     let mut filter =
-        if draw.chance(40) { CampaignFilter::user(side.users.pick(draw)) } else { CampaignFilter::all() };
+        if draw.chance(25) { CampaignFilter::user(side.users.pick(draw)) } else { CampaignFilter::all() };
     if draw.chance(20) {
         filter = filter.mailbox(side.mailboxes.pick(draw));
     }
-    match draw.maybe(40, "status", CampaignStatus::ALL) {
+    match draw.maybe(25, "status", CampaignStatus::ALL) {
         Some(status) => filter.status(status),
         None => filter,
     }

@@ -22,7 +22,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |side, draw| record_sends(side, draw).boxed(),
     ),
     Operation::new("email_tracking.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
-    Operation::new("email_tracking.find_by_campaign_and_recipient", 4, &["some", "none"], |side, draw| {
+    Operation::new("email_tracking.find_by_campaign_and_recipient", 8, &["some", "none"], |side, draw| {
         find_by_campaign_and_recipient(side, draw).boxed()
     }),
     // `true` needs events, which no repository takes yet.

@@ -26,22 +26,22 @@ impl<F: Clone> Lists<F> {
     /// A part of a list: of `filter` from the start, or a later one of a list that was begun;
     /// sometimes with a cursor that does not belong to it.
     pub(super) fn draw(&self, filter: F, draw: &mut Draw) -> (F, Order, PageRequest) {
-        let limit = draw.of("limit", &[1, 2, 3, 20, PageRequest::MAX_LIMIT]);
+        let limit = draw.of("limit", &[1, 1, 2, 3, PageRequest::MAX_LIMIT]);
         let order = draw.of("order", &[Order::OldestFirst, Order::NewestFirst]);
         let page = PageRequest::new(limit).expect("a valid limit");
         let place = draw.below(self.begun.len().max(1));
         let begun = self.begun.get(place).cloned();
         match (draw.below(20), begun) {
-            (0, _) => {
+            (0..2, _) => {
                 draw.note("damaged cursor");
                 let cursor: Cursor = "A".repeat(28).parse().expect("the length of a cursor");
                 (filter, order, page.order(order).after(cursor))
             }
-            (1..3, Some((_, _, cursor))) => {
+            (2..5, Some((_, _, cursor))) => {
                 draw.note(format!("cursor {place} for another list"));
                 (filter, order, page.order(order).after(cursor))
             }
-            (3..12, Some((filter, order, cursor))) => {
+            (5..13, Some((filter, order, cursor))) => {
                 draw.note(format!("cursor {place} for its own list"));
                 (filter, order, page.order(order).after(cursor))
             }

@@ -18,8 +18,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("mailboxes.link", 12, &["ok", "NotFound", "user_id_1_email_1"], |side, draw| {
         link(side, draw).boxed()
     }),
-    Operation::new("mailboxes.get", 2, &["some", "none"], |side, draw| get(side, draw).boxed()),
-    Operation::new("mailboxes.find_by_user_and_email", 3, &["some", "none"], |side, draw| {
+    Operation::new("mailboxes.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
+    Operation::new("mailboxes.find_by_user_and_email", 4, &["some", "none"], |side, draw| {
         find_by_user_and_email(side, draw).boxed()
     }),
     Operation::new("mailboxes.primary", 3, &["some", "none"], |side, draw| primary(side, draw).boxed()),
@@ -109,7 +109,7 @@ async fn update(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 fn patch(draw: &mut Draw) -> Result<MailboxPatch, Invalid> {
     let mut patch = MailboxPatch::new();
-    if let Some(address) = draw.maybe(50, "address", ADDRESSES) {
+    if let Some(address) = draw.maybe(90, "address", ADDRESSES) {
         patch = patch.email(address)?;
     }
     if draw.chance(30) {
@@ -166,14 +166,14 @@ async fn stream(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 fn filter(side: &Side, draw: &mut Draw) -> MailboxFilter {
     let mut filter =
-        if draw.chance(40) { MailboxFilter::user(side.users.pick(draw)) } else { MailboxFilter::all() };
+        if draw.chance(25) { MailboxFilter::user(side.users.pick(draw)) } else { MailboxFilter::all() };
     if draw.chance(20) {
         filter = filter.email(address(draw));
     }
-    if let Some(active) = draw.maybe(30, "active", &[true, false]) {
+    if let Some(active) = draw.maybe(20, "active", &[true, false]) {
         filter = filter.active(active);
     }
-    match draw.maybe(30, "status", MailboxStatus::ALL) {
+    match draw.maybe(20, "status", MailboxStatus::ALL) {
         Some(status) => filter.status(status),
         None => filter,
     }

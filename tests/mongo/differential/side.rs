@@ -63,7 +63,7 @@ impl Side {
 /// A record that others refer to.
 pub(super) trait Kept: Clone {
     type Id: Copy + PartialEq;
-    const KIND: &str;
+    const KIND: &'static str;
 
     fn id(&self) -> Self::Id;
     fn versions(&self) -> [DateTime<Utc>; 2];
@@ -105,20 +105,36 @@ impl<T: Kept> Known<T> {
         self.live.first()
     }
 
-    /// Mostly the id of a record, sometimes of a removed one or of none.
+    /// Mostly the id of a record, often of a late one, sometimes of a removed one or of none.
     pub(super) fn pick(&self, draw: &mut Draw) -> T::Id {
-        let (state, records) = match draw.below(20) {
-            0 => ("unknown", &[][..]),
-            1 => ("removed", &self.removed[..]),
-            _ => ("live", &self.live[..]),
+        match draw.below(20) {
+            0 | 1 => Self::one_of("unknown", &[], draw),
+            2 | 3 => Self::one_of("removed", &self.removed.iter().collect::<Vec<_>>(), draw),
+            4..=9 => Self::one_of("late", &self.live.iter().rev().take(3).collect::<Vec<_>>(), draw),
+            _ => Self::one_of("live", &self.live.iter().collect::<Vec<_>>(), draw),
+        }
+    }
+
+    /// The same, but often of a record that was such when it was last seen, and often of one that
+    /// was not.
+    pub(super) fn pick_by(&self, draw: &mut Draw, is_such: impl Fn(&T) -> bool) -> T::Id {
+        let wanted = match draw.below(10) {
+            0..4 => true,
+            4..7 => false,
+            _ => return self.pick(draw),
         };
+        let such: Vec<_> = self.live.iter().filter(|record| is_such(record) == wanted).collect();
+        Self::one_of(if wanted { "fitting" } else { "unfitting" }, &such, draw)
+    }
+
+    fn one_of(what: &str, records: &[&T], draw: &mut Draw) -> T::Id {
         if records.is_empty() {
             draw.note(format!("unknown {}", T::KIND));
             return T::unknown();
         }
         let place = draw.below(records.len());
-        draw.note(format!("{state} {} {place}", T::KIND));
-        records.get(place).map(T::id).expect("a place among the records")
+        draw.note(format!("{what} {} {place}", T::KIND));
+        records.get(place).map(|record| record.id()).expect("a place among the records")
     }
 
     /// Mostly the version of the record as it was last seen, sometimes another.
@@ -137,7 +153,7 @@ impl<T: Kept> Known<T> {
 
 impl Kept for User {
     type Id = UserId;
-    const KIND: &str = "user";
+    const KIND: &'static str = "user";
 
     fn id(&self) -> UserId {
         self.id
@@ -154,7 +170,7 @@ impl Kept for User {
 
 impl Kept for Mailbox {
     type Id = MailboxId;
-    const KIND: &str = "mailbox";
+    const KIND: &'static str = "mailbox";
 
     fn id(&self) -> MailboxId {
         self.id
@@ -171,7 +187,7 @@ impl Kept for Mailbox {
 
 impl Kept for Campaign {
     type Id = CampaignId;
-    const KIND: &str = "campaign";
+    const KIND: &'static str = "campaign";
 
     fn id(&self) -> CampaignId {
         self.id

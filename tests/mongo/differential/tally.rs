@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Add;
+use std::ops::AddAssign;
 
 use super::answer::Answer;
 use super::operation::Operation;
@@ -26,14 +26,11 @@ impl Tally {
     }
 }
 
-impl Add for Tally {
-    type Output = Self;
-
-    fn add(mut self, other: Self) -> Self {
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
         for (outcome, n) in other.0 {
             *self.0.entry(outcome).or_default() += n;
         }
-        self
     }
 }
 

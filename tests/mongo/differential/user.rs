@@ -20,35 +20,35 @@ pub(super) const ADDRESSES: &[&str] =
     &["ada@example.com", "Ada@Example.com", "bob@example.com", "łu@example.com", "o'hara+x@example.com"];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("users.create", 9, &["ok", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| {
+    Operation::new("users.create", 12, &["ok", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| {
         create(side, draw).boxed()
     }),
-    Operation::new("users.get", 2, &["some", "none"], |side, draw| get(side, draw).boxed()),
+    Operation::new("users.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new("users.find_by_login_id", 2, &["some", "none"], |side, draw| {
         find_by_login_id(side, draw).boxed()
     }),
-    Operation::new("users.find_by_email", 2, &["some", "none"], |side, draw| {
+    Operation::new("users.find_by_email", 3, &["some", "none"], |side, draw| {
         find_by_email(side, draw).boxed()
     }),
-    Operation::new("users.find_by_clerk_user_id", 2, &["some", "none"], |side, draw| {
+    Operation::new("users.find_by_clerk_user_id", 3, &["some", "none"], |side, draw| {
         find_by_clerk_user_id(side, draw).boxed()
     }),
     Operation::new(
         "users.update",
-        7,
+        13,
         &["ok", "NotFound", "Conflict", "login_id_1", "clerk_user_id_1", "email_1"],
         |side, draw| update(side, draw).boxed(),
     ),
     Operation::new(
         "users.upsert_from_clerk",
-        7,
+        9,
         &["created", "updated", "login_id_1", "email_1"],
         |side, draw| upsert_from_clerk(side, draw).boxed(),
     ),
-    Operation::new("users.record_login", 3, &["ok", "NotFound"], |side, draw| {
+    Operation::new("users.record_login", 4, &["ok", "NotFound"], |side, draw| {
         record_login(side, draw).boxed()
     }),
-    Operation::new("users.set_active", 3, &["ok", "NotFound"], |side, draw| set_active(side, draw).boxed()),
+    Operation::new("users.set_active", 4, &["ok", "NotFound"], |side, draw| set_active(side, draw).boxed()),
     Operation::new("users.delete", 4, &["ok", "NotFound", "InUse"], |side, draw| delete(side, draw).boxed()),
     Operation::new("users.list", 5, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
     Operation::new("users.stream", 1, &["ok"], |side, draw| stream(side, draw).boxed()),
@@ -62,10 +62,10 @@ async fn create(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 fn new_user(draw: &mut Draw) -> Result<NewUser, Invalid> {
     let mut new = NewUser::new(draw.of("name", NAMES), draw.of("login", LOGINS))?;
-    if let Some(address) = draw.maybe(30, "address", ADDRESSES) {
+    if let Some(address) = draw.maybe(45, "address", ADDRESSES) {
         new = new.email(address)?;
     }
-    if let Some(id) = draw.maybe(30, "clerk id", CLERK_IDS) {
+    if let Some(id) = draw.maybe(45, "clerk id", CLERK_IDS) {
         new = new.clerk_user_id(id)?;
     }
     Ok(new)
@@ -103,7 +103,7 @@ fn patch(draw: &mut Draw) -> Result<UserPatch, Invalid> {
     if let Some(name) = draw.maybe(40, "name", NAMES) {
         patch = patch.user_name(name)?;
     }
-    if let Some(login) = draw.maybe(30, "login", LOGINS) {
+    if let Some(login) = draw.maybe(40, "login", LOGINS) {
         patch = patch.login_id(login)?;
     }
     patch = match draw.below(5) {

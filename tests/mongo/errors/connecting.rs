@@ -1,0 +1,156 @@
+//! Servers that cannot be reached or refuse the login, and connection strings that are none.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
+
+use campaign_store::{Error, Invalid, MongoOptions, MongoStore, Problem};
+use tokio::io::AsyncWriteExt;
+
+use super::{assert_unavailable, error_of, target};
+use crate::support::server;
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The error of a connection to `uri`, which must come in time.
+async fn refusal(uri: &str) -> Error {
+    in_time(async {
+        let options = MongoOptions::new(uri, "canary").timeout(TIMEOUT);
+        assert!(!format!("{options:?}").contains("secret"));
+        error_of(MongoStore::connect_with(options).await)
+    })
+    .await
+}
+
+/// A bound, no measurement: without it the driver would wait for half a minute.
+pub(super) async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    let started = Instant::now();
+    let done = work.await;
+    assert!(started.elapsed() < TIMEOUT + Duration::from_secs(5), "{:?}", started.elapsed());
+    done
+}
+
+fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let target = listener.local_addr().expect("its address").to_string();
+    (listener, target)
+}
+
+/// A port of this machine that nobody listens on.
+fn closed_port() -> String {
+    listener().1
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_unavailable_and_names_the_server() {
+    let target = closed_port();
+    assert_unavailable(&refusal(&format!("mongodb://{target}")).await, &target);
+}
+
+#[tokio::test]
+async fn all_servers_that_were_tried_are_named() {
+    let target = format!("{},{}", closed_port(), closed_port());
+    assert_unavailable(&refusal(&format!("mongodb://{target}/?replicaSet=rs0")).await, &target);
+}
+
+#[tokio::test]
+async fn user_and_password_of_a_refused_connection_are_not_shown() {
+    let target = closed_port();
+    for login in ["canary:canary", "canary%40example.com:p%3Acanary%2F", "canary"] {
+        let uri = format!("mongodb://{login}@{target}/canary?authSource=canary&appName=canary");
+        assert_unavailable(&refusal(&uri).await, &target);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_unavailable() {
+    let (_listener, target) = listener();
+    assert_unavailable(&refusal(&format!("mongodb://canary:canary@{target}")).await, &target);
+}
+
+#[tokio::test]
+async fn a_server_of_another_kind_is_unavailable() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    let server = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            drop(stream.write_all(b"HTTP/1.1 400 Bad Request: canary\r\n\r\n").await);
+        }
+    });
+    assert_unavailable(&refusal(&format!("mongodb://canary:canary@{target}")).await, &target);
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_host_name_that_cannot_be_resolved_is_unavailable() {
+    let error = refusal("mongodb://canary:canary@host.invalid:27017").await;
+    assert_unavailable(&error, "host.invalid:27017");
+    let error = refusal("mongodb+srv://canary:canary@host.invalid").await;
+    assert_unavailable(&error, "the name service");
+}
+
+#[tokio::test]
+async fn what_is_no_connection_string_is_refused_without_repeating_it() {
+    for uri in [
+        "",
+        "canary",
+        "canary:canary@localhost",
+        "http://canary:canary@localhost",
+        "mongodb://",
+        "mongodb://canary:can@ry:canary@localhost",
+        "mongodb://canary:can/ary@localhost",
+        "mongodb://canary:canary%zz@localhost",
+        "mongodb://canary:canary@localhost:port",
+        "mongodb://canary:canary@localhost:99999",
+        "mongodb://canary:canary@localhost/?canary",
+        "mongodb://canary:canary@localhost/?w=-1",
+        "mongodb://canary:canary@localhost/?maxPoolSize=canary",
+        "mongodb://canary:canary@localhost/?maxPoolSize=0",
+        "mongodb://canary:canary@localhost/?tls=true&tlsCAFile=/canary",
+        "mongodb://canary:canary@localhost/?tls=true&tlsCertificateKeyFile=/canary",
+        "mongodb://canary:canary@localhost/?authMechanism=canary",
+        "mongodb://canary:canary@localhost/?readPreference=canary",
+        "mongodb://canary:canary@localhost,localhost:1/?directConnection=true",
+        "mongodb://canary:canary@localhost/?loadBalanced=true&replicaSet=canary",
+        "mongodb+srv://canary:canary@localhost:1",
+        "mongodb+srv://canary:canary@a.example,b.example",
+    ] {
+        let error = refusal(uri).await;
+        assert_eq!(error, Invalid::new("uri", Problem::NotAConnectionString).into(), "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_name_of_a_database_is_refused_without_repeating_it() {
+    let long = "canary".repeat(11);
+    for name in
+        ["", ".", "canary.x", "canary/x", "canary\\", "a canary", "$canary", "\"canary\"", "canary\0", &long]
+    {
+        // Refused before anything is connected to.
+        let options = MongoOptions::new(format!("mongodb://{}", closed_port()), name);
+        let error = error_of(MongoStore::connect_with(options).await);
+        assert_eq!(error, Invalid::new("database", Problem::NotADatabaseName).into(), "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_login_is_unauthorized() {
+    let target = target().await;
+    for mechanism in ["", "&authMechanism=SCRAM-SHA-1", "&authMechanism=SCRAM-SHA-256"] {
+        let (_, tail) = server::uri().split_once(&target).unwrap();
+        let uri = format!("mongodb://canary:canary@{target}{tail}&authSource=admin{mechanism}");
+        let error = refusal(&uri).await;
+        assert!(matches!(&error, Error::Unauthorized { target: at, .. } if *at == target), "{error:?}");
+        assert!(!error.is_retryable());
+        assert_eq!(error.to_string(), format!("the database at {target} refused access: the login failed"));
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_shown_by_what_is_open() {
+    let (_, tail) = server::uri().split_once("://").unwrap();
+    let options = MongoOptions::new(format!("mongodb://{tail}"), "test_canary_free");
+    let store = MongoStore::connect_with(options).await.unwrap();
+    let shown = format!("{store:?} {:?}", store.repositories());
+    assert!(shown.contains(&target().await), "{shown}");
+}

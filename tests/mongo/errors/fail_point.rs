@@ -1,0 +1,79 @@
+//! Failures that the test server is told to have.
+
+use bson::{Bson, Document, doc};
+use campaign_store::{MongoOptions, MongoStore, Store};
+use mongodb::Client;
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{Scene, scene};
+use crate::support::database::TestDatabase;
+use crate::support::server;
+
+/// The server has one fail point of a name, so one test at a time uses it.
+static FAIL_COMMAND: Mutex<()> = Mutex::const_new(());
+
+/// A store whose connections the server knows by a name, to fail their commands and no others'.
+pub(super) struct Failing {
+    pub(super) store: Store,
+    pub(super) scene: Scene,
+    /// The same database, whose commands do not fail.
+    pub(super) sound: Store,
+    pub(super) database: TestDatabase,
+    admin: mongodb::Database,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Failing {
+    pub(super) async fn new() -> Self {
+        Self::with_timeout(Duration::from_secs(10)).await
+    }
+
+    pub(super) async fn with_timeout(timeout: Duration) -> Self {
+        let alone = FAIL_COMMAND.lock().await;
+        let database = TestDatabase::new();
+        let sound = database.provisioned().await.repositories();
+        let scene = scene(&sound).await;
+        let uri = with_app_name(server::uri(), &database.name);
+        let options = MongoOptions::new(uri, &database.name).timeout(timeout).clock(database.clock.clone());
+        let store = MongoStore::connect_with(options).await.expect("the test server answers");
+        let client = Client::with_uri_str(server::uri()).await.expect("the test server answers");
+        Self {
+            store: store.repositories(),
+            scene,
+            sound,
+            admin: client.database("admin"),
+            database,
+            _alone: alone,
+        }
+    }
+
+    /// Lets the commands of these names fail as `failure` says.
+    pub(super) async fn fail(&self, mode: impl Into<Bson>, commands: &[&str], failure: Document) {
+        let mut data = doc! { "failCommands": commands, "appName": &self.database.name };
+        data.extend(failure);
+        self.set(doc! { "configureFailPoint": "failCommand", "mode": mode.into(), "data": data }).await;
+    }
+
+    /// Lets no command fail any more.
+    pub(super) async fn stop(&self) {
+        self.set(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await;
+    }
+
+    async fn set(&self, command: Document) {
+        self.admin.run_command(command).await.expect("a server with enableTestCommands=1");
+    }
+}
+
+pub(super) fn times(n: i32) -> Document {
+    doc! { "times": n }
+}
+
+fn with_app_name(uri: &str, name: &str) -> String {
+    let separator = match uri.trim_start_matches("mongodb://") {
+        rest if rest.contains('?') => "&",
+        rest if rest.contains('/') => "?",
+        _ => "/?",
+    };
+    format!("{uri}{separator}appName={name}")
+}

@@ -1,0 +1,325 @@
+//! Every query is served by an index: what the server really ran is explained and searched for
+//! collection scans.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use campaign_store::{
+    CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, ClerkUser, Collection, EmailAddress,
+    Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, MetricsFilter, NewCampaign, NewMailbox, NewSend,
+    NewUser, Order, Page, PageRequest, Provider, RecordStream, Result, Store, TrackingFilter, TrackingState,
+    User, UserFilter, UserPatch, contract,
+};
+use chrono::TimeDelta;
+use futures_util::TryStreamExt;
+use mongodb::Database;
+use mongodb::bson::{Bson, Document, doc};
+
+use crate::support::database::TestDatabase;
+
+/// The commands that search.
+const SEARCHING: [&str; 6] = ["find", "aggregate", "update", "delete", "findAndModify", "count"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_query_scans_a_collection() {
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    let people = populate(&store).await.expect("valid inputs");
+    let driver = database.driver().await;
+    driver.run_command(doc! { "profile": 2 }).await.expect("the profiler starts");
+    ask_everything(&store, &people).await.expect("valid inputs");
+    driver.run_command(doc! { "profile": 0 }).await.expect("the profiler stops");
+
+    let commands = recorded(&driver).await;
+    let mut scans = Vec::new();
+    for (shape, command) in &commands {
+        let plan = driver.run_command(doc! { "explain": command, "verbosity": "queryPlanner" }).await;
+        let plan = plan.unwrap_or_else(|error| panic!("{shape} cannot be explained: {error}"));
+        if has_scan(&Bson::Document(plan)) {
+            scans.push(shape);
+        }
+    }
+    assert!(scans.is_empty(), "without an index: {scans:#?}");
+    // Without this the test could pass by seeing nothing.
+    let seen: BTreeSet<_> =
+        commands.keys().map(|shape| shape.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
+    let expected = [
+        "aggregate campaign_metrics",
+        "aggregate campaigns",
+        "delete mailboxes",
+        "delete users",
+        "find campaign_metrics",
+        "find campaigns",
+        "find email_tracking",
+        "find mailboxes",
+        "find users",
+        "findAndModify campaign_metrics",
+        "findAndModify campaigns",
+        "findAndModify mailboxes",
+        "findAndModify users",
+        "update campaigns",
+        "update mailboxes",
+        "update users",
+    ];
+    for expected in expected {
+        assert!(seen.contains(expected), "{expected} was not recorded; seen: {seen:#?}");
+    }
+    assert!(commands.len() > 60, "{} shapes", commands.len());
+}
+
+/// Users with mailboxes, campaigns and sends, enough for an index to be worth its while.
+async fn populate(store: &Store) -> Result<Vec<(User, Mailbox)>> {
+    let mut people = Vec::new();
+    for n in 0..20 {
+        let new =
+            NewUser::new(format!("User {n}"), format!("user{n}"))?.email(format!("user{n}@example.com"))?;
+        let user = store.users.create(new.clerk_user_id(format!("clerk_{n}"))?).await?;
+        store
+            .mailboxes
+            .link(NewMailbox::new(user.id, format!("user{n}@work.example"), Provider::Gmail)?)
+            .await?;
+        let mailbox = NewMailbox::new(user.id, format!("user{n}@lab.example"), Provider::Outlook)?;
+        let mailbox = store.mailboxes.link(mailbox).await?;
+        let (start, day) = (contract::start(), CampaignDuration::hours(24.0)?);
+        let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
+        let campaign = store.campaigns.create(new).await?;
+        let sends =
+            (0..20).map(|i| NewSend::new(&campaign, "a@work.example", format!("r{i}@example.com"), start));
+        store.email_tracking.record_sends(sends.collect::<Result<_, _>>()?).await?;
+        people.push((user, mailbox));
+    }
+    Ok(people)
+}
+
+/// Calls every method, with every filter.
+async fn ask_everything(store: &Store, people: &[(User, Mailbox)]) -> Result<()> {
+    let (user, mailbox) = people.first().expect("there are people");
+    ask_users(store, user).await?;
+    ask_mailboxes(store, user, mailbox).await?;
+    ask_campaigns(store, user, mailbox).await?;
+    ask_metrics(store, user, mailbox).await?;
+    ask_tracking(store, user).await?;
+    let (user, _) = people.last().expect("there are people");
+    let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
+    for campaign in campaigns.items.iter().filter(|campaign| !campaign.status.is_final()) {
+        store.campaigns.cancel(campaign.id).await?;
+    }
+    for mailbox in store.mailboxes.list(&MailboxFilter::user(user.id), &PageRequest::default()).await?.items {
+        store.mailboxes.unlink(mailbox.id).await?;
+    }
+    store.users.delete(user.id).await
+}
+
+async fn ask_users(store: &Store, user: &User) -> Result<()> {
+    let users = &store.users;
+    let id = user.id;
+    users.get(id).await?;
+    users.find_by_login_id(&user.login_id).await?;
+    users.find_by_email(user.email.as_ref().expect("an address")).await?;
+    users.find_by_clerk_user_id(user.clerk_user_id.as_ref().expect("a Clerk id")).await?;
+    users.upsert_from_clerk(ClerkUser::new("clerk_0", "User 0", "user0")?).await?;
+    users.upsert_from_clerk(ClerkUser::new("clerk_new", "New", "new")?).await?;
+    users.set_active(id, true).await?;
+    let latest = users.record_login(id).await?;
+    users.update(id, UserPatch::new().clear_email(), latest.updated_at).await?;
+    users.update(id, UserPatch::new(), user.updated_at).await.expect_err("a stale version");
+    for filter in [UserFilter::all(), UserFilter::all().active(true)] {
+        read(async |page| users.list(&filter, &page).await, users.stream(&filter).await?).await?;
+    }
+    Ok(())
+}
+
+async fn ask_mailboxes(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
+    let mailboxes = &store.mailboxes;
+    let id = mailbox.id;
+    mailboxes.get(id).await?;
+    mailboxes.find_by_user_and_email(user.id, &mailbox.email).await?;
+    mailboxes.primary(user.id).await?;
+    mailboxes.least_recently_used(user.id).await?;
+    mailboxes.set_primary(id).await?;
+    mailboxes.set_status(id, MailboxStatus::Active).await?;
+    let latest = mailboxes.touch(id).await?;
+    mailboxes.update(id, MailboxPatch::new().active(true), latest.updated_at).await?;
+    for base in [MailboxFilter::all(), MailboxFilter::user(user.id)] {
+        for filter in [
+            base.clone(),
+            base.clone().email(mailbox.email.clone()),
+            base.clone().active(true),
+            base.clone().status(MailboxStatus::Active),
+            base.clone().active(true).status(MailboxStatus::Active),
+        ] {
+            read(async |page| mailboxes.list(&filter, &page).await, mailboxes.stream(&filter).await?).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn ask_campaigns(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
+    let campaigns = &store.campaigns;
+    let now = contract::start() + TimeDelta::hours(1);
+    let due = campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
+    let campaign = due.items.first().expect("a campaign").clone();
+    campaigns.get(campaign.id).await?;
+    campaigns.add_recipients(campaign.id, 3).await?;
+    let paused = campaigns.pause(campaign.id).await?;
+    let patch = CampaignPatch::new().mailbox(mailbox.id).start_time(contract::start());
+    campaigns.update(campaign.id, patch, paused.updated_at).await?;
+    campaigns.complete(campaign.id).await.expect_err("an illegal transition");
+    campaigns.reschedule(campaign.id).await?;
+    campaigns.claim_due(now, 5).await?;
+    campaigns.complete_expired(now).await?;
+    campaigns.count_by_status(None).await?;
+    campaigns.count_by_status(Some(user.id)).await?;
+    for base in [CampaignFilter::all(), CampaignFilter::user(user.id)] {
+        for filter in [
+            base.clone(),
+            base.clone().mailbox(mailbox.id),
+            base.clone().status(CampaignStatus::Active),
+            base.clone().mailbox(mailbox.id).status(CampaignStatus::Active),
+        ] {
+            read(async |page| campaigns.list(&filter, &page).await, campaigns.stream(&filter).await?).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn ask_metrics(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
+    let metrics = &store.campaign_metrics;
+    let all = metrics.list(&MetricsFilter::all(), &PageRequest::default()).await?;
+    let ids: Vec<_> = all.items.iter().map(|metrics| metrics.campaign_id).collect();
+    metrics.get(*ids.first().expect("a campaign")).await?;
+    for filter in [
+        MetricsFilter::all(),
+        MetricsFilter::user(user.id),
+        MetricsFilter::mailbox(mailbox.id),
+        MetricsFilter::campaigns(ids.iter().copied().take(3)),
+    ] {
+        read(async |page| metrics.list(&filter, &page).await, Box::pin(futures_util::stream::empty()))
+            .await?;
+        metrics.totals(&filter).await?;
+    }
+    Ok(())
+}
+
+async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
+    let tracking = &store.email_tracking;
+    let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
+    let campaign = campaigns.items.first().expect("a campaign");
+    let recipient = EmailAddress::new("r1@example.com")?;
+    let send = NewSend::new(campaign, "a@work.example", recipient.as_str(), contract::start())?;
+    tracking.get(send.id()).await?;
+    tracking.record_sends(vec![send.nth(7)]).await?;
+    tracking.find_by_campaign_and_recipient(campaign.id, &recipient).await?;
+    tracking.is_suppressed(user.id, &recipient).await?;
+    for base in [TrackingFilter::all(), TrackingFilter::campaign(campaign.id), TrackingFilter::user(user.id)]
+    {
+        for base in [base.clone(), base.recipient(recipient.clone())] {
+            let states = TrackingState::ALL.iter().map(|state| base.clone().state(*state));
+            for filter in std::iter::once(base.clone()).chain(states) {
+                read(async |page| tracking.list(&filter, &page).await, tracking.stream(&filter).await?)
+                    .await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a stream, and two pages in both orders.
+async fn read<T>(list: impl AsyncFn(PageRequest) -> Result<Page<T>>, stream: RecordStream<T>) -> Result<()> {
+    stream.try_collect::<Vec<_>>().await?;
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        let first = PageRequest::new(2)?.order(order);
+        if let Some(next) = list(first.clone()).await?.next {
+            list(first.after(next)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The searching commands that the profiler saw, one of each shape, as `explain` takes them.
+async fn recorded(driver: &Database) -> BTreeMap<String, Document> {
+    let profile = driver.collection::<Document>("system.profile");
+    let entries: Vec<_> =
+        profile.find(doc! {}).await.expect("a profile").try_collect().await.expect("its entries");
+    let mut commands = BTreeMap::new();
+    for entry in entries {
+        for command in commands_in(&entry) {
+            commands.entry(shape_of(&command)).or_insert(command);
+        }
+    }
+    commands
+}
+
+fn commands_in(entry: &Document) -> Vec<Document> {
+    let namespace = entry.get_str("ns").unwrap_or_default();
+    let Some(collection) = Collection::ALL.into_iter().find(|name| namespace.ends_with(&format!(".{name}")))
+    else {
+        return Vec::new();
+    };
+    let Ok(command) = entry.get_document("command") else { return Vec::new() };
+    // The profiler shows each statement of an update or a delete by itself.
+    match entry.get_str("op") {
+        Ok("update") => vec![doc! { "update": collection.name(), "updates": [command.clone()] }],
+        Ok("remove") => vec![doc! { "delete": collection.name(), "deletes": [command.clone()] }],
+        _ => {
+            let name = command.keys().next().map_or("", |name| name);
+            if !SEARCHING.contains(&name) {
+                return Vec::new();
+            }
+            let session = |key: &str| {
+                key.starts_with('$')
+                    || [
+                        "lsid",
+                        "txnNumber",
+                        "autocommit",
+                        "startTransaction",
+                        "readConcern",
+                        "writeConcern",
+                        "stmtId",
+                    ]
+                    .contains(&key)
+            };
+            let parts = command.iter().filter(|(key, _)| !session(key));
+            vec![parts.map(|(key, value)| (key.clone(), value.clone())).collect()]
+        }
+    }
+}
+
+/// A command without its values.
+fn shape_of(command: &Document) -> String {
+    let (name, collection) = command.iter().next().expect("a command has a name");
+    let collection = collection.as_str().unwrap_or_default();
+    let mut fields = Vec::new();
+    for part in ["filter", "query", "pipeline", "updates", "deletes", "sort", "hint"] {
+        if let Some(value) = command.get(part) {
+            fields.push(format!("{part}: {}", fields_of(value)));
+        }
+    }
+    format!("{name} {collection} {}", fields.join(", "))
+}
+
+fn fields_of(value: &Bson) -> String {
+    match value {
+        Bson::Document(document) => {
+            let fields = document.iter().map(|(key, value)| format!("{key} {}", fields_of(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(" "))
+        }
+        Bson::Array(values) => format!("[{}]", values.first().map(fields_of).unwrap_or_default()),
+        _ => String::new(),
+    }
+}
+
+/// Whether a stage of the chosen plan reads the whole collection.
+fn has_scan(plan: &Bson) -> bool {
+    match plan {
+        Bson::Document(document) => {
+            document.get_str("stage").is_ok_and(|stage| stage == "COLLSCAN")
+                || document
+                    .iter()
+                    .any(|(key, value)| key != "rejectedPlans" && key != "command" && has_scan(value))
+        }
+        Bson::Array(stages) => stages.iter().any(has_scan),
+        _ => false,
+    }
+}
