@@ -288,6 +288,9 @@ pub enum Problem {
     /// A number that the database cannot hold exactly.
     #[error("contains a number that cannot be stored")]
     NumberNotStorable,
+    /// A key that starts with `$`: the database and its drivers take such keys for commands.
+    #[error("contains a key that starts with $")]
+    ReservedKey,
     /// A connection string that cannot be understood.
     #[error("is not a MongoDB connection string")]
     NotAConnectionString,

@@ -140,9 +140,9 @@ pub async fn a_profile_is_never_taken_for_a_command(db: &Opened) {
     let owner = profile(json!({
         "_id": "$email",
         "name.first": "$$ROOT",
-        "$set": { "is_primary": false },
-        "$oid": "ada",
-        "photo": { "$date": "today", "a.b": [{ "$numberLong": "one" }] },
+        "@odata.context": { "is_primary": "$$REMOVE" },
+        "set$": { "is_primary": false },
+        "photo": { "a.b": [{ "c": "$set" }] },
     }));
     let new = new_mailbox(&ada, "ada@work.example").user_profile(owner.clone());
     let linked = db.store.mailboxes.link(new).await.expect("a free address");

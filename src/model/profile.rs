@@ -24,7 +24,8 @@ impl UserProfile {
     ///
     /// # Errors
     /// [`Invalid`] when it is larger than [`UserProfile::MAX_LEN`], deeper than
-    /// [`UserProfile::MAX_DEPTH`], has a control character in a key, or a number over 2⁶³.
+    /// [`UserProfile::MAX_DEPTH`], has a key that starts with `$` or holds a control character, or a number of 2⁶³
+    /// or more.
     pub fn new(profile: Map<String, Value>) -> Result<Self, Invalid> {
         let refuse = |problem| Err(Invalid::new("user_profile", problem));
         if let Some(problem) =
@@ -53,6 +54,9 @@ impl UserProfile {
 fn problem_of(key: &str, value: &Value, levels: usize) -> Option<Problem> {
     if text::line("user_profile", key, UserProfile::MAX_LEN).is_err() {
         return Some(Problem::ControlCharacter);
+    }
+    if key.starts_with('$') {
+        return Some(Problem::ReservedKey);
     }
     if levels == 0 && (value.is_object() || value.is_array()) {
         return Some(Problem::TooDeep { max: UserProfile::MAX_DEPTH });
@@ -86,6 +90,7 @@ mod tests {
             nested(UserProfile::MAX_DEPTH + 1),
             json!({"a\0": 1}),
             json!({"": 1}),
+            json!({"a": [{"$oid": "x"}]}),
             json!({"a": [u64::MAX]}),
             json!({"a": "x".repeat(UserProfile::MAX_LEN)}),
         ] {

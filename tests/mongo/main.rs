@@ -11,3 +11,4 @@ mod errors;
 mod provisioning;
 mod query_plans;
 mod standalone;
+mod stored_form;

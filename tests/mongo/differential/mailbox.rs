@@ -69,7 +69,7 @@ fn profiles() -> [Value; 4] {
     [
         json!({}),
         json!({"name": "Ada", "n": 1, "x": 1.0, "-": -0.0}),
-        json!({"$set": {"is_primary": true}, "a.b": [1, 2.5, null, {"$oid": "x"}], "$ref": "$user_id"}),
+        json!({"set": {"is_primary": true}, "a.b": [1, 2.5, null, {"@oid": "x"}], "ref": "$user_id"}),
         json!({"max": i64::MAX, "min": i64::MIN, "tiny": 5e-324, "huge": 1e300, "1": true, "_id": 7}),
     ]
 }

@@ -1,0 +1,166 @@
+//! What is stored and what goes to an API, pinned document by document in `tests/golden`.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --test mongo stored_form` writes the files anew: read the change.
+
+#![expect(clippy::expect_used, reason = "helpers of a test")]
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use campaign_store::{
+    Campaign, CampaignDuration, CampaignId, ClerkUser, MailboxStatus, NewCampaign, NewMailbox, NewSend,
+    NewUser, Provider, Store, TrackingId, UserProfile, contract,
+};
+use chrono::TimeDelta;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, Document, doc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::database::TestDatabase;
+
+#[tokio::test]
+async fn users_are_stored_as_the_schema_says() {
+    let (database, store) = open().await;
+    let minimal = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
+    let clerk = ClerkUser::new("user_2f", "Grâce", "Grace@Example.com").unwrap().email("grace@example.com");
+    let full = store.users.upsert_from_clerk(clerk.unwrap()).await.unwrap().into_user();
+    database.clock.advance(TimeDelta::hours(1));
+    let full = store.users.record_login(full.id).await.unwrap();
+    check(&database, "users", "minimal", minimal.id.as_object_id(), &minimal).await;
+    check(&database, "users", "full", full.id.as_object_id(), &full).await;
+}
+
+#[tokio::test]
+async fn mailboxes_are_stored_as_the_schema_says() {
+    let (database, store) = open().await;
+    let user = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
+    let profile =
+        json!({ "name": "Ada", "locale": null, "ids": [1, -2.5, "x"], "@odata.context": { "a.b": "$x" } });
+    let profile = UserProfile::new(profile.as_object().unwrap().clone()).unwrap();
+    let new = NewMailbox::new(user.id, "Ada@Work.Example", Provider::Outlook).unwrap().user_profile(profile);
+    let full = store.mailboxes.link(new).await.unwrap();
+    let new = NewMailbox::new(user.id, "ada@lab.example", Provider::new("Fastmail").unwrap()).unwrap();
+    let minimal = store.mailboxes.link(new).await.unwrap();
+    store.mailboxes.set_status(full.id, MailboxStatus::Error).await.unwrap();
+    let full = store.mailboxes.touch(full.id).await.unwrap();
+    check(&database, "mailboxes", "minimal", minimal.id.as_object_id(), &minimal).await;
+    check(&database, "mailboxes", "full", full.id.as_object_id(), &full).await;
+}
+
+#[tokio::test]
+async fn campaigns_and_their_metrics_are_stored_as_the_schema_says() {
+    let (database, store) = open().await;
+    let minimal = campaign(&store, "ada", 24.0).await;
+    let full = campaign(&store, "grace", 1.5).await;
+    store.campaigns.add_recipients(full.id, 250).await.unwrap();
+    let send = NewSend::new(&full, "a@work.example", "b@example.com", full.start_time).unwrap();
+    store.email_tracking.record_sends(vec![send]).await.unwrap();
+    let full = store.campaigns.start(full.id).await.unwrap();
+    for (kind, campaign) in [("minimal", &minimal), ("full", &full)] {
+        let id = row_of(&database, "campaigns", campaign.id).await;
+        check(&database, "campaigns", kind, id, campaign).await;
+        let metrics = store.campaign_metrics.get(campaign.id).await.unwrap().unwrap();
+        check(&database, "campaign_metrics", kind, metrics.id.as_object_id(), &metrics).await;
+    }
+}
+
+#[tokio::test]
+async fn emails_are_stored_as_the_schema_says() {
+    let (database, store) = open().await;
+    let campaign = campaign(&store, "ada", 24.0).await;
+    let at = campaign.start_time;
+    let new = |n: u128| {
+        let send = NewSend::new(&campaign, "a@work.example", "b@example.com", at).unwrap();
+        send.tracking_id(TrackingId::from(Uuid::from_u128(n)))
+    };
+    let named =
+        new(2).recipient_name("Bób").unwrap().subject("Hello Bób").unwrap().message("a\r\nb").unwrap();
+    store.email_tracking.record_sends(vec![new(1), named]).await.unwrap();
+    // What events will set cannot be set through the repository yet.
+    let later = |hours| mongodb::bson::DateTime::from(at + TimeDelta::hours(hours));
+    let events = doc! {
+        "delivered_at": later(1), "opened_at": later(2), "opens": 3_i64, "clicked_at": later(3), "clicks": 2_i64,
+        "replied_at": later(4), "replies": 1_i64, "bounced": true, "bounce_reason": "550 mailbox full",
+        "unsubscribed": true, "unsubscribed_at": later(5),
+    };
+    let id = Uuid::from_u128(2).to_string();
+    let rows = database.collection("email_tracking").await;
+    rows.update_one(doc! { "tracking_id": id }, doc! { "$set": events }).await.unwrap();
+    for (kind, n) in [("minimal", 1), ("full", 2)] {
+        let id = TrackingId::from(Uuid::from_u128(n));
+        let row = store.email_tracking.get(id).await.unwrap().unwrap();
+        let found = rows.find_one(doc! { "tracking_id": id.to_string() }).await.unwrap().unwrap();
+        check(&database, "email_tracking", kind, found.get_object_id("_id").unwrap(), &row).await;
+    }
+}
+
+async fn open() -> (TestDatabase, Store) {
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    (database, store)
+}
+
+async fn campaign(store: &Store, login_id: &str, hours: f64) -> Campaign {
+    let user = store.users.create(NewUser::new("Ada", login_id).expect("a user")).await.expect("a new user");
+    let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("a mailbox");
+    let mailbox = store.mailboxes.link(mailbox).await.expect("a new mailbox");
+    let (start, duration) = (contract::start(), CampaignDuration::hours(hours).expect("a duration"));
+    let text = "Dear all,\r\n\r\nflowers are out 🌷.";
+    let new = NewCampaign::new(user.id, mailbox.id, "Frühling", "Hello", text, start, duration);
+    store.campaigns.create(new.expect("a campaign")).await.expect("a new campaign")
+}
+
+async fn row_of(database: &TestDatabase, collection: &str, id: CampaignId) -> ObjectId {
+    let row = database.collection(collection).await.find_one(doc! { "campaign_id": id.to_string() }).await;
+    row.expect("an answer").expect("the row").get_object_id("_id").expect("an ObjectId")
+}
+
+/// Compares a stored document and the public form of its record with their golden files.
+async fn check(database: &TestDatabase, collection: &str, kind: &str, id: ObjectId, record: &impl Serialize) {
+    let stored: Document = database
+        .collection(collection)
+        .await
+        .find_one(doc! { "_id": id })
+        .await
+        .expect("an answer")
+        .expect("the document");
+    let stored = Bson::Document(stored).into_canonical_extjson();
+    let public = serde_json::to_value(record).expect("records serialise");
+    compare(&format!("{collection}.{kind}.json"), &stored);
+    compare(&format!("{collection}.{kind}.public.json"), &public);
+}
+
+fn compare(name: &str, found: &Value) {
+    let found = pretty(found);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &found).expect("the golden file can be written");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(golden, found, "{name} differs");
+}
+
+/// The value as text, with ids that differ from run to run replaced by their order of appearance.
+fn pretty(value: &Value) -> String {
+    fn replace(value: &mut Value, ids: &mut HashMap<String, usize>) {
+        match value {
+            Value::String(text) if is_generated(text) => {
+                let next = ids.len() + 1;
+                *text = format!("<id {}>", ids.entry(text.clone()).or_insert(next));
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| replace(value, ids)),
+            Value::Object(map) => map.values_mut().for_each(|value| replace(value, ids)),
+            _ => {}
+        }
+    }
+    let mut value = value.clone();
+    replace(&mut value, &mut HashMap::new());
+    serde_json::to_string_pretty(&value).expect("a value can be written") + "\n"
+}
+
+/// An ObjectId, or a UUID of version 7.
+fn is_generated(text: &str) -> bool {
+    text.parse::<ObjectId>().is_ok() || Uuid::parse_str(text).is_ok_and(|id| id.get_version_num() == 7)
+}
