@@ -138,6 +138,6 @@ pub(crate) fn status_change(status: CampaignStatus, now: DateTime<Utc>) -> Chang
 #[cfg(feature = "mongo")]
 pub(crate) fn status_count(group: &RawDocument) -> Result<(CampaignStatus, u64)> {
     let fields = Fields::of(Collection::Campaigns, group)?;
-    let status = fields.optional(field::ID, parsed)?.unwrap_or_default();
+    let status = fields.optional(field::STATUS, parsed)?.unwrap_or_default();
     Ok((status, fields.required(bson::raw::cstr!("n"), count)?))
 }

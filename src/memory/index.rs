@@ -10,7 +10,6 @@ use crate::document::{Condition, Query};
 use crate::schema::IndexSpec;
 
 /// The rows by the values of the fields that a spec names.
-#[derive(Debug)]
 pub(super) struct Index {
     pub(super) spec: &'static IndexSpec,
     rows: HashMap<Key, BTreeSet<ObjectId>>,

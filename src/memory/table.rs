@@ -1,6 +1,7 @@
 //! A collection in memory.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
 
 use bson::oid::ObjectId;
@@ -15,7 +16,6 @@ use crate::page::{Order, Page, PageRequest};
 use crate::schema;
 
 /// The documents of a collection as they would be stored, with the indexes of the schema.
-#[derive(Debug)]
 pub(super) struct Table {
     collection: Collection,
     rows: BTreeMap<ObjectId, RawDocumentBuf>,
@@ -161,6 +161,16 @@ impl Table {
             Some(index) => Err(Error::unique(self.collection, index.spec.name)),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for Table {
+    /// Leaves the documents out: they hold addresses and secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("collection", &self.collection)
+            .field("rows", &self.rows.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -136,7 +136,8 @@ impl Connection {
         let mut filter = doc! { status: { "$gte": Bson::MinKey } };
         filter.extend(query.to_filter());
         let group = doc! { "_id": format!("${status}"), "n": { "$sum": 1_i64 } };
-        let pipeline = [doc! { "$match": filter }, doc! { "$group": group }];
+        let named = doc! { "_id": 0, status: "$_id", "n": 1 };
+        let pipeline = [doc! { "$match": filter }, doc! { "$group": group }, doc! { "$project": named }];
         let mut groups = self.campaigns.raw.aggregate(pipeline).await?;
         let mut counts = CampaignCounts::default();
         while groups.advance().await? {

@@ -28,18 +28,33 @@ use crate::schema::index::{CAMPAIGN_METRICS_CAMPAIGN_ID, EMAIL_TRACKING_TRACKING
 #[derive(Debug)]
 pub(super) struct Tracking(pub(super) Arc<Connection>);
 
+impl Tracking {
+    async fn record(&self, step: &[NewSend], all_new: bool) -> Result<Vec<SendOutcome>> {
+        self.0
+            .transact("email_tracking.record_sends", (&self.0, step), move |session, (db, step)| {
+                db.record_step(session, step, all_new).boxed()
+            })
+            .await
+    }
+}
+
 impl Connection {
-    /// Records a step of a batch.
+    /// Records a step of a batch. In a transaction, sends that are `all_new` are not looked up: if one
+    /// was recorded before after all, the index refuses it and nothing happens.
     async fn record_step(
         &self,
         mut session: Session<'_>,
         sends: &[NewSend],
+        all_new: bool,
     ) -> DriverResult<Vec<SendOutcome>> {
         let now = self.now();
         let ids: HashSet<_> = sends.iter().map(|send| send.id).collect();
         let campaigns: HashSet<_> = sends.iter().map(|send| send.campaign_id).collect();
         let tracking = &self.email_tracking;
-        let mut recorded = tracking.known(session.as_deref_mut(), field::TRACKING_ID, &ids).await?;
+        let mut recorded = HashSet::new();
+        if session.is_none() || !all_new {
+            recorded = tracking.known(session.as_deref_mut(), field::TRACKING_ID, &ids).await?;
+        }
         let campaigns = self.campaigns.known(session.as_deref_mut(), field::CAMPAIGN_ID, &campaigns).await?;
         let mut batch = SendBatch::new(sends, recorded.clone(), &campaigns, now);
         if session.is_none() {
@@ -162,11 +177,14 @@ impl EmailTrackingRepository for Tracking {
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
         let mut outcomes = Vec::with_capacity(sends.len());
         for step in SendBatch::steps(&sends) {
-            let recorded =
-                self.0.transact("email_tracking.record_sends", (&self.0, step), |session, (db, step)| {
-                    db.record_step(session, step).boxed()
-                });
-            outcomes.extend(recorded.await?);
+            // Most are: looking up a thousand ids first would cost every batch what a retry costs.
+            let recorded = match self.record(step, true).await {
+                Err(error) if error.unique_index() == Some(EMAIL_TRACKING_TRACKING_ID) => {
+                    self.record(step, false).await
+                }
+                recorded => recorded,
+            };
+            outcomes.extend(recorded?);
         }
         Ok(outcomes)
     }

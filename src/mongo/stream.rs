@@ -1,12 +1,14 @@
 //! Reading many documents.
 
-use futures_util::stream::{self, StreamExt};
+use async_stream::stream;
+use futures_util::stream::StreamExt;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use tokio::sync::mpsc;
 
 use super::error::{DriverResult, theirs};
+use crate::collection::Collection;
 use crate::document::Record;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::repository::RecordStream;
 
 /// How many documents to ask for at once: enough to make the round trip small, few enough to keep
@@ -15,7 +17,7 @@ pub(super) const BATCH_SIZE: u32 = 1_000;
 
 /// The records of a cursor. While the caller works on a batch, the next one is fetched.
 pub(super) fn records<T: Record>(mut batches: RawBatchCursor, target: String) -> RecordStream<T> {
-    let (sender, receiver) = mpsc::channel(1);
+    let (sender, mut receiver) = mpsc::channel::<DriverResult<RawBatch>>(1);
     tokio::spawn(async move {
         while let Some(batch) = batches.next().await {
             let is_last = batch.is_err();
@@ -25,30 +27,24 @@ pub(super) fn records<T: Record>(mut batches: RawBatchCursor, target: String) ->
             }
         }
     });
-    let batches = stream::unfold(receiver, |mut receiver| async {
-        let batch: DriverResult<RawBatch> = receiver.recv().await?;
-        Some((batch, receiver))
-    });
-    batches
-        .flat_map(move |batch| {
-            let records = batch.and_then(|batch| decode(&batch));
-            stream::iter(records.unwrap_or_else(|error| vec![Err(theirs("stream", &target, &error))]))
-        })
-        .boxed()
+    stream! {
+        while let Some(batch) = receiver.recv().await {
+            match batch.as_ref().map_err(Clone::clone).and_then(RawBatch::doc_slices) {
+                // One by one: the memory of a record that the caller lets go serves the next.
+                Ok(documents) => for document in documents {
+                    yield match document.ok().and_then(bson::raw::RawBsonRef::as_document) {
+                        Some(document) => T::decode(document),
+                        None => Err(unreadable(T::COLLECTION)),
+                    };
+                },
+                Err(error) => yield Err(theirs("stream", &target, &error)),
+            }
+        }
+    }
+    .boxed()
 }
 
-fn decode<T: Record>(batch: &RawBatch) -> DriverResult<Vec<Result<T>>> {
-    let unreadable = || Error::Corrupt {
-        collection: T::COLLECTION,
-        id: "unknown".to_owned(),
-        path: "(document)".into(),
-        problem: "is not well-formed BSON",
-    };
-    let documents = batch.doc_slices()?.into_iter();
-    let records =
-        documents.map(|document| match document.ok().and_then(bson::raw::RawBsonRef::as_document) {
-            Some(document) => T::decode(document),
-            None => Err(unreadable()),
-        });
-    Ok(records.collect())
+fn unreadable(collection: Collection) -> Error {
+    let (id, path) = ("unknown".to_owned(), "(document)".into());
+    Error::Corrupt { collection, id, path, problem: "is not well-formed BSON" }
 }

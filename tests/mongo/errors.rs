@@ -3,12 +3,7 @@
 //!
 //! Whatever must not show contains the word "canary".
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "the helpers are part of the tests"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "the helpers are part of the tests")]
 
 mod connecting;
 mod corrupt;

@@ -28,8 +28,10 @@ async fn users_are_stored_as_the_schema_says() {
     let full = store.users.upsert_from_clerk(clerk.unwrap()).await.unwrap().into_user();
     database.clock.advance(TimeDelta::hours(1));
     let full = store.users.record_login(full.id).await.unwrap();
-    check(&database, "users", "minimal", minimal.id.as_object_id(), &minimal).await;
-    check(&database, "users", "full", full.id.as_object_id(), &full).await;
+    for (kind, user) in [("minimal", &minimal), ("full", &full)] {
+        let names = [("user", user.id.to_string())];
+        check(&database, "users", kind, user.id.as_object_id(), user, &names).await;
+    }
 }
 
 #[tokio::test]
@@ -45,31 +47,42 @@ async fn mailboxes_are_stored_as_the_schema_says() {
     let minimal = store.mailboxes.link(new).await.unwrap();
     store.mailboxes.set_status(full.id, MailboxStatus::Error).await.unwrap();
     let full = store.mailboxes.touch(full.id).await.unwrap();
-    check(&database, "mailboxes", "minimal", minimal.id.as_object_id(), &minimal).await;
-    check(&database, "mailboxes", "full", full.id.as_object_id(), &full).await;
+    for (kind, mailbox) in [("minimal", &minimal), ("full", &full)] {
+        let names = [("mailbox", mailbox.id.to_string()), ("owner", user.id.to_string())];
+        check(&database, "mailboxes", kind, mailbox.id.as_object_id(), mailbox, &names).await;
+    }
 }
 
 #[tokio::test]
 async fn campaigns_and_their_metrics_are_stored_as_the_schema_says() {
     let (database, store) = open().await;
-    let minimal = campaign(&store, "ada", 24.0).await;
-    let full = campaign(&store, "grace", 1.5).await;
+    let minimal = campaign(&store, ["ada", "ada"], 24.0).await;
+    let full = campaign(&store, ["alan", "grace"], 1.5).await;
     store.campaigns.add_recipients(full.id, 250).await.unwrap();
+    // What events will count, each number another one, so that none can take another's place.
+    let totals = doc! {
+        "total_sent": 99, "total_delivered": 80, "total_opened": 40, "total_clicks": 20, "total_bounced": 5,
+        "total_replied": 10, "total_unsubscribed": 3,
+    };
+    let metrics = database.collection("campaign_metrics").await;
+    let of_full = doc! { "campaign_id": full.id.to_string() };
+    metrics.update_one(of_full, doc! { "$set": totals }).await.unwrap();
     let send = NewSend::new(&full, "a@work.example", "b@example.com", full.start_time).unwrap();
     store.email_tracking.record_sends(vec![send]).await.unwrap();
     let full = store.campaigns.start(full.id).await.unwrap();
     for (kind, campaign) in [("minimal", &minimal), ("full", &full)] {
+        let names = names_in(campaign);
         let id = row_of(&database, "campaigns", campaign.id).await;
-        check(&database, "campaigns", kind, id, campaign).await;
+        check(&database, "campaigns", kind, id, campaign, &names).await;
         let metrics = store.campaign_metrics.get(campaign.id).await.unwrap().unwrap();
-        check(&database, "campaign_metrics", kind, metrics.id.as_object_id(), &metrics).await;
+        check(&database, "campaign_metrics", kind, metrics.id.as_object_id(), &metrics, &names).await;
     }
 }
 
 #[tokio::test]
 async fn emails_are_stored_as_the_schema_says() {
     let (database, store) = open().await;
-    let campaign = campaign(&store, "ada", 24.0).await;
+    let campaign = campaign(&store, ["ada", "ada"], 24.0).await;
     let at = campaign.start_time;
     let new = |n: u128| {
         let send = NewSend::new(&campaign, "a@work.example", "b@example.com", at).unwrap();
@@ -92,7 +105,8 @@ async fn emails_are_stored_as_the_schema_says() {
         let id = TrackingId::from(Uuid::from_u128(n));
         let row = store.email_tracking.get(id).await.unwrap().unwrap();
         let found = rows.find_one(doc! { "tracking_id": id.to_string() }).await.unwrap().unwrap();
-        check(&database, "email_tracking", kind, found.get_object_id("_id").unwrap(), &row).await;
+        let names = names_in(&campaign);
+        check(&database, "email_tracking", kind, found.get_object_id("_id").unwrap(), &row, &names).await;
     }
 }
 
@@ -102,14 +116,33 @@ async fn open() -> (TestDatabase, Store) {
     (database, store)
 }
 
-async fn campaign(store: &Store, login_id: &str, hours: f64) -> Campaign {
-    let user = store.users.create(NewUser::new("Ada", login_id).expect("a user")).await.expect("a new user");
+/// A campaign of the user `owner`, created by the user `creator`.
+async fn campaign(store: &Store, [owner, creator]: [&str; 2], hours: f64) -> Campaign {
+    let user = store.users.create(NewUser::new("Ada", owner).expect("a user")).await.expect("a new user");
+    let creator = match creator {
+        creator if creator == owner => user.id,
+        creator => {
+            let creator = NewUser::new("Grace", creator).expect("a user");
+            store.users.create(creator).await.expect("a new user").id
+        }
+    };
     let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("a mailbox");
     let mailbox = store.mailboxes.link(mailbox).await.expect("a new mailbox");
-    let (start, duration) = (contract::start(), CampaignDuration::hours(hours).expect("a duration"));
+    let start = contract::start() + TimeDelta::hours(1);
+    let duration = CampaignDuration::hours(hours).expect("a duration");
     let text = "Dear all,\r\n\r\nflowers are out 🌷.";
     let new = NewCampaign::new(user.id, mailbox.id, "Frühling", "Hello", text, start, duration);
-    store.campaigns.create(new.expect("a campaign")).await.expect("a new campaign")
+    store.campaigns.create(new.expect("a campaign").created_by(creator)).await.expect("a new campaign")
+}
+
+/// The ids that belong to a campaign, by what they are of.
+fn names_in(campaign: &Campaign) -> [(&'static str, String); 4] {
+    [
+        ("creator", campaign.created_by.to_string()),
+        ("owner", campaign.user_id.to_string()),
+        ("mailbox", campaign.mailbox_id.to_string()),
+        ("campaign", campaign.id.to_string()),
+    ]
 }
 
 async fn row_of(database: &TestDatabase, collection: &str, id: CampaignId) -> ObjectId {
@@ -117,8 +150,16 @@ async fn row_of(database: &TestDatabase, collection: &str, id: CampaignId) -> Ob
     row.expect("an answer").expect("the row").get_object_id("_id").expect("an ObjectId")
 }
 
-/// Compares a stored document and the public form of its record with their golden files.
-async fn check(database: &TestDatabase, collection: &str, kind: &str, id: ObjectId, record: &impl Serialize) {
+/// Compares a stored document and the public form of its record with their golden files, in which
+/// `names` stand for ids that differ from run to run.
+async fn check(
+    database: &TestDatabase,
+    collection: &str,
+    kind: &str,
+    id: ObjectId,
+    record: &impl Serialize,
+    names: &[(&str, String)],
+) {
     let stored: Document = database
         .collection(collection)
         .await
@@ -128,12 +169,14 @@ async fn check(database: &TestDatabase, collection: &str, kind: &str, id: Object
         .expect("the document");
     let stored = Bson::Document(stored).into_canonical_extjson();
     let public = serde_json::to_value(record).expect("records serialise");
-    compare(&format!("{collection}.{kind}.json"), &stored);
-    compare(&format!("{collection}.{kind}.public.json"), &public);
+    let names = names.iter().map(|(name, id)| (id.as_str(), *name)).collect();
+    compare(&format!("{collection}.{kind}.json"), stored, &names);
+    compare(&format!("{collection}.{kind}.public.json"), public, &names);
 }
 
-fn compare(name: &str, found: &Value) {
-    let found = pretty(found);
+fn compare(name: &str, mut found: Value, names: &HashMap<&str, &str>) {
+    replace_ids(&mut found, names);
+    let found = serde_json::to_string_pretty(&found).expect("a value can be written") + "\n";
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &found).expect("the golden file can be written");
@@ -142,25 +185,19 @@ fn compare(name: &str, found: &Value) {
     assert_eq!(golden, found, "{name} differs");
 }
 
-/// The value as text, with ids that differ from run to run replaced by their order of appearance.
-fn pretty(value: &Value) -> String {
-    fn replace(value: &mut Value, ids: &mut HashMap<String, usize>) {
-        match value {
-            Value::String(text) if is_generated(text) => {
-                let next = ids.len() + 1;
-                *text = format!("<id {}>", ids.entry(text.clone()).or_insert(next));
-            }
-            Value::Array(values) => values.iter_mut().for_each(|value| replace(value, ids)),
-            Value::Object(map) => map.values_mut().for_each(|value| replace(value, ids)),
-            _ => {}
+/// Puts names in the place of ids; an id without one is the document's own.
+fn replace_ids(value: &mut Value, names: &HashMap<&str, &str>) {
+    match value {
+        Value::String(text) if is_generated(text) => {
+            *text = format!("<{}>", names.get(text.as_str()).unwrap_or(&"own id"));
         }
+        Value::Array(values) => values.iter_mut().for_each(|value| replace_ids(value, names)),
+        Value::Object(map) => map.values_mut().for_each(|value| replace_ids(value, names)),
+        _ => {}
     }
-    let mut value = value.clone();
-    replace(&mut value, &mut HashMap::new());
-    serde_json::to_string_pretty(&value).expect("a value can be written") + "\n"
 }
 
-/// An ObjectId, or a UUID of version 7.
+/// An `ObjectId`, or a UUID of version 7.
 fn is_generated(text: &str) -> bool {
     text.parse::<ObjectId>().is_ok() || Uuid::parse_str(text).is_ok_and(|id| id.get_version_num() == 7)
 }

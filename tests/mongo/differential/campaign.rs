@@ -30,7 +30,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("campaigns.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new(
         "campaigns.update",
-        9,
+        12,
         &["ok", "NotFound", "Conflict", "IllegalStatus", "ForeignMailbox", "Invalid"],
         |side, draw| update(side, draw).boxed(),
     ),

@@ -32,16 +32,16 @@ impl<F: Clone> Lists<F> {
         let place = draw.below(self.begun.len().max(1));
         let begun = self.begun.get(place).cloned();
         match (draw.below(20), begun) {
-            (0..2, _) => {
+            (0..3, _) => {
                 draw.note("damaged cursor");
                 let cursor: Cursor = "A".repeat(28).parse().expect("the length of a cursor");
                 (filter, order, page.order(order).after(cursor))
             }
-            (2..5, Some((_, _, cursor))) => {
+            (3..6, Some((_, _, cursor))) => {
                 draw.note(format!("cursor {place} for another list"));
                 (filter, order, page.order(order).after(cursor))
             }
-            (5..13, Some((filter, order, cursor))) => {
+            (6..14, Some((filter, order, cursor))) => {
                 draw.note(format!("cursor {place} for its own list"));
                 (filter, order, page.order(order).after(cursor))
             }

@@ -1,4 +1,5 @@
-//! What can be done to a store.
+//! What can be done to a store: a new method of a repository becomes an operation in the file of its
+//! collection.
 
 use campaign_store::Result;
 use futures_util::future::BoxFuture;

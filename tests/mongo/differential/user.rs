@@ -23,7 +23,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("users.create", 12, &["ok", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| {
         create(side, draw).boxed()
     }),
-    Operation::new("users.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
+    Operation::new("users.get", 4, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new("users.find_by_login_id", 2, &["some", "none"], |side, draw| {
         find_by_login_id(side, draw).boxed()
     }),
@@ -48,7 +48,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("users.record_login", 4, &["ok", "NotFound"], |side, draw| {
         record_login(side, draw).boxed()
     }),
-    Operation::new("users.set_active", 4, &["ok", "NotFound"], |side, draw| set_active(side, draw).boxed()),
+    Operation::new("users.set_active", 5, &["ok", "NotFound"], |side, draw| set_active(side, draw).boxed()),
     Operation::new("users.delete", 4, &["ok", "NotFound", "InUse"], |side, draw| delete(side, draw).boxed()),
     Operation::new("users.list", 5, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
     Operation::new("users.stream", 1, &["ok"], |side, draw| stream(side, draw).boxed()),

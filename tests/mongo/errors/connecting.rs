@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use campaign_store::{Error, Invalid, MongoOptions, MongoStore, Problem};
 use tokio::io::AsyncWriteExt;
 
-use super::{assert_unavailable, error_of, target};
+use super::{assert_unavailable, error_of, new_mailbox, new_user, target};
+use crate::support::database::TestDatabase;
 use crate::support::server;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -143,6 +144,19 @@ async fn a_refused_login_is_unauthorized() {
         assert!(matches!(&error, Error::Unauthorized { target: at, .. } if *at == target), "{error:?}");
         assert!(!error.is_retryable());
         assert_eq!(error.to_string(), format!("the database at {target} refused access: the login failed"));
+    }
+}
+
+#[tokio::test]
+async fn transactions_work_where_other_reads_go_to_secondaries() {
+    let database = TestDatabase::new();
+    database.provisioned().await;
+    for preference in ["secondaryPreferred", "secondary", "nearest"] {
+        let uri = format!("{}&readPreference={preference}", server::uri());
+        let store = MongoStore::connect_with(MongoOptions::new(uri, &database.name)).await.unwrap();
+        let store = store.repositories();
+        let user = store.users.create(new_user(preference)).await.unwrap();
+        store.mailboxes.link(new_mailbox(&user, "ada")).await.unwrap();
     }
 }
 

@@ -3,8 +3,8 @@
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, Timestamp, doc};
 use campaign_store::{
-    CampaignFilter, Collection, Error, MailboxFilter, MetricsFilter, PageRequest, RecordStream, Result,
-    Store, TrackingFilter, UserFilter,
+    CampaignFilter, CampaignStatus, Collection, Error, MailboxFilter, MetricsFilter, PageRequest,
+    RecordStream, Result, Store, TrackingFilter, UserFilter,
 };
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -111,10 +111,12 @@ impl Stored {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the values of the cases are optional")]
 fn canary() -> Option<Bson> {
     Some("canary".into())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the values of the cases are optional")]
 fn some(value: impl Into<Bson>) -> Option<Bson> {
     Some(value.into())
 }
@@ -321,6 +323,22 @@ async fn an_unknown_status_cannot_be_counted() {
         error.to_string(),
         format!("campaigns: document unknown cannot be read: status: {OF_NO_KIND}")
     );
+}
+
+#[tokio::test]
+async fn a_campaign_without_a_status_is_counted_as_scheduled() {
+    let stored = Stored::new().await;
+    let user_id = stored.scene.user.id;
+    for status in [None, Some(Bson::Null)] {
+        let mut campaign = stored.document(Collection::Campaigns).await;
+        campaign.remove("status");
+        campaign.extend(status.map(|status| ("status".to_owned(), status)));
+        stored.replace(Collection::Campaigns, &campaign).await;
+        for of in [None, Some(user_id)] {
+            let counts = stored.store.campaigns.count_by_status(of).await.unwrap();
+            assert_eq!((counts.of(CampaignStatus::Scheduled), counts.total()), (1, 1));
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! Failures that the test server is told to have.
 
+use std::time::Duration;
+
 use bson::{Bson, Document, doc};
 use campaign_store::{MongoOptions, MongoStore, Store};
+use futures_util::TryStreamExt;
 use mongodb::Client;
-use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Scene, scene};
@@ -55,9 +57,19 @@ impl Failing {
         self.set(doc! { "configureFailPoint": "failCommand", "mode": mode.into(), "data": data }).await;
     }
 
-    /// Lets no command fail any more.
+    /// Lets no command fail any more, and ends the transactions that were left open. The server
+    /// would keep their locks for a minute.
     pub(super) async fn stop(&self) {
         self.set(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await;
+        let stages = [
+            doc! { "$currentOp": { "allUsers": true, "idleSessions": true } },
+            doc! { "$match": { "type": "idleSession", "appName": &self.database.name } },
+            doc! { "$project": { "lsid.id": 1 } },
+        ];
+        let open = self.admin.aggregate(stages).await.expect("the sessions");
+        let open: Vec<_> = open.try_collect().await.expect("the sessions");
+        let open: Vec<_> = open.iter().filter_map(|session| session.get("lsid").cloned()).collect();
+        self.set(doc! { "killSessions": open }).await;
     }
 
     async fn set(&self, command: Document) {
@@ -75,5 +87,6 @@ fn with_app_name(uri: &str, name: &str) -> String {
         rest if rest.contains('/') => "?",
         _ => "/?",
     };
-    format!("{uri}{separator}appName={name}")
+    // A server that only claims to be no primary is found again at the next heartbeat.
+    format!("{uri}{separator}appName={name}&serverMonitoringMode=poll&heartbeatFrequencyMS=500")
 }

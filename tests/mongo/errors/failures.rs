@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bson::{Document, doc};
-use campaign_store::{Error, UserFilter};
+use campaign_store::{Error, PageRequest, UserFilter};
 use futures_util::StreamExt;
 
 use super::connecting::in_time;
@@ -108,7 +108,7 @@ async fn another_failure_has_its_code_and_the_operation() {
     for (operation, error) in [
         ("users.create", error_of(users.create(new_user("other")).await)),
         ("users.find", error_of(users.get(scene.user.id).await)),
-        ("users.list", error_of(users.list(&UserFilter::all(), &Default::default()).await)),
+        ("users.list", error_of(users.list(&UserFilter::all(), &PageRequest::default()).await)),
         ("campaigns.get", error_of(campaigns.get(scene.campaign.id).await)),
         ("campaigns.count_by_status", error_of(campaigns.count_by_status(None).await)),
         ("campaigns.complete_expired", error_of(campaigns.complete_expired(scene.user.created_at).await)),

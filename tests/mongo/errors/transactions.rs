@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bson::{Document, doc};
-use campaign_store::{CampaignFilter, Collection, Error, MailboxFilter, MetricsFilter, SendOutcome};
+use campaign_store::{
+    CampaignFilter, Collection, Error, MailboxFilter, MetricsFilter, PageRequest, SendOutcome,
+};
 use futures_util::TryStreamExt;
 
 use super::connecting::in_time;
@@ -70,9 +72,10 @@ async fn a_transient_failure_is_tried_again_and_the_records_are_written_once() {
     let db = Failing::new().await;
     db.fail(times(2), &["insert"], transient()).await;
     let campaign = db.store.campaigns.create(new_campaign(&db.scene.mailbox)).await.unwrap();
-    let all = db.sound.campaigns.list(&CampaignFilter::all(), &Default::default()).await.unwrap();
+    let all = db.sound.campaigns.list(&CampaignFilter::all(), &PageRequest::default()).await.unwrap();
     assert_eq!(all.items, [db.scene.campaign.clone(), campaign]);
-    let metrics = db.sound.campaign_metrics.list(&MetricsFilter::all(), &Default::default()).await.unwrap();
+    let metrics =
+        db.sound.campaign_metrics.list(&MetricsFilter::all(), &PageRequest::default()).await.unwrap();
     assert_eq!(metrics.items.len(), 2);
 }
 
@@ -163,7 +166,7 @@ async fn an_unlinking_without_an_heir_leaves_the_mailbox_linked() {
     assert_eq!(error, Error::backend("mailboxes.unlink", Some(8)));
     db.stop().await;
     assert_eq!(db.documents().await, before);
-    let mailboxes = db.store.mailboxes.list(&MailboxFilter::all(), &Default::default()).await.unwrap();
+    let mailboxes = db.store.mailboxes.list(&MailboxFilter::all(), &PageRequest::default()).await.unwrap();
     assert_eq!(mailboxes.items.len(), 2);
 }
 
