@@ -49,13 +49,14 @@ impl Connection {
     ) -> DriverResult<Vec<SendOutcome>> {
         let now = self.now();
         let ids: HashSet<_> = sends.iter().map(|send| send.id).collect();
-        let campaigns: HashSet<_> = sends.iter().map(|send| send.campaign_id).collect();
+        let named: HashSet<_> = sends.iter().map(|send| send.campaign_id).collect();
         let tracking = &self.email_tracking;
+        let campaigns = self.campaigns.known(session.as_deref_mut(), field::CAMPAIGN_ID, &named).await?;
         let mut recorded = HashSet::new();
-        if session.is_none() || !all_new {
+        // A send of an unknown campaign meets no index, and can be recorded all the same.
+        if session.is_none() || !all_new || campaigns.len() < named.len() {
             recorded = tracking.known(session.as_deref_mut(), field::TRACKING_ID, &ids).await?;
         }
-        let campaigns = self.campaigns.known(session.as_deref_mut(), field::CAMPAIGN_ID, &campaigns).await?;
         let mut batch = SendBatch::new(sends, recorded.clone(), &campaigns, now);
         if session.is_none() {
             // Nothing keeps others from recording the same sends now: the index decides, and only
