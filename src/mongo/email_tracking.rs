@@ -7,10 +7,9 @@ use bson::doc;
 use bson::raw::RawDocument;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use mongodb::error::ErrorKind;
 
 use super::connection::Connection;
-use super::error::{DriverResult, is_duplicate_of, ours};
+use super::error::{DriverResult, duplicates_of, is_duplicate_of, ours};
 use super::table::{Session, Table};
 use crate::document::campaign_metrics::totals_change;
 use crate::document::email_tracking::suppressing;
@@ -48,13 +47,13 @@ impl Connection {
         all_new: bool,
     ) -> DriverResult<Vec<SendOutcome>> {
         let now = self.now();
-        let ids: HashSet<_> = sends.iter().map(|send| send.id).collect();
         let named: HashSet<_> = sends.iter().map(|send| send.campaign_id).collect();
         let tracking = &self.email_tracking;
         let campaigns = self.campaigns.known(session.as_deref_mut(), field::CAMPAIGN_ID, &named).await?;
         let mut recorded = HashSet::new();
         // A send of an unknown campaign meets no index, and can be recorded all the same.
         if session.is_none() || !all_new || campaigns.len() < named.len() {
+            let ids = sends.iter().map(|send| send.id).collect();
             recorded = tracking.known(session.as_deref_mut(), field::TRACKING_ID, &ids).await?;
         }
         let mut batch = SendBatch::new(sends, recorded.clone(), &campaigns, now);
@@ -159,17 +158,8 @@ impl Table {
         let Err(error) = self.raw.insert_many(rows.iter().map(Record::encode)).ordered(false).await else {
             return Ok(Vec::new());
         };
-        let ErrorKind::InsertMany(errors) = &*error.kind else { return Err(error) };
-        let failed = errors.write_errors.as_deref().unwrap_or_default();
-        let only_duplicates = errors.write_concern_error.is_none()
-            && !failed.is_empty()
-            && failed
-                .iter()
-                .all(|failed| failed.code == 11_000 && failed.message.contains(EMAIL_TRACKING_TRACKING_ID));
-        if !only_duplicates {
-            return Err(error);
-        }
-        Ok(failed.iter().filter_map(|failed| rows.get(failed.index)).map(|row| row.id).collect())
+        let Some(refused) = duplicates_of(&error, EMAIL_TRACKING_TRACKING_ID) else { return Err(error) };
+        Ok(refused.into_iter().filter_map(|place| rows.get(place)).map(|row| row.id).collect())
     }
 }
 

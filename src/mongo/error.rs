@@ -2,7 +2,7 @@
 //! them goes further than a code and the name of an index.
 
 use mongodb::error::{
-    CommandError, Error as DriverError, ErrorKind, TRANSIENT_TRANSACTION_ERROR,
+    CommandError, Error as DriverError, ErrorKind, IndexedWriteError, TRANSIENT_TRANSACTION_ERROR,
     UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteError, WriteFailure,
 };
 
@@ -46,6 +46,17 @@ pub(super) fn is_duplicate(error: &DriverError) -> bool {
 pub(super) fn is_duplicate_of(error: &DriverError, index: &str) -> bool {
     let (code, message) = code_and_message(error);
     code == Some(DUPLICATE_KEY) && parse_duplicate(message).is_some_and(|(_, name)| name == index)
+}
+
+/// The places of an insert's documents that this index refused, if that is all that went wrong.
+pub(super) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usize>> {
+    let ErrorKind::InsertMany(errors) = &*error.kind else { return None };
+    let refused = errors.write_errors.as_deref().filter(|_| errors.write_concern_error.is_none())?;
+    let place = |error: &IndexedWriteError| {
+        let (_, name) = parse_duplicate(&error.message)?;
+        (error.code == DUPLICATE_KEY && name == index).then_some(error.index)
+    };
+    refused.iter().map(place).collect::<Option<Vec<_>>>().filter(|places| !places.is_empty())
 }
 
 /// The code and the text of the server, whichever shape the error has.

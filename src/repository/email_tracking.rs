@@ -16,7 +16,7 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// became of it, in the order of `sends`.
     ///
     /// Recording is idempotent: a send is known by its tracking id, so a batch can be recorded
-    /// again after any failure, whole or in part. Rows and metrics change together, in steps of
+    /// again after any failure, whole or in part (on a provisioned database: the unique index decides). Rows and metrics change together, in steps of
     /// at most 1,000 sends; when a step fails, those before
     /// it stay recorded.
     ///
