@@ -1,14 +1,55 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::MemoryStore;
+use super::state::State;
 use crate::collection::Collection;
+use crate::document::campaign_metrics::totals_change;
 use crate::error::Result;
-use crate::model::{CampaignId, CampaignMetrics, Contribution, MetricsFilter};
+use crate::model::{CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter};
 use crate::page::{Page, PageRequest};
 use crate::repository::CampaignMetricsRepository;
 
 #[derive(Debug)]
 pub(super) struct Metrics(pub(super) MemoryStore);
+
+impl State {
+    /// The metrics of those of the campaigns that exist, made now where they are missing.
+    pub(super) fn metrics_of(
+        &mut self,
+        campaigns: HashSet<CampaignId>,
+    ) -> Result<HashMap<CampaignId, CampaignMetrics>> {
+        let mut all = HashMap::new();
+        for id in campaigns {
+            let query = MetricsFilter::campaigns([id]).query();
+            if let Some((_, metrics)) = self.campaign_metrics.find_one(&query)? {
+                all.insert(id, metrics);
+            } else if let Some((_, campaign)) = self.find_campaign(id)? {
+                let metrics = CampaignMetrics::new(MetricId::new(), &campaign);
+                self.campaign_metrics.insert(&metrics)?;
+                all.insert(id, metrics);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Adds to the totals of metrics.
+    pub(super) fn count(
+        &mut self,
+        metrics: &HashMap<CampaignId, CampaignMetrics>,
+        added: &BTreeMap<CampaignId, Contribution>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        for (id, added) in added {
+            let Some(metrics) = metrics.get(id) else { continue };
+            let changes = totals_change(&(metrics.totals + *added), now);
+            self.campaign_metrics.change::<CampaignMetrics>(metrics.id.as_object_id(), &changes)?;
+        }
+        Ok(())
+    }
+}
 
 #[async_trait]
 impl CampaignMetricsRepository for Metrics {

@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
@@ -7,13 +5,12 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
-use crate::document::campaign_metrics::totals_change;
 use crate::document::email_tracking::suppressing;
 use crate::document::{Query, field};
 use crate::error::Result;
 use crate::model::{
-    CampaignId, CampaignMetrics, Contribution, EmailAddress, EmailTracking, MetricId, MetricsFilter, NewSend,
-    SendBatch, SendOutcome, TrackingFilter, TrackingId, UserId,
+    CampaignId, EmailAddress, EmailTracking, NewSend, SendBatch, SendOutcome, TrackingFilter, TrackingId,
+    UserId,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
@@ -32,42 +29,16 @@ fn of_id(id: TrackingId) -> Query {
 }
 
 impl State {
-    fn sort_sends(&self, sends: &[NewSend], now: DateTime<Utc>) -> Result<SendBatch> {
+    fn record_step(&mut self, sends: &[EmailTracking], now: DateTime<Utc>) -> Result<Vec<SendOutcome>> {
         let recorded = sends.iter().map(|send| send.id).filter(|id| self.email_tracking.any(&of_id(*id)));
-        let mut campaigns = HashSet::new();
-        for id in sends.iter().map(|send| send.campaign_id) {
-            if !campaigns.contains(&id) && self.find_campaign(id)?.is_some() {
-                campaigns.insert(id);
-            }
-        }
-        Ok(SendBatch::new(sends, recorded.collect(), &campaigns, now))
-    }
-
-    fn record_step(&mut self, sends: &[NewSend], now: DateTime<Utc>) -> Result<Vec<SendOutcome>> {
-        let batch = self.sort_sends(sends, now)?;
-        for row in &batch.rows {
+        let recorded = recorded.collect();
+        let metrics = self.metrics_of(sends.iter().map(|send| send.campaign_id).collect())?;
+        let batch = SendBatch::new(sends, recorded, |id| metrics.contains_key(id));
+        for row in batch.rows {
             self.email_tracking.insert(row)?;
         }
-        for (campaign_id, added) in batch.added {
-            self.add_to_metrics(campaign_id, added, now)?;
-        }
+        self.count(&metrics, &batch.added, now)?;
         Ok(batch.outcomes)
-    }
-
-    fn add_to_metrics(&mut self, id: CampaignId, added: Contribution, now: DateTime<Utc>) -> Result<()> {
-        let query = MetricsFilter::campaigns([id]).query();
-        let found = self.campaign_metrics.find_one::<CampaignMetrics>(&query)?;
-        let (row, totals) = match (found, self.find_campaign(id)?) {
-            (Some((row, metrics)), _) => (row, metrics.totals),
-            (None, None) => return Ok(()),
-            (None, Some((_, campaign))) => {
-                let metrics = CampaignMetrics::new(MetricId::new(), &campaign);
-                self.campaign_metrics.insert(&metrics)?;
-                (metrics.id.as_object_id(), metrics.totals)
-            }
-        };
-        self.campaign_metrics.change::<CampaignMetrics>(row, &totals_change(&(totals + added), now))?;
-        Ok(())
     }
 }
 
@@ -76,8 +47,9 @@ impl EmailTrackingRepository for Tracking {
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
         self.call(|state, now| {
             let mut outcomes = Vec::with_capacity(sends.len());
+            let rows: Vec<_> = sends.into_iter().map(|send| send.build(now)).collect();
             // Each step gives the metrics a version.
-            for step in SendBatch::steps(&sends) {
+            for step in SendBatch::steps(&rows) {
                 outcomes.extend(state.record_step(step, now)?);
             }
             Ok(outcomes)

@@ -2,26 +2,24 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use chrono::{DateTime, Utc};
-
-use super::{CampaignId, Contribution, EmailTracking, NewSend, SendOutcome, TrackingId};
+use super::{CampaignId, Contribution, EmailTracking, SendOutcome, TrackingId};
 
 /// The rows to write, what they add to the metrics, and what to answer.
 #[derive(Debug)]
-pub(crate) struct SendBatch {
+pub(crate) struct SendBatch<'a> {
     pub(crate) outcomes: Vec<SendOutcome>,
-    pub(crate) rows: Vec<EmailTracking>,
+    pub(crate) rows: Vec<&'a EmailTracking>,
     pub(crate) added: BTreeMap<CampaignId, Contribution>,
 }
 
-impl SendBatch {
+impl<'a> SendBatch<'a> {
     /// The largest step, by sends and by bytes of messages: a step is a transaction, and long ones
     /// are in the way of others and take memory of the server.
     const MAX_SENDS: usize = 1_000;
     const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-    /// Cuts sends into steps, each to be recorded whole or not at all.
-    pub(crate) fn steps(sends: &[NewSend]) -> impl Iterator<Item = &[NewSend]> {
+    /// Cuts the rows of sends into steps, each to be recorded whole or not at all.
+    pub(crate) fn steps(sends: &'a [EmailTracking]) -> impl Iterator<Item = &'a [EmailTracking]> {
         let mut rest = sends;
         std::iter::from_fn(move || {
             let mut bytes = 0;
@@ -35,22 +33,22 @@ impl SendBatch {
         })
     }
 
-    /// Sorts `sends` by what is known: the ids that were recorded before, and the campaigns that
-    /// exist.
+    /// Sorts `sends` by what is known: the ids that were recorded before, and whether a campaign
+    /// exists.
     pub(crate) fn new(
-        sends: &[NewSend],
+        sends: &'a [EmailTracking],
         mut recorded: HashSet<TrackingId>,
-        campaigns: &HashSet<CampaignId>,
-        now: DateTime<Utc>,
+        exists: impl Fn(&CampaignId) -> bool,
     ) -> Self {
         let mut batch =
             Self { outcomes: Vec::with_capacity(sends.len()), rows: Vec::new(), added: BTreeMap::new() };
         for send in sends {
             let outcome = if recorded.contains(&send.id) {
                 SendOutcome::AlreadyRecorded
-            } else if campaigns.contains(&send.campaign_id) {
+            } else if exists(&send.campaign_id) {
                 recorded.insert(send.id);
-                batch.add(send.clone().build(now));
+                *batch.added.entry(send.campaign_id).or_default() += Contribution::of(send);
+                batch.rows.push(send);
                 SendOutcome::Recorded
             } else {
                 SendOutcome::UnknownCampaign
@@ -58,11 +56,6 @@ impl SendBatch {
             batch.outcomes.push(outcome);
         }
         batch
-    }
-
-    fn add(&mut self, row: EmailTracking) {
-        *self.added.entry(row.campaign_id).or_default() += Contribution::of(&row);
-        self.rows.push(row);
     }
 }
 
@@ -73,7 +66,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{Campaign, CampaignDuration, MailboxId, NewCampaign, UserId};
+    use crate::model::{Campaign, CampaignDuration, MailboxId, NewCampaign, NewSend, UserId};
 
     fn campaign(message: String) -> Campaign {
         let (user, mailbox) = (UserId::from(ObjectId::from_bytes([1; 12])), ObjectId::from_bytes([2; 12]));
@@ -87,7 +80,7 @@ mod tests {
         let campaign = campaign("x".repeat(message));
         let send =
             NewSend::new(&campaign, "ada@work.example", "bob@example.com", DateTime::UNIX_EPOCH).unwrap();
-        SendBatch::steps(&vec![send; n]).map(<[NewSend]>::len).collect()
+        SendBatch::steps(&vec![send.build(DateTime::UNIX_EPOCH); n]).map(<[EmailTracking]>::len).collect()
     }
 
     #[test]

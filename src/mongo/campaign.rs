@@ -29,12 +29,16 @@ fn of_campaign(id: CampaignId) -> Query {
 }
 
 impl Connection {
-    pub(super) async fn require_campaign(
+    pub(super) async fn find_campaign(
         &self,
         session: Session<'_>,
         id: CampaignId,
-    ) -> DriverResult<Campaign> {
-        let campaign = self.campaigns.find_one(session, &of_campaign(id)).await?;
+    ) -> DriverResult<Option<Campaign>> {
+        self.campaigns.find_one(session, &of_campaign(id)).await
+    }
+
+    async fn require_campaign(&self, session: Session<'_>, id: CampaignId) -> DriverResult<Campaign> {
+        let campaign = self.find_campaign(session, id).await?;
         campaign.ok_or_else(|| ours(Error::not_found(Collection::Campaigns, id)))
     }
 

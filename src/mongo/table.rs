@@ -93,8 +93,24 @@ impl Table {
     /// that cancel out do, and leave the row as it was. Without a transaction it does nothing.
     pub(super) async fn lock(&self, session: Session<'_>, id: ObjectId) -> DriverResult<()> {
         let Some(session) = session else { return Ok(()) };
-        let lock = |operator: &str| doc! { "q": { "_id": id }, "u": { operator: { "_lock": true } } };
-        let command = doc! { "update": self.raw.name(), "updates": [lock("$set"), lock("$unset")] };
+        let set = vec![doc! { "$set": { "_lock": true } }];
+        let unset = vec![doc! { "$unset": "_lock" }];
+        self.update_each(session, [(of_id(id), set), (of_id(id), unset)]).await
+    }
+
+    /// Changes rows in a transaction, each as its pipeline says, in one command.
+    pub(super) async fn update_each(
+        &self,
+        session: &mut ClientSession,
+        updates: impl IntoIterator<Item = (Query, Vec<Document>)>,
+    ) -> DriverResult<()> {
+        let updates =
+            updates.into_iter().map(|(query, pipeline)| doc! { "q": query.to_filter(), "u": pipeline });
+        let updates: Vec<_> = updates.collect();
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let command = doc! { "update": self.raw.name(), "updates": updates };
         let reply = self.database.run_command(command).session(session).await?;
         // The reply to a raw command is no error although a write in it failed.
         match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document()) {
@@ -155,8 +171,13 @@ impl Table {
     }
 
     /// The rows that the query finds, in the order of their ids, at most `limit`.
-    pub(super) async fn find_all<T: Record>(&self, query: &Query, limit: usize) -> DriverResult<Vec<T>> {
-        let rows = self.rows(query.to_filter(), Order::OldestFirst, limit).await?;
+    pub(super) async fn find_all<T: Record>(
+        &self,
+        session: Session<'_>,
+        query: &Query,
+        limit: usize,
+    ) -> DriverResult<Vec<T>> {
+        let rows = self.rows(session, query.to_filter(), Order::OldestFirst, limit).await?;
         rows.iter().map(|row| T::decode(row).map_err(ours)).collect()
     }
 
@@ -173,7 +194,7 @@ impl Table {
             let beyond = if order == Order::OldestFirst { "$gt" } else { "$lt" };
             filter.insert("_id", doc! { beyond: last });
         }
-        let rows = self.rows(filter, order, request.limit() + 1).await?;
+        let rows = self.rows(None, filter, order, request.limit() + 1).await?;
         let rows: crate::Result<Vec<(ObjectId, T)>> =
             rows.iter().map(|row| Ok((id_of(self.collection, row)?, T::decode(row)?))).collect();
         Ok(Page::of(rows.map_err(ours)?, request, &tag))
@@ -193,13 +214,27 @@ impl Table {
         Ok(stream::records(find.batch().await?, target))
     }
 
-    async fn rows(&self, filter: Document, order: Order, limit: usize) -> DriverResult<Vec<RawDocumentBuf>> {
+    async fn rows(
+        &self,
+        session: Session<'_>,
+        filter: Document,
+        order: Order,
+        limit: usize,
+    ) -> DriverResult<Vec<RawDocumentBuf>> {
         let direction = if order == Order::OldestFirst { 1 } else { -1 };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut cursor = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit).await?;
+        let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
         let mut rows = Vec::new();
-        while cursor.advance().await? {
-            rows.push(cursor.current().to_owned());
+        if let Some(session) = session {
+            let mut cursor = find.session(&mut *session).await?;
+            while cursor.advance(session).await? {
+                rows.push(cursor.current().to_owned());
+            }
+        } else {
+            let mut cursor = find.await?;
+            while cursor.advance().await? {
+                rows.push(cursor.current().to_owned());
+            }
         }
         Ok(rows)
     }

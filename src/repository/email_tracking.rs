@@ -16,9 +16,9 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// became of it, in the order of `sends`.
     ///
     /// Recording is idempotent: a send is known by its tracking id, so a batch can be recorded
-    /// again after any failure, whole or in part (on a provisioned database: the unique index decides). Rows and metrics change together, in steps of
-    /// at most 1,000 sends; when a step fails, those before
-    /// it stay recorded.
+    /// again after any failure, whole or in part. On MongoDB the unique index decides, so the
+    /// database must be provisioned. Rows and metrics change together, in steps of at most 1,000
+    /// sends; when a step fails, those before it stay recorded.
     ///
     /// A tracking id counts as recorded whatever else the send says. Whether the campaign is over
     /// makes no difference. The owner and the mailbox of the rows are those of the send, as
