@@ -1,9 +1,12 @@
 //! What can go wrong.
 
+mod secret_problem;
+
 use std::borrow::Cow;
 
 use thiserror::Error as ThisError;
 
+pub use self::secret_problem::SecretProblem;
 use crate::collection::Collection;
 
 /// The result of a call to the store.
@@ -99,6 +102,27 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A secret of a mailbox cannot be read, or a new one not be sealed.
+    #[error("mailboxes: {field} of {mailbox}: {problem}")]
+    #[non_exhaustive]
+    Secret {
+        /// The id of the mailbox.
+        mailbox: String,
+        /// The name of the field.
+        field: &'static str,
+        /// What is wrong.
+        problem: SecretProblem,
+    },
+
+    /// Too many callers wait for the same scarce thing; nothing was done. Try again later, and tell
+    /// nobody that a password was wrong.
+    #[error("{operation}: too many are waiting already")]
+    #[non_exhaustive]
+    Busy {
+        /// The operation, such as `users.verify_login`.
+        operation: &'static str,
+    },
+
     /// The server refused the login, or the user lacks a right that the store needs.
     #[error("the database at {target} refused access: {reason}")]
     #[non_exhaustive]
@@ -154,7 +178,7 @@ impl Error {
     /// ```
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
     }
 
     /// The name of the violated unique index, if that is what happened.
@@ -191,6 +215,19 @@ impl Error {
     #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
     pub fn in_use(collection: Collection, id: impl ToString, by: Collection) -> Self {
         Self::InUse { collection, id: id.to_string(), by }
+    }
+
+    /// A secret of a mailbox cannot be used.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
+    pub fn secret(mailbox: impl ToString, field: &'static str, problem: SecretProblem) -> Self {
+        Self::Secret { mailbox: mailbox.to_string(), field, problem }
+    }
+
+    /// Too many wait for `operation` already.
+    #[must_use]
+    pub const fn busy(operation: &'static str) -> Self {
+        Self::Busy { operation }
     }
 
     /// The campaign's status does not allow `action`.
@@ -245,6 +282,16 @@ pub enum Problem {
         /// The largest number of bytes.
         max: usize,
     },
+    /// Fewer than `min` bytes.
+    #[error("is shorter than {min} bytes")]
+    #[non_exhaustive]
+    TooShort {
+        /// The smallest number of bytes.
+        min: usize,
+    },
+    /// A character that a secret of this kind cannot have.
+    #[error("contains a character that is not allowed")]
+    ForbiddenCharacter,
     /// A line break or another control character, which could start a new header.
     #[error("contains a control character")]
     ControlCharacter,

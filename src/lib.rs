@@ -9,7 +9,9 @@
 //! | The records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
 //! | What to create and to change | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
-//! | What can go wrong | [`Error`], [`Invalid`] |
+//! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`] |
+//! | The secrets of mailboxes | [`Credentials`], and [`Vault`] with the keys |
+//! | What can go wrong | [`Error`], [`Invalid`], [`KeyError`] |
 //! | Percentages | [`Rates`] |
 //! | Indexes | [`schema`] |
 //! | Time in tests | [`ManualClock`] |
@@ -42,10 +44,11 @@ mod mongo;
 mod page;
 pub mod repository;
 pub mod schema;
+mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collection::Collection;
-pub use error::{Error, Invalid, Problem, Result};
+pub use error::{Error, Invalid, Problem, Result, SecretProblem};
 pub use memory::MemoryStore;
 pub use model::*;
 #[cfg(feature = "mongo")]
@@ -54,4 +57,8 @@ pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkUpsert, EmailTrackingRepository, MailboxRepository,
     RecordStream, Store, UserRepository,
+};
+pub use secret::{
+    EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, PasswordOptions, PasswordPolicy,
+    ReencryptPlan, ReencryptReport, ReloadReport, UnreadableSecret, Vault,
 };

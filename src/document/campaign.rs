@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 
 use super::field;
 use super::fields::{Problem, count, number, object_id, parsed, string, time};
-use super::{Changes, Condition, Fields, Query, Record};
+use super::{Changes, Condition, Decode, Fields, Query, Record};
 use crate::clock::whole_millis;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::model::{
     new_object_id,
 };
 
-impl Record for Campaign {
+impl Decode for Campaign {
     const COLLECTION: Collection = Collection::Campaigns;
 
     fn decode(document: &RawDocument) -> Result<Self> {
@@ -34,7 +34,9 @@ impl Record for Campaign {
             created_by: fields.required(field::CREATED_BY, object_id)?.into(),
         })
     }
+}
 
+impl Record for Campaign {
     fn encode(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
         document.append(field::ID, new_object_id());

@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use super::campaign::stored_count;
 use super::field::{self, Field};
 use super::fields::{count, number, object_id, parsed, time};
-use super::{Changes, Fields, Query, Record};
+use super::{Changes, Decode, Fields, Query, Record};
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::model::{CampaignMetrics, Contribution, MailboxId, MetricsFilter, Rates, UserId};
 
-impl Record for CampaignMetrics {
+impl Decode for CampaignMetrics {
     const COLLECTION: Collection = Collection::CampaignMetrics;
 
     fn decode(document: &RawDocument) -> Result<Self> {
@@ -31,7 +31,9 @@ impl Record for CampaignMetrics {
             created_at: fields.required(field::CREATED_AT, time)?,
         })
     }
+}
 
+impl Record for CampaignMetrics {
     fn encode(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
         document.append(field::ID, self.id.as_object_id());

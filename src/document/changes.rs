@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use super::field::{self, Field};
 use crate::clock::next_version;
 
-/// Fields to set and to remove, always together with the version of the document.
+/// Fields to set and to remove, together with the version of the document.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Changes {
-    version: Field,
+    version: Option<Field>,
     now: DateTime<Utc>,
     set: Vec<(Field, Bson)>,
     unset: Vec<Field>,
@@ -28,6 +28,15 @@ impl Changes {
 
     /// The same where the version is another field.
     pub(crate) fn versioned_by(version: Field, now: DateTime<Utc>) -> Self {
+        Self::of(Some(version), now)
+    }
+
+    /// Changes what is no part of the record: the same secret in another form. The version stays.
+    pub(crate) fn silent() -> Self {
+        Self::of(None, DateTime::UNIX_EPOCH)
+    }
+
+    fn of(version: Option<Field>, now: DateTime<Utc>) -> Self {
         Self { version, now, set: Vec::new(), unset: Vec::new(), add: None }
     }
 
@@ -81,10 +90,12 @@ impl Changes {
             let sum = doc! { "$add": [{ "$ifNull": [reference(field), 0_i64] }, i64::from(n)] };
             set.insert(field.as_str(), sum);
         }
-        // The rule of `next_version`.
-        let after_previous = doc! { "$add": [reference(self.version), 1] };
-        let version = doc! { "$max": [bson::DateTime::from_chrono(self.now), after_previous] };
-        set.insert(self.version.as_str(), version);
+        if let Some(version) = self.version {
+            // The rule of `next_version`.
+            let after_previous = doc! { "$add": [reference(version), 1] };
+            let next = doc! { "$max": [bson::DateTime::from_chrono(self.now), after_previous] };
+            set.insert(version.as_str(), next);
+        }
         let mut pipeline = vec![doc! { "$set": set }];
         if !self.unset.is_empty() {
             let fields: Vec<_> = self.unset.iter().map(|field| field.as_str()).collect();
@@ -127,9 +138,11 @@ impl Changes {
             let sum = count_in(document, field).saturating_add(n.into());
             values.push((field, Some(RawBson::Int64(sum))));
         }
-        let previous = document.get_datetime(self.version.as_str()).ok().map(bson::DateTime::to_chrono);
-        let version = previous.map_or(self.now, |previous| next_version(self.now, previous));
-        values.push((self.version, Some(RawBson::DateTime(version.into()))));
+        if let Some(version) = self.version {
+            let previous = document.get_datetime(version.as_str()).ok().map(bson::DateTime::to_chrono);
+            let next = previous.map_or(self.now, |previous| next_version(self.now, previous));
+            values.push((version, Some(RawBson::DateTime(next.into()))));
+        }
 
         let mut changed = RawDocumentBuf::new();
         for (name, old) in document.iter().flatten() {

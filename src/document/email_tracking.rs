@@ -3,14 +3,14 @@ use bson::raw::{RawDocument, RawDocumentBuf};
 use super::campaign::stored_count;
 use super::field::{self, Field};
 use super::fields::{boolean, count, object_id, parsed, string, text, time};
-use super::{Condition, Fields, Query, Record};
+use super::{Condition, Decode, Fields, Query, Record};
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::model::{
     CampaignId, EmailAddress, EmailTracking, TrackingFilter, TrackingState, UserId, new_object_id,
 };
 
-impl Record for EmailTracking {
+impl Decode for EmailTracking {
     const COLLECTION: Collection = Collection::EmailTracking;
 
     fn decode(document: &RawDocument) -> Result<Self> {
@@ -43,7 +43,9 @@ impl Record for EmailTracking {
             created_at: fields.required(field::CREATED_AT, time)?,
         })
     }
+}
 
+impl Record for EmailTracking {
     fn encode(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
         document.append(field::ID, new_object_id());

@@ -13,6 +13,7 @@ macro_rules! fields {
 
 fields! {
     ID = "_id",
+    ACCESS_TOKEN = "access_token",
     BOUNCED = "bounced",
     BOUNCE_RATE = "bounce_rate",
     BOUNCE_REASON = "bounce_reason",
@@ -39,9 +40,11 @@ fields! {
     OPENED_AT = "opened_at",
     OPENS = "opens",
     OPEN_RATE = "open_rate",
+    PASSWORD = "password",
     PROVIDER = "provider",
     RECIPIENT_EMAIL = "recipient_email",
     RECIPIENT_NAME = "recipient_name",
+    REFRESH_TOKEN = "refresh_token",
     REPLIED_AT = "replied_at",
     REPLIES = "replies",
     REPLY_RATE = "reply_rate",

@@ -1,18 +1,20 @@
 use bson::Bson;
-use bson::raw::{RawDocument, RawDocumentBuf};
+use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use chrono::{DateTime, Utc};
 
-use super::field;
+use super::field::{self, Field};
 use super::fields::{boolean, object_id, parsed, text, time};
 use super::json;
-use super::{Changes, Fields, Query, Record};
+use super::{Changes, Decode, Fields, Query, Record};
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::model::{
-    EmailAddress, Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, Provider, UserId, UserProfile,
+    EmailAddress, Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, Provider, SecretField, UserId,
+    UserProfile,
 };
+use crate::secret::{Resealed, SealedCredentials, SealedField, StoredSecret};
 
-impl Record for Mailbox {
+impl Decode for Mailbox {
     const COLLECTION: Collection = Collection::Mailboxes;
 
     fn decode(document: &RawDocument) -> Result<Self> {
@@ -32,7 +34,9 @@ impl Record for Mailbox {
             updated_at: fields.required(field::UPDATED_AT, time)?,
         })
     }
+}
 
+impl Record for Mailbox {
     fn encode(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
         document.append(field::ID, self.id.as_object_id());
@@ -57,6 +61,60 @@ impl Record for Mailbox {
         document.append(field::UPDATED_AT, bson::DateTime::from(self.updated_at));
         document
     }
+}
+
+impl Decode for SealedCredentials {
+    const COLLECTION: Collection = Collection::Mailboxes;
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        let fields = Fields::of(Self::COLLECTION, document)?;
+        let secret = |field| {
+            let stored = fields.optional(secret_field(field), |value| Ok(stored_secret(value)));
+            stored.map(|stored| stored.unwrap_or(StoredSecret::Absent))
+        };
+        Ok(Self {
+            mailbox: fields.required(field::ID, object_id)?.into(),
+            owner: fields.required(field::USER_ID, object_id)?.into(),
+            updated_at: fields.required(field::UPDATED_AT, time)?,
+            password: secret(SecretField::Password)?,
+            access_token: secret(SecretField::AccessToken)?,
+            refresh_token: secret(SecretField::RefreshToken)?,
+        })
+    }
+}
+
+fn stored_secret(value: RawBsonRef<'_>) -> StoredSecret {
+    value.as_str().map_or(StoredSecret::Other, |text| StoredSecret::Text(text.to_owned().into()))
+}
+
+/// The name under which a secret is stored.
+pub(crate) fn secret_field(field: SecretField) -> Field {
+    match field {
+        SecretField::Password => field::PASSWORD,
+        SecretField::AccessToken => field::ACCESS_TOKEN,
+        SecretField::RefreshToken => field::REFRESH_TOKEN,
+    }
+}
+
+/// New secrets under the names that they are stored under.
+pub(crate) fn secret_texts(sealed: &[SealedField]) -> impl Iterator<Item = (Field, &str)> {
+    sealed.iter().map(|(field, text)| (secret_field(*field), text.as_str()))
+}
+
+/// The change to new secrets.
+pub(crate) fn secrets_change(sealed: &[SealedField], now: DateTime<Utc>) -> Changes {
+    secret_texts(sealed).fold(Changes::at(now), |changes, (field, text)| changes.set(field, text))
+}
+
+/// The mailbox whose values are still the old ones, and the change to the same secrets sealed anew.
+pub(crate) fn resealing(resealed: &Resealed) -> (Query, Changes) {
+    let query = Query::all()
+        .is(field::ID, resealed.mailbox.as_object_id())
+        .is(field::USER_ID, resealed.owner.as_object_id());
+    resealed.fields.iter().fold((query, Changes::silent()), |(query, changes), (field, old, new)| {
+        let name = secret_field(*field);
+        (query.is(name, old.as_str()), changes.set(name, new.as_str()))
+    })
 }
 
 impl MailboxPatch {

@@ -12,7 +12,7 @@ mod fields;
 mod json;
 pub(crate) mod mailbox;
 mod query;
-mod user;
+pub(crate) mod user;
 
 use bson::raw::{RawDocument, RawDocumentBuf};
 
@@ -23,14 +23,28 @@ pub(crate) use query::{Condition, Query};
 use crate::collection::Collection;
 use crate::error::Result;
 
-/// A record that has a stored form.
-pub(crate) trait Record: Sized + Send + 'static {
+/// What can be read from a stored document.
+pub(crate) trait Decode: Sized + Send + 'static {
     /// Where it is stored.
     const COLLECTION: Collection;
 
     /// Reads the stored form.
     fn decode(document: &RawDocument) -> Result<Self>;
+}
 
+/// A record that has a stored form.
+pub(crate) trait Record: Decode {
     /// Writes the stored form, for an insert: an `_id` that the record does not know is new.
     fn encode(&self) -> RawDocumentBuf;
+}
+
+/// A document with further fields of text.
+pub(crate) fn with_texts<'a>(
+    mut document: RawDocumentBuf,
+    texts: impl IntoIterator<Item = (field::Field, &'a str)>,
+) -> RawDocumentBuf {
+    for (name, text) in texts {
+        document.append(name, text);
+    }
+    document
 }

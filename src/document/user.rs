@@ -3,12 +3,13 @@ use chrono::{DateTime, Utc};
 
 use super::field;
 use super::fields::{boolean, object_id, string, text, time};
-use super::{Changes, Fields, Query, Record};
+use super::{Changes, Decode, Fields, Query, Record};
 use crate::collection::Collection;
 use crate::error::Result;
-use crate::model::{ClerkUserId, EmailAddress, LoginId, User, UserFilter, UserPatch};
+use crate::model::{ClerkUserId, EmailAddress, LoginId, User, UserFilter, UserId, UserPatch};
+use crate::secret::StoredLogin;
 
-impl Record for User {
+impl Decode for User {
     const COLLECTION: Collection = Collection::Users;
 
     fn decode(document: &RawDocument) -> Result<Self> {
@@ -26,7 +27,9 @@ impl Record for User {
             last_login: fields.optional(field::LAST_LOGIN, time)?,
         })
     }
+}
 
+impl Record for User {
     fn encode(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
         document.append(field::ID, self.id.as_object_id());
@@ -46,6 +49,27 @@ impl Record for User {
         }
         document
     }
+}
+
+impl Decode for StoredLogin {
+    const COLLECTION: Collection = Collection::Users;
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        // A hash that is no text is as good as none.
+        let password = document.get_str(field::PASSWORD.as_str()).ok().map(str::to_owned);
+        Ok(Self { user: User::decode(document)?, password })
+    }
+}
+
+/// The change that a new password is.
+pub(crate) fn password_change(hash: &str, now: DateTime<Utc>) -> Changes {
+    Changes::at(now).set(field::PASSWORD, hash)
+}
+
+/// A user whose hash is still `old`, and the change to another hash of the same password.
+pub(crate) fn hash_replacement(id: UserId, old: &str, new: &str) -> (Query, Changes) {
+    let query = Query::all().is(field::ID, id.as_object_id()).is(field::PASSWORD, old);
+    (query, Changes::silent().set(field::PASSWORD, new))
 }
 
 impl UserPatch {

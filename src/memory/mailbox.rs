@@ -5,15 +5,19 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
-use crate::document::mailbox::{primary_change, primary_of};
-use crate::document::{Changes, field};
+use crate::document::mailbox::{primary_change, primary_of, resealing, secret_texts, secrets_change};
+use crate::document::{Changes, Record, field, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignFilter, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus, NewMailbox,
-    UserId,
+    CampaignFilter, Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch,
+    MailboxStatus, NewMailbox, UserId,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, RecordStream};
+use crate::secret::{
+    MailboxSecrets, ReencryptPlan, ReencryptReport, Resealed, SealedCredentials, SealedField, SealedMailbox,
+    reencrypt, refresh_tokens, seal,
+};
 
 #[derive(Debug)]
 pub(super) struct Mailboxes(pub(super) MemoryStore);
@@ -39,14 +43,48 @@ impl State {
 }
 
 #[async_trait]
+impl MailboxSecrets for Mailboxes {
+    async fn sealed(&self, id: MailboxId) -> Result<Option<SealedCredentials>> {
+        self.call(|state, _| state.mailboxes.get(id.as_object_id()))
+    }
+
+    async fn sealed_after(&self, after: Option<MailboxId>, limit: usize) -> Result<Vec<SealedMailbox>> {
+        self.call(|state, _| Ok(state.mailboxes.after(after.map(MailboxId::as_object_id), limit)))
+    }
+
+    async fn change_version(
+        &self,
+        id: MailboxId,
+        version: DateTime<Utc>,
+        sealed: &[SealedField],
+    ) -> Result<Mailbox> {
+        self.call(|state, now| {
+            state.mailboxes.change_version(id.as_object_id(), version, &secrets_change(sealed, now))
+        })
+    }
+
+    async fn replace(&self, resealed: Vec<Resealed>) -> Result<u64> {
+        self.call(|state, _| {
+            let mut replaced = 0;
+            for (query, changes) in resealed.iter().map(resealing) {
+                replaced += u64::from(state.mailboxes.change_found::<Mailbox>(&query, &changes)?);
+            }
+            Ok(replaced)
+        })
+    }
+}
+
+#[async_trait]
 impl MailboxRepository for Mailboxes {
     async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox> {
         self.call(|state, now| {
             state.require_user(mailbox.user_id)?;
             let primary = state.primary_mailbox(mailbox.user_id)?;
             let takes_over = mailbox.primary;
-            let mailbox = mailbox.build(MailboxId::new(), primary.is_none(), now);
-            state.mailboxes.insert(&mailbox)?;
+            let id = MailboxId::new();
+            let sealed = seal(&mailbox.credentials, self.0.vault.as_ref(), id, mailbox.user_id)?;
+            let mailbox = mailbox.build(id, primary.is_none(), now);
+            state.mailboxes.insert_document(with_texts(mailbox.encode(), secret_texts(&sealed)))?;
             match primary {
                 Some(primary) if takes_over => {
                     state.set_primary(primary.id, false, now)?;
@@ -89,6 +127,29 @@ impl MailboxRepository for Mailboxes {
         self.call(|state, now| {
             state.mailboxes.change_version(id.as_object_id(), expected_updated_at, &patch.changes(now))
         })
+    }
+
+    async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
+        match self.sealed(id).await? {
+            Some(sealed) => sealed.open(self.0.vault.as_ref(), self.0.clock.now()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {
+        self.call(|state, now| {
+            let owner = state.require_mailbox(id)?.user_id;
+            let sealed = seal(&new, self.0.vault.as_ref(), id, owner)?;
+            state.mailboxes.change(id.as_object_id(), &secrets_change(&sealed, now))
+        })
+    }
+
+    async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
+        refresh_tokens(self, self.0.vault.as_ref(), &*self.0.clock, id, used, &new).await
+    }
+
+    async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>> {
+        Ok(reencrypt(Self(self.0.clone()), self.0.vault.clone(), self.0.clock.clone(), plan))
     }
 
     async fn set_primary(&self, id: MailboxId) -> Result<Mailbox> {

@@ -12,6 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::repository::Store;
+use crate::secret::{PasswordOptions, PasswordPolicy, Passwords, Vault};
 
 /// A store that keeps everything in memory and answers as the one on MongoDB does: the same
 /// documents, indexes, rules and errors. For unit tests and for trying things out.
@@ -36,7 +37,9 @@ use crate::repository::Store;
 /// ```
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) vault: Option<Vault>,
+    pub(super) passwords: Arc<Passwords>,
     state: Arc<Mutex<State>>,
 }
 
@@ -50,7 +53,26 @@ impl MemoryStore {
     /// An empty store on this clock, such as a [`ManualClock`](crate::ManualClock).
     #[must_use]
     pub fn with_clock(clock: Arc<impl Clock>) -> Self {
-        Self { clock, state: Arc::new(Mutex::new(State::new())) }
+        let passwords = PasswordOptions::new().policy(PasswordPolicy::insecure_for_tests());
+        Self {
+            clock,
+            vault: Vault::ephemeral(),
+            passwords: Arc::new(Passwords::new(passwords)),
+            state: Arc::new(Mutex::new(State::new())),
+        }
+    }
+
+    /// The same data, with the keys of this vault in place of a random one.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { vault: Some(vault), ..self }
+    }
+
+    /// The same data, with passwords hashed as on MongoDB. Unless this is called, hashes are
+    /// [almost no work](PasswordPolicy::insecure_for_tests).
+    #[must_use]
+    pub fn with_passwords(self, options: PasswordOptions) -> Self {
+        Self { passwords: Arc::new(Passwords::new(options)), ..self }
     }
 
     /// Does nothing: the indexes are always in force. It lets a program prepare either store by

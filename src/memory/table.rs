@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::index::Index;
 use crate::collection::Collection;
-use crate::document::{Changes, Query, Record, field, id_of};
+use crate::document::{Changes, Decode, Query, Record, field, id_of};
 use crate::error::{Error, Result};
 use crate::page::{Order, Page, PageRequest};
 use crate::schema;
@@ -30,7 +30,11 @@ impl Table {
 
     /// Adds a record.
     pub(super) fn insert(&mut self, record: &impl Record) -> Result<()> {
-        let document = record.encode();
+        self.insert_document(record.encode())
+    }
+
+    /// Adds a document.
+    pub(super) fn insert_document(&mut self, document: RawDocumentBuf) -> Result<()> {
         let id = id_of(self.collection, &document)?;
         self.check_unique(id, &document)?;
         for index in &mut self.indexes {
@@ -41,7 +45,7 @@ impl Table {
     }
 
     /// Changes the row of this id and reads it.
-    pub(super) fn change<T: Record>(&mut self, id: ObjectId, changes: &Changes) -> Result<T> {
+    pub(super) fn change<T: Decode>(&mut self, id: ObjectId, changes: &Changes) -> Result<T> {
         let before = self.rows.get(&id).ok_or_else(|| Error::not_found(self.collection, id))?;
         let after = changes.apply_to(before);
         let record = T::decode(&after)?;
@@ -57,7 +61,7 @@ impl Table {
     }
 
     /// Changes the row of this id, if it is still of this version, and reads it.
-    pub(super) fn change_version<T: Record>(
+    pub(super) fn change_version<T: Decode>(
         &mut self,
         id: ObjectId,
         version: DateTime<Utc>,
@@ -70,6 +74,15 @@ impl Table {
         }
     }
 
+    /// Changes the row that the query finds, and says whether there was one.
+    pub(super) fn change_found<T: Decode>(&mut self, query: &Query, changes: &Changes) -> Result<bool> {
+        let found = self.candidates(query, Order::OldestFirst, None).find(|(_, row)| query.matches(row));
+        match found.map(|(id, _)| id) {
+            Some(id) => self.change::<T>(id, changes).map(|_| true),
+            None => Ok(false),
+        }
+    }
+
     /// Removes a row.
     pub(super) fn remove(&mut self, id: ObjectId) {
         let Some(document) = self.rows.remove(&id) else { return };
@@ -79,13 +92,23 @@ impl Table {
     }
 
     /// The row of this id.
-    pub(super) fn get<T: Record>(&self, id: ObjectId) -> Result<Option<T>> {
+    pub(super) fn get<T: Decode>(&self, id: ObjectId) -> Result<Option<T>> {
         self.rows.get(&id).map(|document| T::decode(document)).transpose()
     }
 
     /// The first row that the query finds.
-    pub(super) fn find_one<T: Record>(&self, query: &Query) -> Result<Option<(ObjectId, T)>> {
+    pub(super) fn find_one<T: Decode>(&self, query: &Query) -> Result<Option<(ObjectId, T)>> {
         self.find(query, Order::OldestFirst, None, 1).pop().transpose()
+    }
+
+    /// The rows after this id, each with what is read from it.
+    pub(super) fn after<T: Decode, I: From<ObjectId>>(
+        &self,
+        after: Option<ObjectId>,
+        limit: usize,
+    ) -> Vec<(I, Result<T>)> {
+        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        self.rows.range(range).take(limit).map(|(id, row)| (I::from(*id), T::decode(row))).collect()
     }
 
     /// Whether the query finds anything.
@@ -94,24 +117,24 @@ impl Table {
     }
 
     /// All rows that the query finds, in the order of their ids.
-    pub(super) fn find_all<T: Record>(&self, query: &Query) -> Vec<Result<(ObjectId, T)>> {
+    pub(super) fn find_all<T: Decode>(&self, query: &Query) -> Vec<Result<(ObjectId, T)>> {
         self.find(query, Order::OldestFirst, None, usize::MAX)
     }
 
     /// The same without the ids of the rows.
-    pub(super) fn records<T: Record>(&self, query: &Query) -> Vec<Result<T>> {
+    pub(super) fn records<T: Decode>(&self, query: &Query) -> Vec<Result<T>> {
         self.find_all(query).into_iter().map(|row| row.map(|(_, record)| record)).collect()
     }
 
     /// A page of the rows that the query finds.
-    pub(super) fn page<T: Record>(&self, query: &Query, request: &PageRequest) -> Result<Page<T>> {
+    pub(super) fn page<T: Decode>(&self, query: &Query, request: &PageRequest) -> Result<Page<T>> {
         let tag = query.list_tag(self.collection);
         let after = request.position(&tag)?;
         let rows = self.find(query, request.direction(), after, request.limit() + 1);
         Ok(Page::of(rows.into_iter().collect::<Result<_>>()?, request, &tag))
     }
 
-    fn find<T: Record>(
+    fn find<T: Decode>(
         &self,
         query: &Query,
         order: Order,

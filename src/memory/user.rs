@@ -5,15 +5,16 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
-use crate::document::field;
-use crate::document::{Changes, Query};
+use crate::document::user::{hash_replacement, password_change};
+use crate::document::{Changes, Query, Record, field, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    ClerkUser, ClerkUserId, EmailAddress, LoginId, MailboxFilter, NewUser, User, UserFilter, UserId,
-    UserPatch,
+    ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxFilter,
+    NewUser, User, UserFilter, UserId, UserPatch,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{ClerkUpsert, RecordStream, UserRepository};
+use crate::secret::{Logins, StoredLogin, verify};
 
 #[derive(Debug)]
 pub(super) struct Users(pub(super) MemoryStore);
@@ -35,11 +36,29 @@ impl State {
 }
 
 #[async_trait]
+impl Logins for Users {
+    async fn find(&self, login_id: &LoginId) -> Result<Option<StoredLogin>> {
+        let query = Query::all().is(field::LOGIN_ID, login_id.as_str());
+        self.call(|state, _| Ok(state.users.find_one(&query)?.map(|(_, found)| found)))
+    }
+
+    async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
+        let (query, changes) = hash_replacement(user.id, old, new);
+        self.call(|state, _| state.users.change_found::<User>(&query, &changes).map(|_| ()))
+    }
+}
+
+#[async_trait]
 impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
+        let hash = match &user.password {
+            Some(password) => Some(self.0.passwords.hash("users.create", password).await?),
+            None => None,
+        };
         self.call(|state, now| {
             let user = user.build(UserId::new(), now);
-            state.users.insert(&user)?;
+            let hash = hash.iter().map(|hash| (field::PASSWORD, hash.as_str()));
+            state.users.insert_document(with_texts(user.encode(), hash))?;
             Ok(user)
         })
     }
@@ -79,6 +98,15 @@ impl UserRepository for Users {
             state.users.insert(&user)?;
             Ok(ClerkUpsert::Created(user))
         })
+    }
+
+    async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User> {
+        let hash = self.0.passwords.hash("users.set_password", &password).await?;
+        self.call(|state, now| state.users.change(id.as_object_id(), &password_change(&hash, now)))
+    }
+
+    async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome> {
+        verify(self, &self.0.passwords, &attempt).await
     }
 
     async fn record_login(&self, id: UserId) -> Result<User> {

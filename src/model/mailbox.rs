@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::debug::discreet_debug;
-use super::{Change, EmailAddress, MailboxId, MailboxStatus, Provider, UserId, UserProfile};
+use super::{
+    AccessToken, Change, Credentials, EmailAddress, MailboxId, MailboxPassword, MailboxStatus, Provider,
+    RefreshToken, UserId, UserProfile,
+};
 use crate::error::{Error, Invalid, Result};
 
 /// An e-mail account that a user linked, to send campaigns through. Holds no secret.
@@ -51,8 +54,8 @@ impl Mailbox {
     }
 }
 
-/// A mailbox to link: active, and without secrets.
-#[derive(Clone, PartialEq)]
+/// A mailbox to link: active, and without secrets unless some are given.
+#[derive(Clone)]
 #[must_use]
 pub struct NewMailbox {
     pub(crate) user_id: UserId,
@@ -60,6 +63,7 @@ pub struct NewMailbox {
     pub(crate) provider: Provider,
     pub(crate) user_profile: Option<UserProfile>,
     pub(crate) primary: bool,
+    pub(crate) credentials: Credentials,
 }
 
 discreet_debug!(NewMailbox { user_id, primary });
@@ -71,12 +75,37 @@ impl NewMailbox {
     /// As [`EmailAddress::new`].
     pub fn new(user_id: UserId, email: impl AsRef<str>, provider: Provider) -> Result<Self, Invalid> {
         let email = EmailAddress::new(email)?;
-        Ok(Self { user_id, email, provider, user_profile: None, primary: false })
+        Ok(Self {
+            user_id,
+            email,
+            provider,
+            user_profile: None,
+            primary: false,
+            credentials: Credentials::new(),
+        })
     }
 
     /// With what the provider tells about the owner.
     pub fn user_profile(mut self, profile: UserProfile) -> Self {
         self.user_profile = Some(profile);
+        self
+    }
+
+    /// With the secrets to use it by, which are sealed before they are stored.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// With a password: short for [`credentials`](Self::credentials).
+    pub fn password(mut self, password: MailboxPassword) -> Self {
+        self.credentials = self.credentials.password(password);
+        self
+    }
+
+    /// With OAuth tokens: short for [`credentials`](Self::credentials).
+    pub fn tokens(mut self, access: AccessToken, refresh: RefreshToken) -> Self {
+        self.credentials = self.credentials.access_token(access).refresh_token(refresh);
         self
     }
 

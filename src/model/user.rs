@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::debug::discreet_debug;
-use super::{Change, ClerkUserId, EmailAddress, LoginId, UserId, text};
+use super::{Change, ClerkUserId, EmailAddress, LoginId, LoginPassword, UserId, text};
 use crate::error::Invalid;
 
 /// A person who runs campaigns.
@@ -37,7 +37,7 @@ pub struct User {
 
 discreet_debug!(User { id, is_active, updated_at });
 
-/// A user to create: active, and without a password.
+/// A user to create: active, and without a password unless one is given.
 ///
 /// ```
 /// use campaign_store::NewUser;
@@ -45,13 +45,14 @@ discreet_debug!(User { id, is_active, updated_at });
 /// let ada = NewUser::new("Ada", "ada")?.email("ada@example.com")?;
 /// # Ok::<(), campaign_store::Invalid>(())
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 #[must_use]
 pub struct NewUser {
     pub(crate) user_name: String,
     pub(crate) login_id: LoginId,
     pub(crate) clerk_user_id: Option<ClerkUserId>,
     pub(crate) email: Option<EmailAddress>,
+    pub(crate) password: Option<LoginPassword>,
 }
 
 discreet_debug!(NewUser {});
@@ -67,7 +68,14 @@ impl NewUser {
             login_id: LoginId::new(login_id)?,
             clerk_user_id: None,
             email: None,
+            password: None,
         })
+    }
+
+    /// With a password, of which a hash is stored.
+    pub fn password(mut self, password: LoginPassword) -> Self {
+        self.password = Some(password);
+        self
     }
 
     /// With an e-mail address.
@@ -225,6 +233,7 @@ impl ClerkUser {
             login_id: self.login_id.clone(),
             clerk_user_id: Some(self.clerk_user_id.clone()),
             email: self.email.clone(),
+            password: None,
         }
     }
 

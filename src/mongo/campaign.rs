@@ -12,7 +12,7 @@ use super::table::Session;
 use crate::collection::Collection;
 use crate::document::campaign::{status_change, status_count};
 use crate::document::campaign_metrics::mailbox_change;
-use crate::document::{Changes, Query, Record, field};
+use crate::document::{Changes, Decode, Query, field};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,

@@ -102,7 +102,8 @@ impl Connection {
         let updates = added.map(|(metrics, added)| {
             (of_id(metrics.id.as_object_id()), totals_change(&(metrics.totals + added), now).to_pipeline())
         });
-        self.campaign_metrics.update_each(session, updates).await
+        self.campaign_metrics.update_each(Some(session), updates).await?;
+        Ok(())
     }
 
     /// Adds to totals without a transaction: once more while somebody else counts in between.

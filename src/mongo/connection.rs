@@ -18,9 +18,10 @@ use super::error::{DriverResult, ours, theirs};
 use super::table::{Session, Table};
 use crate::clock::Clock;
 use crate::collection::Collection;
-use crate::document::{Query, Record};
+use crate::document::{Decode, Query};
 use crate::error::{Error, Invalid, Problem, Result};
 use crate::repository::RecordStream;
+use crate::secret::{Passwords, Vault};
 
 /// How long to wait until a commit of unknown outcome is tried again.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
@@ -29,11 +30,13 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
 pub(super) struct Connection {
     client: Client,
     pub(super) database: Database,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     timeout: Duration,
     /// The servers, as `host:port`.
     target: String,
     has_transactions: bool,
+    pub(super) vault: Option<Vault>,
+    pub(super) passwords: Passwords,
     pub(super) users: Table,
     pub(super) mailboxes: Table,
     pub(super) campaigns: Table,
@@ -74,6 +77,8 @@ impl Connection {
             timeout: options.timeout,
             target,
             has_transactions: is_member && options.use_transactions,
+            vault: options.vault.clone(),
+            passwords: Passwords::new(options.passwords.clone()),
             database,
         })
     }
@@ -92,7 +97,7 @@ impl Connection {
     }
 
     /// All records that the query finds.
-    pub(super) async fn stream<T: Record>(&self, table: &Table, query: &Query) -> Result<RecordStream<T>> {
+    pub(super) async fn stream<T: Decode>(&self, table: &Table, query: &Query) -> Result<RecordStream<T>> {
         self.run("stream", table.stream(self.target.clone(), query)).await
     }
 

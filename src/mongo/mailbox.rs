@@ -9,16 +9,20 @@ use super::connection::Connection;
 use super::error::{DriverResult, is_duplicate_of, ours};
 use super::table::{Session, of_id};
 use crate::collection::Collection;
-use crate::document::mailbox::{primary_change, primary_of};
-use crate::document::{Changes, Query, field};
+use crate::document::mailbox::{primary_change, primary_of, resealing, secret_texts, secrets_change};
+use crate::document::{Changes, Query, Record, field, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignFilter, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus, NewMailbox,
-    UserId,
+    CampaignFilter, Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch,
+    MailboxStatus, NewMailbox, UserId,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, RecordStream};
 use crate::schema::index::MAILBOXES_ONE_PRIMARY;
+use crate::secret::{
+    MailboxSecrets, ReencryptPlan, ReencryptReport, Resealed, SealedCredentials, SealedField, SealedMailbox,
+    reencrypt, refresh_tokens, seal,
+};
 
 #[derive(Debug)]
 pub(super) struct Mailboxes(pub(super) Arc<Connection>);
@@ -63,8 +67,11 @@ impl Connection {
         self.users.lock(session.as_deref_mut(), user_id.as_object_id()).await?;
         let is_first = self.primary_mailbox(session.as_deref_mut(), user_id).await?.is_none();
         let takes_over = mailbox.primary && !is_first;
-        let mailbox = mailbox.build(MailboxId::new(), is_first, self.now());
-        self.mailboxes.insert(session.as_deref_mut(), &mailbox).await?;
+        let id = MailboxId::new();
+        let sealed = seal(&mailbox.credentials, self.vault.as_ref(), id, user_id).map_err(ours)?;
+        let mailbox = mailbox.build(id, is_first, self.now());
+        let document = with_texts(mailbox.encode(), secret_texts(&sealed));
+        self.mailboxes.insert_document(session.as_deref_mut(), document).await?;
         if takes_over { self.switch_primary(session, mailbox.id).await } else { Ok(mailbox) }
     }
 
@@ -125,6 +132,34 @@ fn is_overtaken(error: &mongodb::error::Error) -> bool {
 }
 
 #[async_trait]
+impl MailboxSecrets for Mailboxes {
+    async fn sealed(&self, id: MailboxId) -> Result<Option<SealedCredentials>> {
+        self.0.run("mailboxes.credentials", self.0.mailboxes.find_one(None, &of_mailbox(id))).await
+    }
+
+    async fn sealed_after(&self, after: Option<MailboxId>, limit: usize) -> Result<Vec<SealedMailbox>> {
+        let rows = self.0.mailboxes.after(after.map(MailboxId::as_object_id), limit);
+        self.0.run("mailboxes.reencrypt", rows).await
+    }
+
+    async fn change_version(
+        &self,
+        id: MailboxId,
+        version: DateTime<Utc>,
+        sealed: &[SealedField],
+    ) -> Result<Mailbox> {
+        let changes = secrets_change(sealed, self.0.now());
+        let change = self.0.mailboxes.change_version(id.as_object_id(), version, &changes);
+        self.0.run("mailboxes.refresh_tokens", change).await
+    }
+
+    async fn replace(&self, resealed: Vec<Resealed>) -> Result<u64> {
+        let updates = resealed.iter().map(resealing).map(|(query, changes)| (query, changes.to_pipeline()));
+        self.0.run("mailboxes.reencrypt", self.0.mailboxes.update_each(None, updates)).await
+    }
+}
+
+#[async_trait]
 impl MailboxRepository for Mailboxes {
     async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox> {
         self.0
@@ -172,6 +207,28 @@ impl MailboxRepository for Mailboxes {
         let changes = patch.changes(self.0.now());
         let change = self.0.mailboxes.change_version(id.as_object_id(), expected_updated_at, &changes);
         self.0.run("mailboxes.update", change).await
+    }
+
+    async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
+        match self.sealed(id).await? {
+            Some(sealed) => sealed.open(self.0.vault.as_ref(), self.0.now()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {
+        const OPERATION: &str = "mailboxes.replace_credentials";
+        let owner = self.0.run(OPERATION, self.0.require_mailbox(None, id)).await?.user_id;
+        let sealed = seal(&new, self.0.vault.as_ref(), id, owner)?;
+        self.change(OPERATION, id, secrets_change(&sealed, self.0.now())).await
+    }
+
+    async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
+        refresh_tokens(self, self.0.vault.as_ref(), &*self.0.clock, id, used, &new).await
+    }
+
+    async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>> {
+        Ok(reencrypt(Self(self.0.clone()), self.0.vault.clone(), self.0.clock.clone(), plan))
     }
 
     async fn set_primary(&self, id: MailboxId) -> Result<Mailbox> {

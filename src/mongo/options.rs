@@ -6,6 +6,7 @@ use mongodb::options::{ClientOptions, WriteConcern};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Invalid, Problem, Result};
+use crate::secret::{PasswordOptions, Vault};
 
 /// How to reach a database.
 ///
@@ -23,6 +24,8 @@ pub struct MongoOptions {
     pub(super) timeout: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) use_transactions: bool,
+    pub(super) vault: Option<Vault>,
+    pub(super) passwords: PasswordOptions,
 }
 
 impl MongoOptions {
@@ -36,6 +39,8 @@ impl MongoOptions {
             timeout: Duration::from_secs(10),
             clock: Arc::new(SystemClock),
             use_transactions: true,
+            vault: None,
+            passwords: PasswordOptions::new(),
         }
     }
 
@@ -49,6 +54,18 @@ impl MongoOptions {
     /// Another clock than the system's.
     pub fn clock(mut self, clock: Arc<impl Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// The keys for the secrets of mailboxes. Without them secrets are neither stored nor read.
+    pub fn vault(mut self, vault: Vault) -> Self {
+        self.vault = Some(vault);
+        self
+    }
+
+    /// How the passwords of users are hashed.
+    pub fn passwords(mut self, options: PasswordOptions) -> Self {
+        self.passwords = options;
         self
     }
 

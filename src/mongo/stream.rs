@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::error::{DriverResult, theirs};
 use crate::collection::Collection;
-use crate::document::Record;
+use crate::document::Decode;
 use crate::error::Error;
 use crate::repository::RecordStream;
 
@@ -16,7 +16,7 @@ use crate::repository::RecordStream;
 pub(super) const BATCH_SIZE: u32 = 1_000;
 
 /// The records of a cursor. While the caller works on a batch, the next one is fetched.
-pub(super) fn records<T: Record>(mut batches: RawBatchCursor, target: String) -> RecordStream<T> {
+pub(super) fn records<T: Decode>(mut batches: RawBatchCursor, target: String) -> RecordStream<T> {
     let (sender, mut receiver) = mpsc::channel::<DriverResult<RawBatch>>(1);
     tokio::spawn(async move {
         while let Some(batch) = batches.next().await {

@@ -11,7 +11,7 @@ use mongodb::{ClientSession, Database};
 use super::error::{DriverResult, ours};
 use super::stream;
 use crate::collection::Collection;
-use crate::document::{Changes, Condition, Query, Record, field, id_of};
+use crate::document::{Changes, Condition, Decode, Query, Record, field, id_of};
 use crate::error::Error;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
@@ -34,7 +34,16 @@ impl Table {
 
     /// Adds a record.
     pub(super) async fn insert(&self, session: Session<'_>, record: &impl Record) -> DriverResult<()> {
-        let insert = self.raw.insert_one(record.encode());
+        self.insert_document(session, record.encode()).await
+    }
+
+    /// Adds a document.
+    pub(super) async fn insert_document(
+        &self,
+        session: Session<'_>,
+        document: RawDocumentBuf,
+    ) -> DriverResult<()> {
+        let insert = self.raw.insert_one(document);
         match session {
             Some(session) => insert.session(session).await?,
             None => insert.await?,
@@ -43,7 +52,7 @@ impl Table {
     }
 
     /// Changes the row that the query finds, if there is one, and reads it.
-    pub(super) async fn update<T: Record>(
+    pub(super) async fn update<T: Decode>(
         &self,
         session: Session<'_>,
         query: &Query,
@@ -61,7 +70,7 @@ impl Table {
     }
 
     /// Changes the row of this id and reads it.
-    pub(super) async fn change<T: Record>(
+    pub(super) async fn change<T: Decode>(
         &self,
         session: Session<'_>,
         id: ObjectId,
@@ -72,7 +81,7 @@ impl Table {
     }
 
     /// Changes the row of this id, if it is still of this version, and reads it.
-    pub(super) async fn change_version<T: Record>(
+    pub(super) async fn change_version<T: Decode>(
         &self,
         id: ObjectId,
         version: DateTime<Utc>,
@@ -92,33 +101,48 @@ impl Table {
     /// A transaction that only reads a row does not conflict with one that removes it. Two updates
     /// that cancel out do, and leave the row as it was. Without a transaction it does nothing.
     pub(super) async fn lock(&self, session: Session<'_>, id: ObjectId) -> DriverResult<()> {
-        let Some(session) = session else { return Ok(()) };
+        if session.is_none() {
+            return Ok(());
+        }
         let set = vec![doc! { "$set": { "_lock": true } }];
         let unset = vec![doc! { "$unset": "_lock" }];
-        self.update_each(session, [(of_id(id), set), (of_id(id), unset)]).await
+        self.update_each(session, [(of_id(id), set), (of_id(id), unset)]).await?;
+        Ok(())
     }
 
-    /// Changes rows in a transaction, each as its pipeline says, in one command.
+    /// Changes rows, each as its pipeline says, in one command. Says how many were found.
     pub(super) async fn update_each(
         &self,
-        session: &mut ClientSession,
+        session: Session<'_>,
         updates: impl IntoIterator<Item = (Query, Vec<Document>)>,
-    ) -> DriverResult<()> {
+    ) -> DriverResult<u64> {
         let updates =
             updates.into_iter().map(|(query, pipeline)| doc! { "q": query.to_filter(), "u": pipeline });
         let updates: Vec<_> = updates.collect();
         if updates.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
-        let command = doc! { "update": self.raw.name(), "updates": updates };
-        let reply = self.database.run_command(command).session(session).await?;
+        let mut command = doc! { "update": self.raw.name(), "updates": updates };
+        let reply = if let Some(session) = session {
+            self.database.run_command(command).session(session).await?
+        } else {
+            // Of the database's write concern a raw command takes no notice.
+            if let Some(concern) = self.database.write_concern() {
+                command.insert("writeConcern", bson::serialize_to_bson(concern)?);
+            }
+            self.database.run_command(command).await?
+        };
         // The reply to a raw command is no error although a write in it failed.
         match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document()) {
             Some(error) => {
                 let error = bson::deserialize_from_document(error.clone())?;
                 Err(ErrorKind::Write(WriteFailure::WriteError(error)).into())
             }
-            None => Ok(()),
+            None => Ok(reply
+                .get("n")
+                .and_then(bson::Bson::as_i32)
+                .and_then(|n| n.try_into().ok())
+                .unwrap_or_default()),
         }
     }
 
@@ -133,7 +157,7 @@ impl Table {
     }
 
     /// The row that the query finds.
-    pub(super) async fn find_one<T: Record>(
+    pub(super) async fn find_one<T: Decode>(
         &self,
         session: Session<'_>,
         query: &Query,
@@ -142,7 +166,7 @@ impl Table {
     }
 
     /// The first row in this order that the query finds.
-    pub(super) async fn find_first<T: Record>(
+    pub(super) async fn find_first<T: Decode>(
         &self,
         session: Session<'_>,
         query: &Query,
@@ -171,7 +195,7 @@ impl Table {
     }
 
     /// The rows that the query finds, in the order of their ids, at most `limit`.
-    pub(super) async fn find_all<T: Record>(
+    pub(super) async fn find_all<T: Decode>(
         &self,
         session: Session<'_>,
         query: &Query,
@@ -181,8 +205,25 @@ impl Table {
         rows.iter().map(|row| T::decode(row).map_err(ours)).collect()
     }
 
+    /// The rows after this id, each with what is read from it.
+    pub(super) async fn after<T: Decode, I: From<ObjectId>>(
+        &self,
+        after: Option<ObjectId>,
+        limit: usize,
+    ) -> DriverResult<Vec<(I, crate::Result<T>)>> {
+        // Of other types than ObjectId no row can be read.
+        let first = doc! { "$gte": ObjectId::from_bytes([0; 12]) };
+        let filter = doc! { "_id": after.map_or(first, |after| doc! { "$gt": after }) };
+        let rows = self.rows(None, filter, Order::OldestFirst, limit).await?;
+        let row = |row: &RawDocumentBuf| {
+            let id = id_of(self.collection, row).map_err(ours)?;
+            Ok((I::from(id), T::decode(row)))
+        };
+        rows.iter().map(row).collect()
+    }
+
     /// A page of the rows that the query finds.
-    pub(super) async fn page<T: Record>(
+    pub(super) async fn page<T: Decode>(
         &self,
         query: &Query,
         request: &PageRequest,
@@ -201,7 +242,7 @@ impl Table {
     }
 
     /// All rows that the query finds, as they come.
-    pub(super) async fn stream<T: Record>(
+    pub(super) async fn stream<T: Decode>(
         &self,
         target: String,
         query: &Query,
@@ -254,6 +295,6 @@ pub(super) fn of_id(id: ObjectId) -> Query {
     Query::all().is(field::ID, id)
 }
 
-fn decode<T: Record>(row: Option<RawDocumentBuf>) -> DriverResult<Option<T>> {
+fn decode<T: Decode>(row: Option<RawDocumentBuf>) -> DriverResult<Option<T>> {
     row.map(|row| T::decode(&row)).transpose().map_err(ours)
 }

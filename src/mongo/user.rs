@@ -10,14 +10,16 @@ use super::connection::Connection;
 use super::error::{DriverResult, is_duplicate, ours};
 use super::table::{Session, of_id};
 use crate::collection::Collection;
-use crate::document::{Changes, Query, Record, field};
+use crate::document::user::{hash_replacement, password_change};
+use crate::document::{Changes, Decode, Query, Record, field, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    ClerkUser, ClerkUserId, EmailAddress, LoginId, MailboxFilter, NewUser, User, UserFilter, UserId,
-    UserPatch,
+    ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxFilter,
+    NewUser, User, UserFilter, UserId, UserPatch,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{ClerkUpsert, RecordStream, UserRepository};
+use crate::secret::{Logins, StoredLogin, verify};
 
 #[derive(Debug)]
 pub(super) struct Users(pub(super) Arc<Connection>);
@@ -59,10 +61,31 @@ impl Connection {
 }
 
 #[async_trait]
+impl Logins for Users {
+    async fn find(&self, login_id: &LoginId) -> Result<Option<StoredLogin>> {
+        let query = Query::all().is(field::LOGIN_ID, login_id.as_str());
+        self.0.run("users.verify_login", self.0.users.find_one(None, &query)).await
+    }
+
+    async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
+        let (query, changes) = hash_replacement(user.id, old, new);
+        let replace = self.0.users.update_each(None, [(query, changes.to_pipeline())]);
+        self.0.run("users.verify_login", replace).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
+        let hash = match &user.password {
+            Some(password) => Some(self.0.passwords.hash("users.create", password).await?),
+            None => None,
+        };
         let user = user.build(UserId::new(), self.0.now());
-        self.0.run("users.create", self.0.users.insert(None, &user)).await?;
+        let hash = hash.iter().map(|hash| (field::PASSWORD, hash.as_str()));
+        let insert = self.0.users.insert_document(None, with_texts(user.encode(), hash));
+        self.0.run("users.create", insert).await?;
         Ok(user)
     }
 
@@ -99,6 +122,15 @@ impl UserRepository for Users {
                 }
             })
             .await
+    }
+
+    async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User> {
+        let hash = self.0.passwords.hash("users.set_password", &password).await?;
+        self.change("users.set_password", id, password_change(&hash, self.0.now())).await
+    }
+
+    async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome> {
+        verify(self, &self.0.passwords, &attempt).await
     }
 
     async fn record_login(&self, id: UserId) -> Result<User> {

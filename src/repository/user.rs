@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    ClerkUser, ClerkUserId, EmailAddress, LoginId, NewUser, User, UserFilter, UserId, UserPatch,
+    ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, NewUser, User,
+    UserFilter, UserId, UserPatch,
 };
 use crate::page::{Page, PageRequest};
 
@@ -16,10 +17,10 @@ use crate::page::{Page, PageRequest};
 /// [`Error::Unique`](crate::Error::Unique), which names the index.
 #[async_trait]
 pub trait UserRepository: Debug + Send + Sync {
-    /// Creates a user.
+    /// Creates a user. Of a password a hash is stored.
     ///
     /// # Errors
-    /// `Unique`.
+    /// `Unique`; `Busy` when too many passwords are being hashed already.
     async fn create(&self, user: NewUser) -> Result<User>;
 
     /// The user of this id.
@@ -60,6 +61,22 @@ pub trait UserRepository: Debug + Send + Sync {
     /// `Unique` when the login id or the e-mail address is another user's: accounts are never
     /// joined by address.
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert>;
+
+    /// Sets the password: a hash of it is stored, in place of the one before.
+    ///
+    /// # Errors
+    /// `NotFound`; `Busy` when too many passwords are being hashed already.
+    async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User>;
+
+    /// Whether an active user has this login id and this password.
+    ///
+    /// An unknown login id, a user without a password and all other cases take as long as a wrong
+    /// password and give the same answer. A hash that is weaker than new ones is replaced on the way.
+    /// `last_login` is left to [`record_login`](Self::record_login).
+    ///
+    /// # Errors
+    /// `Unavailable` and `Busy`, which say nothing about the password.
+    async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome>;
 
     /// Sets `last_login` to the store's current time.
     ///

@@ -1,0 +1,31 @@
+use thiserror::Error as ThisError;
+
+/// Why a stored secret cannot be read, or a new one not be sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ThisError)]
+#[non_exhaustive]
+pub enum SecretProblem {
+    /// The store was opened without keys.
+    #[error("there are no keys")]
+    NoKeys,
+    /// The key that sealed it is not in the keyring.
+    #[error("key {0} is not in the keyring")]
+    UnknownKey(u32),
+    /// The key that sealed it is disabled.
+    #[error("key {0} is disabled")]
+    KeyDisabled(u32),
+    /// It is neither sealed nor a text, or the seal is damaged in its form.
+    #[error("it is not a well-formed sealed value")]
+    Malformed,
+    /// It was changed, or it was sealed for another place.
+    #[error("it is not authentic here")]
+    NotAuthentic,
+    /// It is not sealed, and reading such values is not allowed (any more).
+    #[error("it is not sealed")]
+    PlaintextRefused,
+    /// Sealed or not, it is nothing that a secret of this kind can be.
+    #[error("it is out of the bounds of its kind")]
+    OutOfBounds,
+    /// The operating system gives no random numbers.
+    #[error("there are no random numbers")]
+    NoRandomness,
+}

@@ -1,0 +1,88 @@
+//! The secrets of a mailbox.
+
+use super::secret::SecretKind;
+use super::text_enum::text_enum;
+use super::{AccessToken, MailboxPassword, RefreshToken, Secret};
+
+text_enum! {
+    /// A field of a mailbox that holds a secret.
+    SecretField, "field" {
+        /// The mailbox's password.
+        Password = "password",
+        /// The OAuth access token.
+        AccessToken = "access_token",
+        /// The OAuth refresh token.
+        RefreshToken = "refresh_token",
+    }
+}
+
+/// The secrets by which a mailbox is used, each of them optional.
+///
+/// ```
+/// use campaign_store::{AccessToken, Credentials, RefreshToken};
+///
+/// let credentials = Credentials::new()
+///     .access_token(AccessToken::new("ya29.a0AfH6")?)
+///     .refresh_token(RefreshToken::new("1//0gLx")?);
+/// assert!(credentials.password.is_none());
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The mailbox's password.
+    pub password: Option<MailboxPassword>,
+    /// The OAuth access token.
+    pub access_token: Option<AccessToken>,
+    /// The OAuth refresh token.
+    pub refresh_token: Option<RefreshToken>,
+}
+
+impl Credentials {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a password.
+    #[must_use]
+    pub fn password(self, password: MailboxPassword) -> Self {
+        Self { password: Some(password), ..self }
+    }
+
+    /// With an access token.
+    #[must_use]
+    pub fn access_token(self, token: AccessToken) -> Self {
+        Self { access_token: Some(token), ..self }
+    }
+
+    /// With a refresh token.
+    #[must_use]
+    pub fn refresh_token(self, token: RefreshToken) -> Self {
+        Self { refresh_token: Some(token), ..self }
+    }
+
+    /// Whether the tokens are those of `other`.
+    pub(crate) fn has_tokens_of(&self, other: &Self) -> bool {
+        is_same(self.access_token.as_ref(), other.access_token.as_ref())
+            && is_same(self.refresh_token.as_ref(), other.refresh_token.as_ref())
+    }
+
+    /// The text of a field.
+    pub(crate) fn get(&self, field: SecretField) -> Option<&str> {
+        match field {
+            SecretField::Password => self.password.as_ref().map(Secret::expose),
+            SecretField::AccessToken => self.access_token.as_ref().map(Secret::expose),
+            SecretField::RefreshToken => self.refresh_token.as_ref().map(Secret::expose),
+        }
+    }
+}
+
+fn is_same<K: SecretKind>(one: Option<&Secret<K>>, other: Option<&Secret<K>>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.ct_eq(other),
+        _ => false,
+    }
+}

@@ -1,0 +1,61 @@
+//! Attempts to log in.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroize;
+
+use super::{LoginId, User};
+
+/// A login id and a password as somebody typed them: any texts.
+///
+/// What cannot be right is no error here. It is rejected by
+/// [`verify_login`](crate::UserRepository::verify_login) like a wrong password, in the same time.
+///
+/// ```
+/// use campaign_store::LoginAttempt;
+///
+/// let attempt = LoginAttempt::new("ada", "correct horse battery staple");
+/// assert_eq!(format!("{attempt:?}"), "LoginAttempt([redacted])");
+/// ```
+#[derive(Clone)]
+pub struct LoginAttempt {
+    login_id: LoginId,
+    password: SecretString,
+}
+
+impl LoginAttempt {
+    /// An attempt with what was typed. The password's memory is wiped.
+    pub fn new(login_id: impl AsRef<str>, password: impl Into<String>) -> Self {
+        let mut typed = password.into();
+        let password = SecretString::from(typed.as_str());
+        typed.zeroize();
+        // Nobody's login id: no user can have one with a control character.
+        let nobody = || LoginId::from_stored("\0");
+        Self { login_id: LoginId::new(login_id).unwrap_or_else(|_| nobody()), password }
+    }
+
+    pub(crate) fn login_id(&self) -> &LoginId {
+        &self.login_id
+    }
+
+    pub(crate) fn password(&self) -> &str {
+        self.password.expose_secret()
+    }
+}
+
+impl fmt::Debug for LoginAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginAttempt([redacted])")
+    }
+}
+
+/// What became of an attempt to log in.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum LoginOutcome {
+    /// The password is that of this active user.
+    Accepted(User),
+    /// Anything else. Why is told to nobody: it would help to guess.
+    Rejected,
+}

@@ -1,0 +1,207 @@
+//! Secrets in memory.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use crate::error::{Invalid, Problem};
+
+/// A secret text.
+///
+/// It cannot be shown, compared, or serialised, and its memory is wiped when it is dropped. The one
+/// way to the text is [`expose`](Self::expose).
+///
+/// ```
+/// use campaign_store::AccessToken;
+///
+/// let token = AccessToken::new("ya29.a0AfH6")?;
+/// assert_eq!(format!("{token:?}"), "Secret<access_token>([redacted])");
+/// assert_eq!(token.expose(), "ya29.a0AfH6");
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
+///
+/// A secret is no text by accident:
+///
+/// ```compile_fail
+/// # let token = campaign_store::AccessToken::new("ya29.a0AfH6").unwrap();
+/// println!("{token}");
+/// ```
+/// ```compile_fail
+/// # let token = campaign_store::AccessToken::new("ya29.a0AfH6").unwrap();
+/// serde_json::to_string(&token);
+/// ```
+/// ```compile_fail
+/// # let token = campaign_store::AccessToken::new("ya29.a0AfH6").unwrap();
+/// assert!(token == token);
+/// ```
+pub struct Secret<K: SecretKind>(SecretString, PhantomData<fn() -> K>);
+
+/// The password by which a user logs in: 8 to 1,024 bytes, any characters. Equivalent Unicode forms
+/// (NFKC) are one password.
+pub type LoginPassword = Secret<kind::LoginPassword>;
+/// The password of a mailbox at its provider: at most 1,024 bytes, no control characters.
+pub type MailboxPassword = Secret<kind::MailboxPassword>;
+/// An OAuth access token: at most 16 KiB of visible ASCII characters.
+pub type AccessToken = Secret<kind::AccessToken>;
+/// An OAuth refresh token: at most 16 KiB of visible ASCII characters.
+pub type RefreshToken = Secret<kind::RefreshToken>;
+
+/// A kind of secret, with the rules of its texts. See [`kind`].
+pub trait SecretKind: sealed::Sealed + 'static {
+    /// The name of the field that holds it.
+    const NAME: &'static str;
+    /// The smallest number of bytes.
+    const MIN_LEN: usize;
+    /// The largest number of bytes.
+    const MAX_LEN: usize;
+    /// Whether it can contain this character.
+    fn allows(c: char) -> bool;
+}
+
+/// The kinds of secrets.
+pub mod kind {
+    macro_rules! kinds {
+        ($($(#[$doc:meta])* $kind:ident = $name:literal, $min:literal..=$max:literal, $allows:expr;)+) => {$(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            #[expect(clippy::exhaustive_enums, reason = "it has no values")]
+            pub enum $kind {}
+
+            impl super::sealed::Sealed for $kind {}
+
+            impl super::SecretKind for $kind {
+                const NAME: &'static str = $name;
+                const MIN_LEN: usize = $min;
+                const MAX_LEN: usize = $max;
+                fn allows(c: char) -> bool {
+                    let allows: fn(char) -> bool = $allows;
+                    allows(c)
+                }
+            }
+        )+};
+    }
+
+    kinds! {
+        /// See [`LoginPassword`](super::LoginPassword).
+        LoginPassword = "password", 8..=1_024, |_| true;
+        /// See [`MailboxPassword`](super::MailboxPassword).
+        MailboxPassword = "password", 1..=1_024, |c| !c.is_control();
+        /// See [`AccessToken`](super::AccessToken).
+        AccessToken = "access_token", 1..=16_384, |c| c.is_ascii_graphic();
+        /// See [`RefreshToken`](super::RefreshToken).
+        RefreshToken = "refresh_token", 1..=16_384, |c| c.is_ascii_graphic();
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<K: SecretKind> Secret<K> {
+    /// The smallest number of bytes.
+    pub const MIN_LEN: usize = K::MIN_LEN;
+    /// The largest number of bytes.
+    pub const MAX_LEN: usize = K::MAX_LEN;
+
+    /// Takes a secret over. What it came in is wiped, also when it is refused.
+    ///
+    /// # Errors
+    /// [`Invalid`] names the kind and what is wrong, never the text.
+    pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
+        let mut text = text.into();
+        match check::<K>(&text) {
+            Ok(()) => Ok(Self::from_checked(text)),
+            Err(problem) => {
+                text.zeroize();
+                Err(Invalid::new(K::NAME, problem))
+            }
+        }
+    }
+
+    /// The text. Keep it no longer than needed.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// Whether both are the same, in a time that does not tell where they differ.
+    #[must_use]
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        self.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
+    }
+
+    fn from_checked(mut text: String) -> Self {
+        // A boxed text has the size that it needs; to shrink `text` in place would leave a copy.
+        let secret = Self(SecretString::from(text.as_str()), PhantomData);
+        text.zeroize();
+        secret
+    }
+}
+
+fn check<K: SecretKind>(text: &str) -> Result<(), Problem> {
+    if text.is_empty() {
+        Err(Problem::Empty)
+    } else if text.len() > K::MAX_LEN {
+        Err(Problem::TooLong { max: K::MAX_LEN })
+    } else if text.len() < K::MIN_LEN {
+        Err(Problem::TooShort { min: K::MIN_LEN })
+    } else if text.chars().all(K::allows) {
+        Ok(())
+    } else {
+        Err(Problem::ForbiddenCharacter)
+    }
+}
+
+impl<K: SecretKind> Clone for Secret<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+
+impl<K: SecretKind> fmt::Debug for Secret<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret<{}>([redacted])", K::NAME)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem<K: SecretKind>(text: &str) -> Option<Problem> {
+        Secret::<K>::new(text).err().map(|invalid| invalid.problem)
+    }
+
+    #[test]
+    fn every_kind_has_its_bounds_and_characters() {
+        assert_eq!(problem::<kind::LoginPassword>(""), Some(Problem::Empty));
+        assert_eq!(problem::<kind::LoginPassword>("1234567"), Some(Problem::TooShort { min: 8 }));
+        assert_eq!(problem::<kind::LoginPassword>("with\0NUL and space "), None);
+        assert_eq!(problem::<kind::LoginPassword>(&"x".repeat(1_024)), None);
+        assert_eq!(problem::<kind::LoginPassword>(&"x".repeat(1_025)), Some(Problem::TooLong { max: 1_024 }));
+        for text in ["a\0", "a\r", "a\n"] {
+            assert_eq!(problem::<kind::MailboxPassword>(text), Some(Problem::ForbiddenCharacter));
+        }
+        assert_eq!(problem::<kind::MailboxPassword>("ünï cödé"), None);
+        for text in ["a b", "a\u{1}", "é"] {
+            assert_eq!(problem::<kind::AccessToken>(text), Some(Problem::ForbiddenCharacter));
+            assert_eq!(problem::<kind::RefreshToken>(text), Some(Problem::ForbiddenCharacter));
+        }
+        assert_eq!(problem::<kind::AccessToken>(&"x".repeat(16_384)), None);
+        assert_eq!(
+            problem::<kind::RefreshToken>(&"x".repeat(16_385)),
+            Some(Problem::TooLong { max: 16_384 })
+        );
+    }
+
+    #[test]
+    fn comparing_is_by_text() {
+        let secret = |text| AccessToken::new(text).unwrap();
+        assert!(secret("abc").ct_eq(&secret("abc")));
+        assert!(!secret("abc").ct_eq(&secret("abd")));
+        assert!(!secret("abc").ct_eq(&secret("abcd")));
+    }
+}

@@ -1,0 +1,190 @@
+//! The sealed form of a secret.
+//!
+//! As text `enc1.<key id>.<base64url of the bytes>`. The bytes, numbers big-endian:
+//!
+//! | at | length | what |
+//! |---|---|---|
+//! | 0 | 1 | version, 1 |
+//! | 1 | 1 | suite, 1: all that follows |
+//! | 2 | 4 | key id |
+//! | 6 | 24 | salt, random for each value |
+//! | 30 | 32 | commitment |
+//! | 62 | n | AES-256-GCM of the text, 0x80, and zeros up to a multiple of 64 |
+//! | 62+n | 16 | tag |
+//!
+//! Key, nonce and commitment of a value come from HKDF-SHA256 (RFC 5869) of the master key, the salt
+//! and the context. So no nonce is ever used twice with a key, a value opens in the one place that
+//! it was sealed for, and no second key opens it to something else. The padding hides the length.
+
+use std::ops::Range;
+
+use aes_gcm::aead::{AeadInOut, KeyInit};
+use aes_gcm::{Aes256Gcm, Nonce};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use hkdf::Hkdf;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::keyring::MasterKey;
+use super::{KeyId, KeyState, Keyring};
+use crate::collection::Collection;
+use crate::error::SecretProblem;
+use crate::model::{MailboxId, SecretField, UserId};
+
+const PREFIX: &str = "enc1.";
+const HEADER: [u8; 2] = [1, 1];
+const KEY_ID: Range<usize> = 2..6;
+const SALT: Range<usize> = 6..30;
+const COMMITMENT: Range<usize> = 30..62;
+const HEAD: usize = 62;
+const TAG: usize = 16;
+const BLOCK: usize = 64;
+/// More than the largest secret takes.
+const MAX_TEXT: usize = 32 * 1024;
+
+/// Where a value belongs. It is bound to all of this.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) mailbox: MailboxId,
+    pub(super) owner: UserId,
+    pub(super) field: SecretField,
+}
+
+/// Whether a stored text claims to be sealed.
+pub(super) fn is_sealed(text: &str) -> bool {
+    text.starts_with(PREFIX)
+}
+
+/// Seals a text with the primary key. `random` fills the salt.
+pub(super) fn seal(
+    ring: &Keyring,
+    place: Place,
+    text: &str,
+    random: impl FnOnce(&mut [u8]) -> Result<(), SecretProblem>,
+) -> Result<String, SecretProblem> {
+    let id = ring.primary();
+    let (_, key) = ring.get(id).ok_or(SecretProblem::UnknownKey(id.get()))?;
+    let padded = (text.len() / BLOCK + 1) * BLOCK;
+    let mut bytes = Vec::with_capacity(HEAD + padded + TAG);
+    bytes.extend(HEADER);
+    bytes.extend(id.get().to_be_bytes());
+    let mut salt = [0; SALT.end - SALT.start];
+    random(&mut salt)?;
+    bytes.extend(salt);
+    let context = context(id, place);
+    let derived = Derived::from(key, &salt, &context);
+    bytes.extend(derived.commitment());
+
+    let mut body = Vec::with_capacity(padded + TAG);
+    body.extend(text.as_bytes());
+    body.push(0x80);
+    body.resize(padded, 0);
+    // In place: of the text there is no copy to wipe.
+    derived
+        .cipher()?
+        .encrypt_in_place(&derived.nonce()?, &context, &mut body)
+        .map_err(|_| SecretProblem::OutOfBounds)?;
+    bytes.extend(body);
+    Ok(format!("{PREFIX}{id}.{}", Base64UrlUnpadded::encode_string(&bytes)))
+}
+
+/// Opens a sealed text, and says with which key.
+pub(super) fn open(
+    ring: &Keyring,
+    place: Place,
+    text: &str,
+) -> Result<(KeyId, Zeroizing<String>), SecretProblem> {
+    let (id, bytes) = parse(text)?;
+    let key = match ring.get(id) {
+        None => return Err(SecretProblem::UnknownKey(id.get())),
+        Some((KeyState::Disabled, _)) => return Err(SecretProblem::KeyDisabled(id.get())),
+        Some((_, key)) => key,
+    };
+    let (Some(salt), Some(commitment), Some(body)) =
+        (bytes.get(SALT), bytes.get(COMMITMENT), bytes.get(HEAD..))
+    else {
+        return Err(SecretProblem::Malformed);
+    };
+    let context = context(id, place);
+    let derived = Derived::from(key, salt, &context);
+    let mut body = Zeroizing::new(body.to_vec());
+    let decrypted = derived.cipher()?.decrypt_in_place(&derived.nonce()?, &context, &mut *body);
+    // Both are looked at, and either gives the same answer.
+    let is_committed = bool::from(derived.commitment().ct_eq(commitment));
+    if decrypted.is_err() || !is_committed {
+        return Err(SecretProblem::NotAuthentic);
+    }
+    let end = body.iter().rposition(|byte| *byte != 0).filter(|end| body.get(*end) == Some(&0x80));
+    let plain = end.and_then(|end| body.get(..end)).and_then(|plain| std::str::from_utf8(plain).ok());
+    plain.map(|plain| (id, Zeroizing::new(plain.to_owned()))).ok_or(SecretProblem::Malformed)
+}
+
+/// The key id and the bytes of a sealed text, of the one form that they have.
+fn parse(text: &str) -> Result<(KeyId, Vec<u8>), SecretProblem> {
+    if text.len() > MAX_TEXT {
+        return Err(SecretProblem::Malformed);
+    }
+    let parts = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('.'));
+    let (id, bytes) = parts.ok_or(SecretProblem::Malformed)?;
+    let id: KeyId = id.parse().map_err(|_| SecretProblem::Malformed)?;
+    let bytes = Base64UrlUnpadded::decode_vec(bytes).map_err(|_| SecretProblem::Malformed)?;
+    let body = bytes.len().checked_sub(HEAD + TAG).ok_or(SecretProblem::Malformed)?;
+    let is_well_formed = bytes.starts_with(&HEADER)
+        && bytes.get(KEY_ID) == Some(&id.get().to_be_bytes())
+        && body > 0
+        && body.is_multiple_of(BLOCK);
+    if is_well_formed { Ok((id, bytes)) } else { Err(SecretProblem::Malformed) }
+}
+
+/// What a value is bound to: the header, and the place with the length before each part, so that no
+/// two places give the same bytes. The name of the database is not in it: backups can be restored
+/// under another one.
+fn context(id: KeyId, place: Place) -> Vec<u8> {
+    const OBJECT_ID: u8 = 0x07;
+    let (mailbox, owner) = (place.mailbox.as_object_id().bytes(), place.owner.as_object_id().bytes());
+    let mut context = Vec::with_capacity(96);
+    context.extend(b"campaign-store/1");
+    context.extend(HEADER);
+    context.extend(id.get().to_be_bytes());
+    let mut part = |bytes: &[u8]| {
+        // All parts are short.
+        context.extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes());
+        context.extend(bytes);
+    };
+    part(Collection::Mailboxes.name().as_bytes());
+    part(&[OBJECT_ID]);
+    part(&mailbox);
+    part(place.field.as_str().as_bytes());
+    part(&owner);
+    context
+}
+
+/// Key, nonce and commitment of one value.
+struct Derived(Zeroizing<[u8; 76]>);
+
+impl Derived {
+    fn from(key: &MasterKey, salt: &[u8], context: &[u8]) -> Self {
+        let mut okm = Zeroizing::new([0; 76]);
+        // A master key is uniform, so the extract step is left out (RFC 5869, section 3.3). Neither
+        // call can fail: 32 bytes are enough for a key, and 76 fewer than the most that can be had.
+        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(key.as_bytes()) {
+            let _ = hkdf.expand_multi_info(&[b"key+nonce+commit", salt, context], okm.as_mut_slice());
+        }
+        Self(okm)
+    }
+
+    fn cipher(&self) -> Result<Aes256Gcm, SecretProblem> {
+        let key = self.0.get(..32).ok_or(SecretProblem::Malformed)?;
+        Aes256Gcm::new_from_slice(key).map_err(|_| SecretProblem::Malformed)
+    }
+
+    fn nonce(&self) -> Result<Nonce<aes_gcm::aead::consts::U12>, SecretProblem> {
+        let nonce = self.0.get(32..44).ok_or(SecretProblem::Malformed)?;
+        nonce.try_into().map_err(|_| SecretProblem::Malformed)
+    }
+
+    fn commitment(&self) -> &[u8] {
+        self.0.get(44..).unwrap_or_default()
+    }
+}

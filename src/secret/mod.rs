@@ -1,0 +1,29 @@
+//! How secrets are kept: passwords hashed, the secrets of mailboxes sealed before they leave the
+//! process.
+
+mod envelope;
+mod key_error;
+mod key_provider;
+mod keyring;
+mod login;
+mod mailbox_secrets;
+mod password_hash;
+mod password_policy;
+mod passwords;
+mod reencrypt;
+mod sealed_credentials;
+mod vault;
+
+pub use key_error::KeyError;
+pub use key_provider::{EnvKeys, FileKeys, KeyProvider};
+pub use keyring::{KeyId, KeyState, Keyring};
+pub use password_policy::PasswordPolicy;
+pub use passwords::PasswordOptions;
+pub use reencrypt::{ReencryptPlan, ReencryptReport, UnreadableSecret};
+pub use vault::{ReloadReport, Vault};
+
+pub(crate) use login::{Logins, StoredLogin, verify};
+pub(crate) use mailbox_secrets::{MailboxSecrets, SealedMailbox, refresh_tokens};
+pub(crate) use passwords::Passwords;
+pub(crate) use reencrypt::reencrypt;
+pub(crate) use sealed_credentials::{Resealed, SealedCredentials, SealedField, StoredSecret, seal};

@@ -1,0 +1,92 @@
+//! How much work a password hash is.
+
+use crate::error::{Invalid, Problem};
+
+/// The parameters of argon2id for new hashes.
+///
+/// The default is the OWASP Password Storage Cheat Sheet's: 19 MiB of memory, 2 passes, 1 lane.
+/// Hashes of fewer passes or less memory are replaced when their users log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct PasswordPolicy {
+    pub(super) memory_kib: u32,
+    pub(super) passes: u32,
+    pub(super) lanes: u32,
+}
+
+impl PasswordPolicy {
+    /// The least that is allowed: OWASP's parameters.
+    pub const OWASP: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
+    /// For those who can afford it: 64 MiB, 3 passes.
+    pub const STRONG: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
+
+    const MAX_MEMORY_KIB: u32 = 256 * 1024;
+    const MAX_PASSES: u32 = 16;
+    const MAX_LANES: u32 = 4;
+
+    /// Other parameters, at least [`PasswordPolicy::OWASP`] in memory and passes; at most 256 MiB, 16
+    /// passes, 4 lanes.
+    ///
+    /// # Errors
+    /// [`Invalid`] when a parameter is out of these bounds.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, Invalid> {
+        let within = |field, value: u32, min: u32, max: u32| {
+            if (min..=max).contains(&value) {
+                return Ok(());
+            }
+            Err(Invalid::new(field, Problem::OutOfRange { min: min.into(), max: max.into() }))
+        };
+        within("memory_kib", memory_kib, Self::OWASP.memory_kib, Self::MAX_MEMORY_KIB)?;
+        within("passes", passes, Self::OWASP.passes, Self::MAX_PASSES)?;
+        within("lanes", lanes, Self::OWASP.lanes, Self::MAX_LANES)?;
+        Ok(Self { memory_kib, passes, lanes })
+    }
+
+    /// Almost no work, for tests. Hashes of this kind protect nothing.
+    pub const fn insecure_for_tests() -> Self {
+        Self { memory_kib: 8, passes: 1, lanes: 1 }
+    }
+
+    /// Whether a stored hash may be computed at all: nobody who can write to the database shall be
+    /// able to order work without end, or none at all.
+    pub(super) fn may_be_computed(self) -> bool {
+        (8 * self.lanes..=Self::MAX_MEMORY_KIB).contains(&self.memory_kib)
+            && (1..=Self::MAX_PASSES).contains(&self.passes)
+            && (1..=Self::MAX_LANES).contains(&self.lanes)
+    }
+
+    /// Whether hashes of `other` should be replaced: they are less work in some way, and in none more.
+    pub(super) fn outgrows(self, other: Self) -> bool {
+        self != other && self.memory_kib >= other.memory_kib && self.passes >= other.passes
+    }
+}
+
+impl Default for PasswordPolicy {
+    fn default() -> Self {
+        Self::OWASP
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_bounded() {
+        assert_eq!(PasswordPolicy::new(19_456, 2, 1), Ok(PasswordPolicy::OWASP));
+        for (memory, passes, lanes) in
+            [(19_455, 2, 1), (19_456, 1, 1), (19_456, 2, 0), (262_145, 2, 1), (19_456, 17, 1), (19_456, 2, 5)]
+        {
+            assert!(PasswordPolicy::new(memory, passes, lanes).is_err(), "{memory} {passes} {lanes}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_only_replaced_by_a_stronger_one() {
+        let (owasp, strong) = (PasswordPolicy::OWASP, PasswordPolicy::STRONG);
+        assert!(strong.outgrows(owasp));
+        assert!(!owasp.outgrows(strong) && !owasp.outgrows(owasp));
+        let more_passes = PasswordPolicy { passes: 4, ..owasp };
+        assert!(!strong.outgrows(more_passes), "more in one way, less in another");
+    }
+}

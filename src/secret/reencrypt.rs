@@ -1,0 +1,197 @@
+//! Sealing anew what older keys sealed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_stream::try_stream;
+use chrono::{DateTime, Utc};
+use futures_util::stream::StreamExt;
+use serde::Serialize;
+
+use super::{KeyId, MailboxSecrets, Resealed, SealedCredentials, SealedMailbox, Vault};
+use crate::clock::Clock;
+use crate::error::{Error, Result, SecretProblem};
+use crate::model::{MailboxId, SecretField};
+use crate::repository::RecordStream;
+
+/// How to run through the mailboxes. Every run can be repeated, and several can run at once.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct ReencryptPlan {
+    batch_size: usize,
+    is_dry_run: bool,
+    resume_after: Option<MailboxId>,
+}
+
+impl ReencryptPlan {
+    /// All mailboxes, 500 at a time.
+    pub fn new() -> Self {
+        Self { batch_size: 500, is_dry_run: false, resume_after: None }
+    }
+
+    /// So many mailboxes at a time, 1 to 1,000. After each batch the report comes up to date.
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size.clamp(1, 1_000);
+        self
+    }
+
+    /// Writes nothing, and reports what would be done.
+    pub fn dry_run(mut self) -> Self {
+        self.is_dry_run = true;
+        self
+    }
+
+    /// Only the mailboxes after this one: where a run was cut off, by the
+    /// [`last`](ReencryptReport::last) of its report.
+    pub fn resume_after(mut self, last: MailboxId) -> Self {
+        self.resume_after = Some(last);
+        self
+    }
+}
+
+impl Default for ReencryptPlan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
+pub struct ReencryptReport {
+    /// Mailboxes that were read.
+    pub scanned: u64,
+    /// Mailboxes of which secrets were sealed anew; in a dry run, would be.
+    pub rewritten: u64,
+    /// Mailboxes with nothing to do: no secrets, or all under the primary key.
+    pub current: u64,
+    /// Mailboxes that somebody else changed in the same moment. What they wrote is sealed with the
+    /// primary key, so they are left alone.
+    pub conflicts: u64,
+    /// Mailboxes that were found with secrets under each key, before they were rewritten. One with
+    /// secrets under two keys counts for both.
+    pub found_under: BTreeMap<KeyId, u64>,
+    /// Mailboxes that were found with secrets that were not sealed.
+    pub found_plaintext: u64,
+    /// Mailboxes with a secret that does not open. They are left as they are.
+    pub unreadable: u64,
+    /// The first [`MAX_LISTED`](Self::MAX_LISTED) of them.
+    pub first_unreadable: Vec<UnreadableSecret>,
+    /// The last mailbox that was read, to resume after.
+    pub last: Option<MailboxId>,
+    /// Whether all mailboxes were read.
+    pub is_done: bool,
+}
+
+impl ReencryptReport {
+    /// How many mailboxes that do not open are listed.
+    pub const MAX_LISTED: usize = 1_000;
+
+    fn add_unreadable(&mut self, mailbox: MailboxId, error: &Error) {
+        self.unreadable += 1;
+        if self.first_unreadable.len() < Self::MAX_LISTED {
+            self.first_unreadable.push(UnreadableSecret { mailbox, problem: error.to_string() });
+        }
+    }
+}
+
+/// A mailbox with a secret that does not open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UnreadableSecret {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// The field and what is wrong with it.
+    pub problem: String,
+}
+
+/// Runs through the mailboxes, with a report after each batch.
+pub(crate) fn reencrypt(
+    secrets: impl MailboxSecrets + 'static,
+    vault: Option<Vault>,
+    clock: Arc<dyn Clock>,
+    plan: ReencryptPlan,
+) -> RecordStream<ReencryptReport> {
+    try_stream! {
+        let mut report = ReencryptReport { last: plan.resume_after, ..ReencryptReport::default() };
+        while !report.is_done {
+            let batch = secrets.sealed_after(report.last, plan.batch_size).await?;
+            report.is_done = batch.len() < plan.batch_size;
+            let resealed = reseal(batch, vault.as_ref(), clock.now(), &mut report)?;
+            if plan.is_dry_run {
+                report.rewritten += count(resealed.len());
+            } else if !resealed.is_empty() {
+                let expected = count(resealed.len());
+                let replaced = secrets.replace(resealed).await?;
+                report.rewritten += replaced;
+                report.conflicts += expected.saturating_sub(replaced);
+            }
+            yield report.clone();
+        }
+    }
+    .boxed()
+}
+
+fn reseal(
+    batch: Vec<SealedMailbox>,
+    vault: Option<&Vault>,
+    now: DateTime<Utc>,
+    report: &mut ReencryptReport,
+) -> Result<Vec<Resealed>> {
+    let mut all = Vec::new();
+    for (mailbox, sealed) in batch {
+        report.scanned += 1;
+        report.last = Some(mailbox);
+        let opened = sealed.and_then(|sealed| reseal_one(&sealed, vault, now, report));
+        match opened {
+            Ok(Some(resealed)) => all.push(resealed),
+            Ok(None) => report.current += 1,
+            // Without keys or random numbers no mailbox will do better.
+            Err(
+                error @ Error::Secret { problem: SecretProblem::NoKeys | SecretProblem::NoRandomness, .. },
+            ) => {
+                return Err(error);
+            }
+            Err(error) => report.add_unreadable(mailbox, &error),
+        }
+    }
+    Ok(all)
+}
+
+/// The values of a mailbox that are not under the primary key, sealed with it.
+fn reseal_one(
+    sealed: &SealedCredentials,
+    vault: Option<&Vault>,
+    now: DateTime<Utc>,
+    report: &mut ReencryptReport,
+) -> Result<Option<Resealed>> {
+    let mut found = BTreeSet::new();
+    let mut old = Vec::new();
+    let mut failure = None;
+    for field in SecretField::ALL.iter().copied() {
+        match sealed.open_field(field, vault, now) {
+            Ok(None) => {}
+            Ok(Some((key, text))) => {
+                found.insert(key);
+                if key != vault.map(Vault::primary) {
+                    old.push((field, text));
+                }
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
+    for key in found {
+        match key {
+            Some(key) => *report.found_under.entry(key).or_default() += 1,
+            None => report.found_plaintext += 1,
+        }
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    if old.is_empty() { Ok(None) } else { sealed.reseal(old, vault).map(Some) }
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,155 @@
+//! The secrets of a mailbox as they are stored.
+
+use chrono::{DateTime, Utc};
+use zeroize::Zeroizing;
+
+use super::envelope::Place;
+use super::{KeyId, Vault};
+use crate::collection::Collection;
+use crate::error::{Error, Result, SecretProblem};
+use crate::model::{Credentials, MailboxId, Secret, SecretField, SecretKind, UserId};
+
+/// A secret field and its new value, sealed.
+pub(crate) type SealedField = (SecretField, String);
+
+/// What a secret field of a stored mailbox holds.
+#[derive(Clone, PartialEq)]
+pub(crate) enum StoredSecret {
+    /// Nothing.
+    Absent,
+    /// A text, which should be a sealed one.
+    Text(Zeroizing<String>),
+    /// Something that is no text.
+    Other,
+}
+
+/// The secret fields of a mailbox, as they are stored.
+#[derive(Clone)]
+pub(crate) struct SealedCredentials {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) owner: UserId,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) password: StoredSecret,
+    pub(crate) access_token: StoredSecret,
+    pub(crate) refresh_token: StoredSecret,
+}
+
+/// Values of a mailbox that were sealed anew.
+pub(crate) struct Resealed {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) owner: UserId,
+    /// For each field the value that it must still have, and the new one.
+    pub(crate) fields: Vec<(SecretField, Zeroizing<String>, String)>,
+}
+
+/// Seals the credentials that are there, for a mailbox.
+pub(crate) fn seal(
+    credentials: &Credentials,
+    vault: Option<&Vault>,
+    mailbox: MailboxId,
+    owner: UserId,
+) -> Result<Vec<SealedField>> {
+    let present = SecretField::ALL.iter().filter_map(|field| Some((*field, credentials.get(*field)?)));
+    present
+        .map(|(field, text)| Ok((field, seal_field(Place { mailbox, owner, field }, vault, text)?)))
+        .collect()
+}
+
+fn seal_field(place: Place, vault: Option<&Vault>, text: &str) -> Result<String> {
+    let sealed = vault.ok_or(SecretProblem::NoKeys).and_then(|vault| vault.seal(place, text));
+    sealed.map_err(|problem| Error::secret(place.mailbox, place.field.as_str(), problem))
+}
+
+impl SealedCredentials {
+    /// Opens all fields. When the key of one is not known, the keys are reloaded once: perhaps
+    /// another process has a newer one already.
+    pub(crate) async fn open(&self, vault: Option<&Vault>, now: DateTime<Utc>) -> Result<Credentials> {
+        match (self.open_now(vault, now), vault) {
+            (Err(Error::Secret { problem: SecretProblem::UnknownKey(_), .. }), Some(vault))
+                if vault.reload_for_unknown_key().await =>
+            {
+                self.open_now(Some(vault), now)
+            }
+            (opened, _) => opened,
+        }
+    }
+
+    fn open_now(&self, vault: Option<&Vault>, now: DateTime<Utc>) -> Result<Credentials> {
+        Ok(Credentials {
+            password: self.open_secret(SecretField::Password, vault, now)?,
+            access_token: self.open_secret(SecretField::AccessToken, vault, now)?,
+            refresh_token: self.open_secret(SecretField::RefreshToken, vault, now)?,
+        })
+    }
+
+    fn open_secret<K: SecretKind>(
+        &self,
+        field: SecretField,
+        vault: Option<&Vault>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Secret<K>>> {
+        let Some((_, text)) = self.open_field(field, vault, now)? else { return Ok(None) };
+        let secret =
+            Secret::new(text.as_str()).map_err(|_| self.failure(field, SecretProblem::OutOfBounds))?;
+        Ok(Some(secret))
+    }
+
+    /// The text of a field and the key that sealed it, if any did.
+    pub(super) fn open_field(
+        &self,
+        field: SecretField,
+        vault: Option<&Vault>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Option<KeyId>, Zeroizing<String>)>> {
+        let text = match self.get(field) {
+            StoredSecret::Absent => return Ok(None),
+            StoredSecret::Other => return Err(self.failure(field, SecretProblem::Malformed)),
+            StoredSecret::Text(text) => text,
+        };
+        let place = Place { mailbox: self.mailbox, owner: self.owner, field };
+        let opened = vault.ok_or(SecretProblem::NoKeys).and_then(|vault| vault.open_stored(place, text, now));
+        opened.map(Some).map_err(|problem| self.failure(field, problem))
+    }
+
+    /// Seals texts of fields with the primary key.
+    pub(super) fn reseal(
+        &self,
+        texts: Vec<(SecretField, Zeroizing<String>)>,
+        vault: Option<&Vault>,
+    ) -> Result<Resealed> {
+        let (mailbox, owner) = (self.mailbox, self.owner);
+        let mut fields = Vec::with_capacity(texts.len());
+        for (field, text) in texts {
+            if let StoredSecret::Text(old) = self.get(field) {
+                let new = seal_field(Place { mailbox, owner, field }, vault, &text)?;
+                fields.push((field, old.clone(), new));
+            }
+        }
+        Ok(Resealed { mailbox, owner, fields })
+    }
+
+    /// Makes sure that the tokens are those of `used`, in whatever way they are sealed now.
+    pub(crate) async fn require_tokens(
+        &self,
+        used: &Credentials,
+        vault: Option<&Vault>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        if self.open(vault, now).await?.has_tokens_of(used) {
+            return Ok(());
+        }
+        Err(Error::conflict(Collection::Mailboxes, self.mailbox))
+    }
+
+    fn get(&self, field: SecretField) -> &StoredSecret {
+        match field {
+            SecretField::Password => &self.password,
+            SecretField::AccessToken => &self.access_token,
+            SecretField::RefreshToken => &self.refresh_token,
+        }
+    }
+
+    fn failure(&self, field: SecretField, problem: SecretProblem) -> Error {
+        Error::secret(self.mailbox, field.as_str(), problem)
+    }
+}
