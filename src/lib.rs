@@ -60,5 +60,5 @@ pub use repository::{
 };
 pub use secret::{
     EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, PasswordOptions, PasswordPolicy,
-    ReencryptPlan, ReencryptReport, ReloadReport, UnreadableSecret, Vault,
+    ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, UnreadableSecret, Vault,
 };

@@ -27,10 +27,9 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::keyring::MasterKey;
-use super::{KeyId, KeyState, Keyring};
+use super::{KeyId, KeyState, Keyring, SecretPlace};
 use crate::collection::Collection;
 use crate::error::SecretProblem;
-use crate::model::{MailboxId, SecretField, UserId};
 
 const PREFIX: &str = "enc1.";
 const HEADER: [u8; 2] = [1, 1];
@@ -43,14 +42,6 @@ const BLOCK: usize = 64;
 /// More than the largest secret takes.
 const MAX_TEXT: usize = 32 * 1024;
 
-/// Where a value belongs. It is bound to all of this.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) mailbox: MailboxId,
-    pub(super) owner: UserId,
-    pub(super) field: SecretField,
-}
-
 /// Whether a stored text claims to be sealed.
 pub(super) fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
@@ -59,7 +50,7 @@ pub(super) fn is_sealed(text: &str) -> bool {
 /// Seals a text with the primary key. `random` fills the salt.
 pub(super) fn seal(
     ring: &Keyring,
-    place: Place,
+    place: SecretPlace,
     text: &str,
     random: impl FnOnce(&mut [u8]) -> Result<(), SecretProblem>,
 ) -> Result<String, SecretProblem> {
@@ -92,7 +83,7 @@ pub(super) fn seal(
 /// Opens a sealed text, and says with which key.
 pub(super) fn open(
     ring: &Keyring,
-    place: Place,
+    place: SecretPlace,
     text: &str,
 ) -> Result<(KeyId, Zeroizing<String>), SecretProblem> {
     let (id, bytes) = parse(text)?;
@@ -140,7 +131,7 @@ fn parse(text: &str) -> Result<(KeyId, Vec<u8>), SecretProblem> {
 /// What a value is bound to: the header, and the place with the length before each part, so that no
 /// two places give the same bytes. The name of the database is not in it: backups can be restored
 /// under another one.
-fn context(id: KeyId, place: Place) -> Vec<u8> {
+fn context(id: KeyId, place: SecretPlace) -> Vec<u8> {
     const OBJECT_ID: u8 = 0x07;
     let (mailbox, owner) = (place.mailbox.as_object_id().bytes(), place.owner.as_object_id().bytes());
     let mut context = Vec::with_capacity(96);

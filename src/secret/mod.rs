@@ -12,6 +12,7 @@ mod password_policy;
 mod passwords;
 mod reencrypt;
 mod sealed_credentials;
+mod secret_place;
 mod vault;
 
 pub use key_error::KeyError;
@@ -20,6 +21,7 @@ pub use keyring::{KeyId, KeyState, Keyring};
 pub use password_policy::PasswordPolicy;
 pub use passwords::PasswordOptions;
 pub use reencrypt::{ReencryptPlan, ReencryptReport, UnreadableSecret};
+pub use secret_place::SecretPlace;
 pub use vault::{ReloadReport, Vault};
 
 pub(crate) use login::{Logins, StoredLogin, verify};

@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use zeroize::Zeroizing;
 
-use super::envelope::Place;
-use super::{KeyId, Vault};
+use super::{KeyId, SecretPlace, Vault};
 use crate::collection::Collection;
 use crate::error::{Error, Result, SecretProblem};
 use crate::model::{Credentials, MailboxId, Secret, SecretField, SecretKind, UserId};
@@ -51,11 +50,11 @@ pub(crate) fn seal(
 ) -> Result<Vec<SealedField>> {
     let present = SecretField::ALL.iter().filter_map(|field| Some((*field, credentials.get(*field)?)));
     present
-        .map(|(field, text)| Ok((field, seal_field(Place { mailbox, owner, field }, vault, text)?)))
+        .map(|(field, text)| Ok((field, seal_field(SecretPlace::new(mailbox, owner, field), vault, text)?)))
         .collect()
 }
 
-fn seal_field(place: Place, vault: Option<&Vault>, text: &str) -> Result<String> {
+fn seal_field(place: SecretPlace, vault: Option<&Vault>, text: &str) -> Result<String> {
     let sealed = vault.ok_or(SecretProblem::NoKeys).and_then(|vault| vault.seal(place, text));
     sealed.map_err(|problem| Error::secret(place.mailbox, place.field.as_str(), problem))
 }
@@ -106,7 +105,7 @@ impl SealedCredentials {
             StoredSecret::Other => return Err(self.failure(field, SecretProblem::Malformed)),
             StoredSecret::Text(text) => text,
         };
-        let place = Place { mailbox: self.mailbox, owner: self.owner, field };
+        let place = SecretPlace::new(self.mailbox, self.owner, field);
         let opened = vault.ok_or(SecretProblem::NoKeys).and_then(|vault| vault.open_stored(place, text, now));
         opened.map(Some).map_err(|problem| self.failure(field, problem))
     }
@@ -121,7 +120,7 @@ impl SealedCredentials {
         let mut fields = Vec::with_capacity(texts.len());
         for (field, text) in texts {
             if let StoredSecret::Text(old) = self.get(field) {
-                let new = seal_field(Place { mailbox, owner, field }, vault, &text)?;
+                let new = seal_field(SecretPlace::new(mailbox, owner, field), vault, &text)?;
                 fields.push((field, old.clone(), new));
             }
         }

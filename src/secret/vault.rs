@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::envelope::{self, Place};
-use super::{KeyError, KeyId, KeyProvider, KeyState, Keyring};
+use super::{KeyError, KeyId, KeyProvider, KeyState, Keyring, SecretPlace, envelope};
 use crate::error::SecretProblem;
 use crate::model::SecretField;
 
 /// How long a provider may take.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The size of the largest kind of secret, in bytes.
+const MAX_SECRET: usize = 16 * 1024;
 /// How long to wait until values under unknown keys lead to a reload again.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -160,15 +161,30 @@ impl Vault {
         self.ring().states().collect()
     }
 
-    pub(super) fn seal(&self, place: Place, text: &str) -> Result<String, SecretProblem> {
+    /// Seals a secret for its place, with the primary key. The repositories do this by themselves.
+    ///
+    /// # Errors
+    /// `NoRandomness`; `OutOfBounds` for more than 16 KiB.
+    pub fn seal(&self, place: SecretPlace, text: &str) -> Result<String, SecretProblem> {
+        if text.len() > MAX_SECRET {
+            return Err(SecretProblem::OutOfBounds);
+        }
         envelope::seal(&self.ring(), place, text, self.0.random)
+    }
+
+    /// Opens a value that was sealed for this place. The repositories do this by themselves.
+    ///
+    /// # Errors
+    /// `Malformed`, `UnknownKey`, `KeyDisabled`, `NotAuthentic`.
+    pub fn unseal(&self, place: SecretPlace, sealed: &str) -> Result<Zeroizing<String>, SecretProblem> {
+        envelope::open(&self.ring(), place, sealed).map(|(_, text)| text)
     }
 
     /// The text of a stored value, and the key that sealed it. `None` for one that is not sealed, which
     /// may be read only for a time.
     pub(super) fn open_stored(
         &self,
-        place: Place,
+        place: SecretPlace,
         stored: &str,
         now: DateTime<Utc>,
     ) -> Result<(Option<KeyId>, Zeroizing<String>), SecretProblem> {
