@@ -81,7 +81,8 @@ async fn fill(name: &str, plain: &Database) -> Result<()> {
 /// Reads all mailboxes and writes their secrets back, in batches of the same size. Seconds.
 async fn rewrite(plain: &Database) -> Result<f64> {
     let start = Instant::now();
-    let rows = plain.collection::<RawDocumentBuf>("mailboxes").find(doc! {}).sort(doc! { "_id": 1 });
+    let mailboxes = plain.collection::<RawDocumentBuf>("mailboxes");
+    let rows = mailboxes.find(doc! {}).sort(doc! { "_id": 1 });
     let mut batches = rows.batch_size(u32::try_from(BATCH)?).await?.chunks(BATCH);
     while let Some(batch) = batches.next().await {
         let mut updates = Vec::with_capacity(BATCH);

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use async_stream::try_stream;
 use chrono::{DateTime, Utc};
-use futures_util::stream::StreamExt;
+use futures_util::stream::{BoxStream, StreamExt};
 use serde::Serialize;
 
 use super::{KeyId, MailboxSecrets, Resealed, SealedCredentials, SealedMailbox, Vault};
 use crate::clock::Clock;
 use crate::error::{Error, Result, SecretProblem};
 use crate::model::{MailboxId, SecretField};
-use crate::repository::RecordStream;
 
 /// How to run through the mailboxes. Every run can be repeated, and several can run at once.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +110,7 @@ pub(crate) fn reencrypt(
     vault: Option<Vault>,
     clock: Arc<dyn Clock>,
     plan: ReencryptPlan,
-) -> RecordStream<ReencryptReport> {
+) -> BoxStream<'static, Result<ReencryptReport>> {
     try_stream! {
         let mut report = ReencryptReport { last: plan.resume_after, ..ReencryptReport::default() };
         while !report.is_done {
