@@ -77,6 +77,17 @@ impl Changes {
         self
     }
 
+    /// The changes as an update of the database.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn to_update(&self) -> Bson {
+        if self.version.is_none() && self.unset.is_empty() && self.add.is_none() {
+            // The plain form is cheaper for the server.
+            let set = self.set.iter().map(|(field, value)| (field.as_str().to_owned(), value.clone()));
+            return Bson::Document(doc! { "$set": set.collect::<Document>() });
+        }
+        Bson::from(self.to_pipeline())
+    }
+
     /// The changes as an update pipeline of the database.
     #[cfg(feature = "mongo")]
     pub(crate) fn to_pipeline(&self) -> Vec<Document> {

@@ -100,7 +100,7 @@ impl Connection {
         };
         // The transaction keeps others away.
         let updates = added.map(|(metrics, added)| {
-            (of_id(metrics.id.as_object_id()), totals_change(&(metrics.totals + added), now).to_pipeline())
+            (of_id(metrics.id.as_object_id()), totals_change(&(metrics.totals + added), now).to_update())
         });
         self.campaign_metrics.update_each(Some(session), updates).await?;
         Ok(())

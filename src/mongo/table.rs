@@ -2,7 +2,7 @@
 
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
 use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::ReturnDocument;
@@ -104,20 +104,27 @@ impl Table {
         if session.is_none() {
             return Ok(());
         }
-        let set = vec![doc! { "$set": { "_lock": true } }];
-        let unset = vec![doc! { "$unset": "_lock" }];
+        let [set, unset] =
+            ["$set", "$unset"].map(|operator| Bson::from(doc! { operator: { "_lock": true } }));
         self.update_each(session, [(of_id(id), set), (of_id(id), unset)]).await?;
         Ok(())
     }
 
-    /// Changes rows, each as its pipeline says, in one command. Says how many were found.
+    /// Changes rows that are named by their ids, each as its update says, in one command. Says how
+    /// many were found.
     pub(super) async fn update_each(
         &self,
         session: Session<'_>,
-        updates: impl IntoIterator<Item = (Query, Vec<Document>)>,
+        updates: impl IntoIterator<Item = (Query, Bson)>,
     ) -> DriverResult<u64> {
-        let updates =
-            updates.into_iter().map(|(query, pipeline)| doc! { "q": query.to_filter(), "u": pipeline });
+        let updates = updates.into_iter().map(|(query, update)| {
+            let mut statement = doc! { "q": query.to_filter(), "u": update };
+            if query.conditions().len() > 1 {
+                // Or the server tries each index that fits a condition, for each statement.
+                statement.insert("hint", doc! { "_id": 1 });
+            }
+            statement
+        });
         let updates: Vec<_> = updates.collect();
         if updates.is_empty() {
             return Ok(0);
@@ -138,11 +145,9 @@ impl Table {
                 let error = bson::deserialize_from_document(error.clone())?;
                 Err(ErrorKind::Write(WriteFailure::WriteError(error)).into())
             }
-            None => Ok(reply
-                .get("n")
-                .and_then(bson::Bson::as_i32)
-                .and_then(|n| n.try_into().ok())
-                .unwrap_or_default()),
+            None => {
+                Ok(reply.get("n").and_then(Bson::as_i32).and_then(|n| n.try_into().ok()).unwrap_or_default())
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_stream::try_stream;
 use chrono::{DateTime, Utc};
+use futures_util::future::join;
 use futures_util::stream::{BoxStream, StreamExt};
 use serde::Serialize;
 
@@ -113,19 +114,24 @@ pub(crate) fn reencrypt(
 ) -> BoxStream<'static, Result<ReencryptReport>> {
     try_stream! {
         let mut report = ReencryptReport { last: plan.resume_after, ..ReencryptReport::default() };
+        let mut batch = secrets.sealed_after(report.last, plan.batch_size).await?;
         while !report.is_done {
-            let batch = secrets.sealed_after(report.last, plan.batch_size).await?;
             report.is_done = batch.len() < plan.batch_size;
             let resealed = reseal(batch, vault.as_ref(), clock.now(), &mut report)?;
-            if plan.is_dry_run {
-                report.rewritten += count(resealed.len());
-            } else if !resealed.is_empty() {
-                let expected = count(resealed.len());
-                let replaced = secrets.replace(resealed).await?;
-                report.rewritten += replaced;
-                report.conflicts += expected.saturating_sub(replaced);
-            }
+            let expected = count(resealed.len());
+            let replace = async {
+                if plan.is_dry_run || resealed.is_empty() { Ok(expected) } else { secrets.replace(resealed).await }
+            };
+            let next = async {
+                if report.is_done { Ok(Vec::new()) } else { secrets.sealed_after(report.last, plan.batch_size).await }
+            };
+            // While the database writes this batch, it can read the next one.
+            let (replaced, following) = join(replace, next).await;
+            let replaced = replaced?;
+            report.rewritten += replaced;
+            report.conflicts += expected.saturating_sub(replaced);
             yield report.clone();
+            batch = following?;
         }
     }
     .boxed()

@@ -43,7 +43,7 @@ const EXPECTED: [&str; 18] = [
     "update campaigns",
     "update mailboxes",
     "update users",
-    "update users updates: [{q {_id } u [{$set {_lock }}",
+    "update users updates: [{q {_id } u {$set {_lock }}",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
