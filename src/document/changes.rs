@@ -10,11 +10,10 @@ use chrono::{DateTime, Utc};
 use super::field::{self, Field};
 use crate::clock::next_version;
 
-/// Fields to set and to remove, always together with the version of the document.
+/// Fields to set and to remove, together with the version of a document that has one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Changes {
-    version: Field,
-    now: DateTime<Utc>,
+    version: Option<(Field, DateTime<Utc>)>,
     set: Vec<(Field, Bson)>,
     unset: Vec<Field>,
     add: Option<(Field, u32)>,
@@ -28,7 +27,12 @@ impl Changes {
 
     /// The same where the version is another field.
     pub(crate) fn versioned_by(version: Field, now: DateTime<Utc>) -> Self {
-        Self { version, now, set: Vec::new(), unset: Vec::new(), add: None }
+        Self { version: Some((version, now)), ..Self::unversioned() }
+    }
+
+    /// The same where there is no version.
+    pub(crate) fn unversioned() -> Self {
+        Self { version: None, set: Vec::new(), unset: Vec::new(), add: None }
     }
 
     /// Also sets a field.
@@ -82,15 +86,25 @@ impl Changes {
             set.insert(field.as_str(), sum);
         }
         // The rule of `next_version`.
-        let after_previous = doc! { "$add": [reference(self.version), 1] };
-        let version = doc! { "$max": [bson::DateTime::from_chrono(self.now), after_previous] };
-        set.insert(self.version.as_str(), version);
+        if let Some((version, now)) = self.version {
+            let after_previous = doc! { "$add": [reference(version), 1] };
+            let next = doc! { "$max": [bson::DateTime::from_chrono(now), after_previous] };
+            set.insert(version.as_str(), next);
+        }
         let mut pipeline = vec![doc! { "$set": set }];
         if !self.unset.is_empty() {
             let fields: Vec<_> = self.unset.iter().map(|field| field.as_str()).collect();
             pipeline.push(doc! { "$unset": fields });
         }
         pipeline
+    }
+
+    /// The changes as a plain update: nothing but fields to set, to values known here. The server is
+    /// faster with it than with a pipeline.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn to_plain_update(&self) -> Document {
+        let set = self.set.iter().map(|(field, value)| (field.as_str().to_owned(), value.clone()));
+        doc! { "$set": set.collect::<Document>() }
     }
 
     /// The pipeline for a document that may not be there: then it becomes `new`, in the one step
@@ -127,9 +141,11 @@ impl Changes {
             let sum = count_in(document, field).saturating_add(n.into());
             values.push((field, Some(RawBson::Int64(sum))));
         }
-        let previous = document.get_datetime(self.version.as_str()).ok().map(bson::DateTime::to_chrono);
-        let version = previous.map_or(self.now, |previous| next_version(self.now, previous));
-        values.push((self.version, Some(RawBson::DateTime(version.into()))));
+        if let Some((version, now)) = self.version {
+            let previous = document.get_datetime(version.as_str()).ok().map(bson::DateTime::to_chrono);
+            let next = previous.map_or(now, |previous| next_version(now, previous));
+            values.push((version, Some(RawBson::DateTime(next.into()))));
+        }
 
         let mut changed = RawDocumentBuf::new();
         for (name, old) in document.iter().flatten() {

@@ -8,7 +8,7 @@ use super::state::State;
 use crate::collection::Collection;
 use crate::document::campaign_metrics::totals_change;
 use crate::error::Result;
-use crate::model::{CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter};
+use crate::model::{CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter, Shift};
 use crate::page::{Page, PageRequest};
 use crate::repository::CampaignMetricsRepository;
 
@@ -35,16 +35,16 @@ impl State {
         Ok(all)
     }
 
-    /// Adds to the totals of metrics.
+    /// Changes the totals of metrics.
     pub(super) fn count(
         &mut self,
         metrics: &HashMap<CampaignId, CampaignMetrics>,
-        added: &BTreeMap<CampaignId, Contribution>,
+        shifts: &BTreeMap<CampaignId, Shift>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        for (id, added) in added {
+        for (id, shift) in shifts {
             let Some(metrics) = metrics.get(id) else { continue };
-            let changes = totals_change(&(metrics.totals + *added), now);
+            let changes = totals_change(&shift.apply_to(&metrics.totals), now);
             self.campaign_metrics.change::<CampaignMetrics>(metrics.id.as_object_id(), &changes)?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::collection::Collection;
 use crate::document::campaign_metrics::{named_totals, totals_change, totals_of};
 use crate::document::{Fields, field};
 use crate::error::{Error, Result};
-use crate::model::{CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter};
+use crate::model::{CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter, Shift};
 use crate::page::{Page, PageRequest};
 use crate::repository::CampaignMetricsRepository;
 use crate::schema::index::CAMPAIGN_METRICS_CAMPAIGN_ID;
@@ -83,40 +83,43 @@ impl Connection {
         }
     }
 
-    /// Adds to the totals of metrics that were just read.
+    /// Changes the totals of metrics that were just read.
     pub(super) async fn count(
         &self,
         session: Session<'_>,
         metrics: &HashMap<CampaignId, CampaignMetrics>,
-        added: &BTreeMap<CampaignId, Contribution>,
+        shifts: &BTreeMap<CampaignId, Shift>,
         now: DateTime<Utc>,
     ) -> DriverResult<()> {
-        let added = added.iter().filter_map(|(id, added)| Some((metrics.get(id)?, *added)));
+        let shifts = shifts.iter().filter_map(|(id, shift)| Some((metrics.get(id)?, *shift)));
         let Some(session) = session else {
-            for (metrics, added) in added {
-                self.count_alone(metrics.clone(), added, now).await?;
+            for (metrics, shift) in shifts {
+                self.count_alone(metrics.clone(), shift, now).await?;
             }
             return Ok(());
         };
         // The transaction keeps others away.
-        let updates = added.map(|(metrics, added)| {
-            (of_id(metrics.id.as_object_id()), totals_change(&(metrics.totals + added), now).to_pipeline())
+        let updates = shifts.map(|(metrics, shift)| {
+            (
+                of_id(metrics.id.as_object_id()),
+                totals_change(&shift.apply_to(&metrics.totals), now).to_pipeline(),
+            )
         });
         self.campaign_metrics.update_each(session, updates).await
     }
 
-    /// Adds to totals without a transaction: once more while somebody else counts in between.
+    /// Changes totals without a transaction: once more while somebody else counts in between.
     async fn count_alone(
         &self,
         mut metrics: CampaignMetrics,
-        added: Contribution,
+        shift: Shift,
         now: DateTime<Utc>,
     ) -> DriverResult<()> {
         loop {
             let row = of_id(metrics.id.as_object_id());
             let same_version =
                 row.clone().is(field::LAST_UPDATED, bson::DateTime::from(metrics.last_updated));
-            let changes = totals_change(&(metrics.totals + added), now);
+            let changes = totals_change(&shift.apply_to(&metrics.totals), now);
             let changed: Option<CampaignMetrics> =
                 self.campaign_metrics.update(None, &same_version, &changes).await?;
             if changed.is_some() {

@@ -39,6 +39,9 @@ pub(super) struct Connection {
     pub(super) campaigns: Table,
     pub(super) campaign_metrics: Table,
     pub(super) email_tracking: Table,
+    pub(super) event_receipts: Table,
+    pub(super) recount_marks: Table,
+    pub(super) receipt_lifetime: Duration,
 }
 
 impl Connection {
@@ -69,6 +72,9 @@ impl Connection {
             campaigns: table(Collection::Campaigns),
             campaign_metrics: table(Collection::CampaignMetrics),
             email_tracking: table(Collection::EmailTracking),
+            event_receipts: table(Collection::EventReceipts),
+            recount_marks: table(Collection::RecountMarks),
+            receipt_lifetime: options.receipt_lifetime,
             client,
             clock: options.clock.clone(),
             timeout: options.timeout,

@@ -6,6 +6,7 @@ use mongodb::options::{ClientOptions, WriteConcern};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Invalid, Problem, Result};
+use crate::schema::RECEIPT_LIFETIME;
 
 /// How to reach a database.
 ///
@@ -23,6 +24,7 @@ pub struct MongoOptions {
     pub(super) timeout: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) use_transactions: bool,
+    pub(super) receipt_lifetime: Duration,
 }
 
 impl MongoOptions {
@@ -36,6 +38,7 @@ impl MongoOptions {
             timeout: Duration::from_secs(10),
             clock: Arc::new(SystemClock),
             use_transactions: true,
+            receipt_lifetime: RECEIPT_LIFETIME,
         }
     }
 
@@ -49,6 +52,14 @@ impl MongoOptions {
     /// Another clock than the system's.
     pub fn clock(mut self, clock: Arc<impl Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// How long provider event ids are remembered at least: 7 days unless said otherwise. It holds
+    /// for events that are recorded from now on. The database removes them some time after, by its
+    /// own clock.
+    pub fn receipt_lifetime(mut self, lifetime: Duration) -> Self {
+        self.receipt_lifetime = lifetime;
         self
     }
 

@@ -1,9 +1,10 @@
 //! A collection of the database, under the names that the table in memory has.
 
 use bson::oid::ObjectId;
-use bson::raw::RawDocumentBuf;
-use bson::{Document, doc};
+use bson::raw::{RawDocument, RawDocumentBuf};
+use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
+use mongodb::action::Find;
 use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
@@ -98,14 +99,13 @@ impl Table {
         self.update_each(session, [(of_id(id), set), (of_id(id), unset)]).await
     }
 
-    /// Changes rows in a transaction, each as its pipeline says, in one command.
+    /// Changes rows in a transaction, each as its update or pipeline says, in one command.
     pub(super) async fn update_each(
         &self,
         session: &mut ClientSession,
-        updates: impl IntoIterator<Item = (Query, Vec<Document>)>,
+        updates: impl IntoIterator<Item = (Query, impl Into<Bson>)>,
     ) -> DriverResult<()> {
-        let updates =
-            updates.into_iter().map(|(query, pipeline)| doc! { "q": query.to_filter(), "u": pipeline });
+        let updates = updates.into_iter().map(|(query, update)| doc! { "q": query.to_filter(), "u": update });
         let updates: Vec<_> = updates.collect();
         if updates.is_empty() {
             return Ok(());
@@ -223,19 +223,9 @@ impl Table {
     ) -> DriverResult<Vec<RawDocumentBuf>> {
         let direction = if order == Order::OldestFirst { 1 } else { -1 };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
         let mut rows = Vec::new();
-        if let Some(session) = session {
-            let mut cursor = find.session(&mut *session).await?;
-            while cursor.advance(session).await? {
-                rows.push(cursor.current().to_owned());
-            }
-        } else {
-            let mut cursor = find.await?;
-            while cursor.advance().await? {
-                rows.push(cursor.current().to_owned());
-            }
-        }
+        let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
+        each(session, find, |row| Ok(rows.push(row.to_owned()))).await?;
         Ok(rows)
     }
 
@@ -247,6 +237,26 @@ impl Table {
             _ => false,
         })
     }
+}
+
+/// Looks at every document that `find` finds, in a transaction or without one.
+pub(super) async fn each(
+    session: Session<'_>,
+    find: Find<'_, RawDocumentBuf>,
+    mut look: impl FnMut(&RawDocument) -> DriverResult<()>,
+) -> DriverResult<()> {
+    if let Some(session) = session {
+        let mut cursor = find.session(&mut *session).await?;
+        while cursor.advance(session).await? {
+            look(cursor.current())?;
+        }
+    } else {
+        let mut cursor = find.await?;
+        while cursor.advance().await? {
+            look(cursor.current())?;
+        }
+    }
+    Ok(())
 }
 
 /// The row of this id.
