@@ -10,7 +10,8 @@
 //! | What to create and to change | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
 //! | What can go wrong | [`Error`], [`Invalid`] |
-//! | Percentages | [`Rates`] |
+//! | What happens to sent e-mails | [`TrackingEvent`], [`EventOutcome`] |
+//! | Percentages | [`Rates`], [`Rate`] |
 //! | Indexes | [`schema`] |
 //! | Time in tests | [`ManualClock`] |
 //! | Testing a store of your own | `contract` (feature `contract`) |
