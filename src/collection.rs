@@ -16,12 +16,19 @@ pub enum Collection {
     CampaignMetrics,
     /// `email_tracking`
     EmailTracking,
+    /// `event_receipts`: the provider event ids that were seen.
+    EventReceipts,
+    /// `recount_marks`: campaigns whose metrics may lag. Empty on servers with transactions.
+    RecountMarks,
 }
 
 impl Collection {
-    /// Every collection, in the order of the schema.
+    /// The collections of records, in the order of the schema.
     pub const ALL: [Self; 5] =
         [Self::Users, Self::Mailboxes, Self::Campaigns, Self::CampaignMetrics, Self::EmailTracking];
+
+    /// What the store keeps for itself: no repository reads or lists it.
+    pub const BOOKKEEPING: [Self; 2] = [Self::EventReceipts, Self::RecountMarks];
 
     /// The name of the collection in the database.
     #[must_use]
@@ -32,6 +39,8 @@ impl Collection {
             Self::Campaigns => "campaigns",
             Self::CampaignMetrics => "campaign_metrics",
             Self::EmailTracking => "email_tracking",
+            Self::EventReceipts => "event_receipts",
+            Self::RecountMarks => "recount_marks",
         }
     }
 }

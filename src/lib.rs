@@ -9,10 +9,11 @@
 //! | The records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
 //! | What to create and to change | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
+//! | What happens to sent e-mails | [`TrackingEvent`], [`EventOutcome`] |
 //! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`] |
 //! | The secrets of mailboxes | [`Credentials`], and [`Vault`] with the keys |
 //! | What can go wrong | [`Error`], [`Invalid`], [`KeyError`] |
-//! | Percentages | [`Rates`] |
+//! | Percentages | [`Rates`], [`Rate`] |
 //! | Indexes | [`schema`] |
 //! | Time in tests | [`ManualClock`] |
 //! | Testing a store of your own | `contract` (feature `contract`) |

@@ -10,11 +10,10 @@ use chrono::{DateTime, Utc};
 use super::field::{self, Field};
 use crate::clock::next_version;
 
-/// Fields to set and to remove, together with the version of the document.
+/// Fields to set and to remove, together with the version of a document that has one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Changes {
-    version: Option<Field>,
-    now: DateTime<Utc>,
+    version: Option<(Field, DateTime<Utc>)>,
     set: Vec<(Field, Bson)>,
     unset: Vec<Field>,
     add: Option<(Field, u32)>,
@@ -28,16 +27,12 @@ impl Changes {
 
     /// The same where the version is another field.
     pub(crate) fn versioned_by(version: Field, now: DateTime<Utc>) -> Self {
-        Self::of(Some(version), now)
+        Self { version: Some((version, now)), ..Self::unversioned() }
     }
 
-    /// Changes what is no part of the record: the same secret in another form. The version stays.
-    pub(crate) fn silent() -> Self {
-        Self::of(None, DateTime::UNIX_EPOCH)
-    }
-
-    fn of(version: Option<Field>, now: DateTime<Utc>) -> Self {
-        Self { version, now, set: Vec::new(), unset: Vec::new(), add: None }
+    /// The same where there is no version.
+    pub(crate) fn unversioned() -> Self {
+        Self { version: None, set: Vec::new(), unset: Vec::new(), add: None }
     }
 
     /// Also sets a field.
@@ -77,17 +72,6 @@ impl Changes {
         self
     }
 
-    /// The changes as an update of the database.
-    #[cfg(feature = "mongo")]
-    pub(crate) fn to_update(&self) -> Bson {
-        if self.version.is_none() && self.unset.is_empty() && self.add.is_none() {
-            // The plain form is cheaper for the server.
-            let set = self.set.iter().map(|(field, value)| (field.as_str().to_owned(), value.clone()));
-            return Bson::Document(doc! { "$set": set.collect::<Document>() });
-        }
-        Bson::from(self.to_pipeline())
-    }
-
     /// The changes as an update pipeline of the database.
     #[cfg(feature = "mongo")]
     pub(crate) fn to_pipeline(&self) -> Vec<Document> {
@@ -101,10 +85,10 @@ impl Changes {
             let sum = doc! { "$add": [{ "$ifNull": [reference(field), 0_i64] }, i64::from(n)] };
             set.insert(field.as_str(), sum);
         }
-        if let Some(version) = self.version {
-            // The rule of `next_version`.
+        // The rule of `next_version`.
+        if let Some((version, now)) = self.version {
             let after_previous = doc! { "$add": [reference(version), 1] };
-            let next = doc! { "$max": [bson::DateTime::from_chrono(self.now), after_previous] };
+            let next = doc! { "$max": [bson::DateTime::from_chrono(now), after_previous] };
             set.insert(version.as_str(), next);
         }
         let mut pipeline = vec![doc! { "$set": set }];
@@ -113,6 +97,14 @@ impl Changes {
             pipeline.push(doc! { "$unset": fields });
         }
         pipeline
+    }
+
+    /// The changes as a plain update: nothing but fields to set, to values known here. The server is
+    /// faster with it than with a pipeline.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn to_plain_update(&self) -> Document {
+        let set = self.set.iter().map(|(field, value)| (field.as_str().to_owned(), value.clone()));
+        doc! { "$set": set.collect::<Document>() }
     }
 
     /// The pipeline for a document that may not be there: then it becomes `new`, in the one step
@@ -149,9 +141,9 @@ impl Changes {
             let sum = count_in(document, field).saturating_add(n.into());
             values.push((field, Some(RawBson::Int64(sum))));
         }
-        if let Some(version) = self.version {
+        if let Some((version, now)) = self.version {
             let previous = document.get_datetime(version.as_str()).ok().map(bson::DateTime::to_chrono);
-            let next = previous.map_or(self.now, |previous| next_version(self.now, previous));
+            let next = previous.map_or(now, |previous| next_version(now, previous));
             values.push((version, Some(RawBson::DateTime(next.into()))));
         }
 

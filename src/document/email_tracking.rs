@@ -1,13 +1,17 @@
+use bson::Bson;
+#[cfg(feature = "mongo")]
+use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
+use chrono::{DateTime, Utc};
 
 use super::campaign::stored_count;
 use super::field::{self, Field};
 use super::fields::{boolean, count, object_id, parsed, string, text, time};
-use super::{Condition, Decode, Fields, Query, Record};
+use super::{Changes, Condition, Decode, Fields, Query, Record};
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, TrackingFilter, TrackingState, UserId, new_object_id,
+    CampaignId, EmailAddress, EmailTracking, TrackingFilter, TrackingId, TrackingState, UserId, new_object_id,
 };
 
 impl Decode for EmailTracking {
@@ -15,33 +19,9 @@ impl Decode for EmailTracking {
 
     fn decode(document: &RawDocument) -> Result<Self> {
         let fields = Fields::of(Self::COLLECTION, document)?;
-        let address = |name| fields.required(name, |value| text(value).map(EmailAddress::from_stored));
-        let times = |name| fields.optional(name, count).map(Option::unwrap_or_default);
-        let flag = |name| fields.optional(name, boolean).map(Option::unwrap_or_default);
-        Ok(Self {
-            id: fields.required(field::TRACKING_ID, parsed)?,
-            campaign_id: fields.required(field::CAMPAIGN_ID, parsed)?,
-            user_id: fields.required(field::USER_ID, object_id)?.into(),
-            mailbox_id: fields.required(field::MAILBOX_ID, object_id)?.into(),
-            sender_email: address(field::SENDER_EMAIL)?,
-            recipient_email: address(field::RECIPIENT_EMAIL)?,
-            recipient_name: fields.optional(field::RECIPIENT_NAME, string)?,
-            subject: fields.required(field::SUBJECT, string)?,
-            message: fields.required(field::MESSAGE, string)?,
-            sent_at: fields.required(field::SENT_AT, time)?,
-            delivered_at: fields.optional(field::DELIVERED_AT, time)?,
-            opened_at: fields.optional(field::OPENED_AT, time)?,
-            opens: times(field::OPENS)?,
-            clicked_at: fields.optional(field::CLICKED_AT, time)?,
-            clicks: times(field::CLICKS)?,
-            replied_at: fields.optional(field::REPLIED_AT, time)?,
-            replies: times(field::REPLIES)?,
-            bounced: flag(field::BOUNCED)?,
-            bounce_reason: fields.optional(field::BOUNCE_REASON, string)?,
-            unsubscribed: flag(field::UNSUBSCRIBED)?,
-            unsubscribed_at: fields.optional(field::UNSUBSCRIBED_AT, time)?,
-            created_at: fields.required(field::CREATED_AT, time)?,
-        })
+        let row = without_body(&fields)?;
+        let subject = fields.required(field::SUBJECT, string)?;
+        Ok(Self { subject, message: fields.required(field::MESSAGE, string)?, ..row })
     }
 }
 
@@ -84,6 +64,106 @@ impl Record for EmailTracking {
     }
 }
 
+/// A row whose subject and message were not read.
+fn without_body(fields: &Fields<'_>) -> Result<EmailTracking> {
+    let address = |name| fields.required(name, |value| text(value).map(EmailAddress::from_stored));
+    let times = |name| fields.optional(name, count).map(Option::unwrap_or_default);
+    let flag = |name| fields.optional(name, boolean).map(Option::unwrap_or_default);
+    Ok(EmailTracking {
+        id: fields.required(field::TRACKING_ID, parsed)?,
+        campaign_id: fields.required(field::CAMPAIGN_ID, parsed)?,
+        user_id: fields.required(field::USER_ID, object_id)?.into(),
+        mailbox_id: fields.required(field::MAILBOX_ID, object_id)?.into(),
+        sender_email: address(field::SENDER_EMAIL)?,
+        recipient_email: address(field::RECIPIENT_EMAIL)?,
+        recipient_name: fields.optional(field::RECIPIENT_NAME, string)?,
+        subject: String::new(),
+        message: String::new(),
+        sent_at: fields.required(field::SENT_AT, time)?,
+        delivered_at: fields.optional(field::DELIVERED_AT, time)?,
+        opened_at: fields.optional(field::OPENED_AT, time)?,
+        opens: times(field::OPENS)?,
+        clicked_at: fields.optional(field::CLICKED_AT, time)?,
+        clicks: times(field::CLICKS)?,
+        replied_at: fields.optional(field::REPLIED_AT, time)?,
+        replies: times(field::REPLIES)?,
+        bounced: flag(field::BOUNCED)?,
+        bounce_reason: fields.optional(field::BOUNCE_REASON, string)?,
+        unsubscribed: flag(field::UNSUBSCRIBED)?,
+        unsubscribed_at: fields.optional(field::UNSUBSCRIBED_AT, time)?,
+        created_at: fields.required(field::CREATED_AT, time)?,
+    })
+}
+
+/// The same with the `_id`.
+#[cfg(feature = "mongo")]
+pub(crate) fn keyed_without_body(document: &RawDocument) -> Result<(ObjectId, EmailTracking)> {
+    let fields = Fields::of(Collection::EmailTracking, document)?;
+    Ok((fields.required(field::ID, object_id)?, without_body(&fields)?))
+}
+
+/// Where a row is, and what it counts for.
+#[cfg(feature = "mongo")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowKey {
+    pub(crate) id: ObjectId,
+    pub(crate) campaign_id: CampaignId,
+}
+
+/// The key of a row, by its tracking id.
+#[cfg(feature = "mongo")]
+pub(crate) fn row_key(document: &RawDocument) -> Result<(TrackingId, RowKey)> {
+    let fields = Fields::of(Collection::EmailTracking, document)?;
+    let id = fields.required(field::ID, object_id)?;
+    let tracking_id = fields.required(field::TRACKING_ID, parsed)?;
+    Ok((tracking_id, RowKey { id, campaign_id: fields.required(field::CAMPAIGN_ID, parsed)? }))
+}
+
+/// What tells the row as it was from one that events have changed since.
+#[cfg(feature = "mongo")]
+pub(crate) fn unchanged(id: ObjectId, row: &EmailTracking) -> Query {
+    let number = |name, count: u64| match count {
+        // Old rows may have none.
+        0 => Condition::NotPositive(name),
+        _ => Condition::Is(name, stored_count(count).into()),
+    };
+    events_of(row).into_iter().fold(Query::all().is(field::ID, id), |query, (name, value)| match value {
+        Bson::Int64(count) => query.and(number(name, count.unsigned_abs())),
+        Bson::Boolean(false) => query.and(Condition::NotTrue(name)),
+        Bson::Null => query.and(Condition::Absent(name)),
+        value => query.is(name, value),
+    })
+}
+
+/// What events changed in a row.
+pub(crate) fn event_changes(before: &EmailTracking, after: &EmailTracking) -> Changes {
+    let mut changes = Changes::unversioned();
+    for ((name, before), (_, after)) in events_of(before).into_iter().zip(events_of(after)) {
+        if before != after {
+            changes = changes.set(name, after);
+        }
+    }
+    changes
+}
+
+/// The fields that events change, as they are stored; null for those that are absent.
+fn events_of(row: &EmailTracking) -> [(Field, Bson); 11] {
+    let time = |time: Option<DateTime<Utc>>| time.map_or(Bson::Null, Bson::from);
+    [
+        (field::DELIVERED_AT, time(row.delivered_at)),
+        (field::OPENED_AT, time(row.opened_at)),
+        (field::OPENS, stored_count(row.opens).into()),
+        (field::CLICKED_AT, time(row.clicked_at)),
+        (field::CLICKS, stored_count(row.clicks).into()),
+        (field::REPLIED_AT, time(row.replied_at)),
+        (field::REPLIES, stored_count(row.replies).into()),
+        (field::BOUNCED, row.bounced.into()),
+        (field::BOUNCE_REASON, row.bounce_reason.clone().map_or(Bson::Null, Bson::from)),
+        (field::UNSUBSCRIBED, row.unsubscribed.into()),
+        (field::UNSUBSCRIBED_AT, time(row.unsubscribed_at)),
+    ]
+}
+
 impl TrackingFilter {
     pub(crate) fn query(&self) -> Query {
         let query = Query::all()
@@ -98,7 +178,7 @@ impl TrackingFilter {
 }
 
 /// The rows in a state: the rule of `Contribution::of`, as a filter.
-fn in_state(query: Query, state: TrackingState) -> Query {
+pub(super) fn in_state(query: Query, state: TrackingState) -> Query {
     let clicked = [Condition::Present(field::CLICKED_AT), Condition::Positive(field::CLICKS)];
     let opened = [Condition::Present(field::OPENED_AT), Condition::Positive(field::OPENS)];
     let replied = [Condition::Present(field::REPLIED_AT), Condition::Positive(field::REPLIES)];
@@ -114,10 +194,13 @@ fn in_state(query: Query, state: TrackingState) -> Query {
     query.and(Condition::NotTrue(field::BOUNCED)).and(Condition::Any(signs))
 }
 
-/// The rows that keep a user from writing to a recipient again.
-pub(crate) fn suppressing(user_id: UserId, recipient: &EmailAddress) -> Query {
+/// The rows that keep a user from writing to one of these recipients again.
+pub(crate) fn suppressing(user_id: UserId, recipients: &[EmailAddress]) -> Query {
     let reasons = [field::BOUNCED, field::UNSUBSCRIBED].map(|name| Condition::Is(name, true.into()));
-    TrackingFilter::user(user_id).recipient(recipient.clone()).query().and(Condition::Any(reasons.into()))
+    TrackingFilter::user(user_id)
+        .query()
+        .one_of(field::RECIPIENT_EMAIL, recipients.iter().map(EmailAddress::as_str))
+        .and(Condition::Any(reasons.into()))
 }
 
 #[cfg(test)]

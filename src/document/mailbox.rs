@@ -111,7 +111,7 @@ pub(crate) fn resealing(resealed: &Resealed) -> (Query, Changes) {
     let query = Query::all()
         .is(field::ID, resealed.mailbox.as_object_id())
         .is(field::USER_ID, resealed.owner.as_object_id());
-    resealed.fields.iter().fold((query, Changes::silent()), |(query, changes), (field, old, new)| {
+    resealed.fields.iter().fold((query, Changes::unversioned()), |(query, changes), (field, old, new)| {
         let name = secret_field(*field);
         (query.is(name, old.as_str()), changes.set(name, new.as_str()))
     })

@@ -3,6 +3,10 @@
 //! Documents are written and read as raw BSON by hand. That is one codec for every path into the
 //! database, it names the field that cannot be read without repeating its value, and it is fast.
 
+#[cfg(feature = "mongo")]
+pub(crate) mod aggregation;
+#[cfg(feature = "mongo")]
+pub(crate) mod bookkeeping;
 pub(crate) mod campaign;
 pub(crate) mod campaign_metrics;
 mod changes;

@@ -25,8 +25,14 @@ pub(crate) enum Condition {
     AtMost(Field, bson::DateTime),
     /// It is there and not null.
     Present(Field),
+    /// It is absent or null.
+    Absent(Field),
     /// It is a number over 0.
     Positive(Field),
+    /// It is no number over 0.
+    NotPositive(Field),
+    /// It is a date or a text from the first to before the second.
+    Within(Field, Bson, Bson),
     /// It is not `true`.
     NotTrue(Field),
     /// At least one of these holds.
@@ -104,7 +110,12 @@ impl Condition {
             Self::OneOf(field, values) => (field.as_str(), doc! { "$in": values.clone() }.into()),
             Self::AtMost(field, time) => (field.as_str(), doc! { "$lte": *time }.into()),
             Self::Present(field) => (field.as_str(), doc! { "$ne": Bson::Null }.into()),
+            Self::Absent(field) => (field.as_str(), Bson::Null),
             Self::Positive(field) => (field.as_str(), doc! { "$gt": 0_i64 }.into()),
+            Self::NotPositive(field) => (field.as_str(), doc! { "$not": { "$gt": 0_i64 } }.into()),
+            Self::Within(field, start, end) => {
+                (field.as_str(), doc! { "$gte": start.clone(), "$lt": end.clone() }.into())
+            }
             Self::NotTrue(field) => (field.as_str(), doc! { "$ne": true }.into()),
             Self::Any(any) => ("$or", any.iter().map(Self::to_filter).collect::<Vec<_>>().into()),
         }
@@ -121,15 +132,30 @@ impl Condition {
                 value(*field).and_then(RawBsonRef::as_datetime).is_some_and(|value| value <= *time)
             }
             Self::Present(field) => !matches!(value(*field), None | Some(RawBsonRef::Null)),
-            Self::Positive(field) => value(*field).is_some_and(|value| match value {
-                RawBsonRef::Int32(number) => number > 0,
-                RawBsonRef::Int64(number) => number > 0,
-                RawBsonRef::Double(number) => number > 0.0,
+            Self::Absent(field) => matches!(value(*field), None | Some(RawBsonRef::Null)),
+            Self::Positive(field) => value(*field).is_some_and(is_positive),
+            Self::NotPositive(field) => !value(*field).is_some_and(is_positive),
+            Self::Within(field, start, end) => match (value(*field), start, end) {
+                (Some(RawBsonRef::DateTime(value)), Bson::DateTime(start), Bson::DateTime(end)) => {
+                    (*start..*end).contains(&value)
+                }
+                (Some(RawBsonRef::String(value)), Bson::String(start), Bson::String(end)) => {
+                    start.as_str() <= value && value < end.as_str()
+                }
                 _ => false,
-            }),
+            },
             Self::NotTrue(field) => value(*field).and_then(RawBsonRef::as_bool) != Some(true),
             Self::Any(any) => any.iter().any(|condition| condition.matches(document)),
         }
+    }
+}
+
+fn is_positive(value: RawBsonRef<'_>) -> bool {
+    match value {
+        RawBsonRef::Int32(number) => number > 0,
+        RawBsonRef::Int64(number) => number > 0,
+        RawBsonRef::Double(number) => number > 0.0,
+        _ => false,
     }
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn password_change(hash: &str, now: DateTime<Utc>) -> Changes {
 /// A user whose hash is still `old`, and the change to another hash of the same password.
 pub(crate) fn hash_replacement(id: UserId, old: &str, new: &str) -> (Query, Changes) {
     let query = Query::all().is(field::ID, id.as_object_id()).is(field::PASSWORD, old);
-    (query, Changes::silent().set(field::PASSWORD, new))
+    (query, Changes::unversioned().set(field::PASSWORD, new))
 }
 
 impl UserPatch {

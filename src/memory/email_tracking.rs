@@ -1,3 +1,6 @@
+use std::collections::{HashMap, HashSet};
+use std::slice;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
@@ -5,12 +8,12 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
-use crate::document::email_tracking::suppressing;
+use crate::document::email_tracking::{event_changes, suppressing};
 use crate::document::{Query, field};
 use crate::error::Result;
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, NewSend, SendBatch, SendOutcome, TrackingFilter, TrackingId,
-    UserId,
+    CampaignId, EmailAddress, EmailTracking, EventBatch, EventOutcome, NewSend, SendBatch, SendOutcome,
+    TrackingEvent, TrackingFilter, TrackingId, UserId, shifts_of,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
@@ -40,6 +43,30 @@ impl State {
         self.count(&metrics, &batch.added, now)?;
         Ok(batch.outcomes)
     }
+
+    fn record_events(&mut self, events: &[TrackingEvent], now: DateTime<Utc>) -> Result<Vec<EventOutcome>> {
+        self.receipts.expire(now);
+        let mut rows = HashMap::new();
+        for event in events {
+            if let Some(row) = self.email_tracking.find_one(&of_id(event.tracking_id()))? {
+                rows.insert(event.tracking_id(), row);
+            }
+        }
+        let receipts = events.iter().filter_map(TrackingEvent::receipt);
+        let seen = receipts.filter(|receipt| self.receipts.contains(receipt)).collect();
+        let batch = EventBatch::new(events, rows.into_values(), seen);
+        let shifts = shifts_of(&batch.rows);
+        let metrics = self.metrics_of(shifts.keys().copied().collect())?;
+        for row in &batch.rows {
+            let changes = event_changes(&row.before, &row.after);
+            self.email_tracking.change::<EmailTracking>(row.id, &changes)?;
+        }
+        for receipt in batch.receipts {
+            self.receipts.insert(receipt, now);
+        }
+        self.count(&metrics, &shifts, now)?;
+        Ok(batch.outcomes)
+    }
 }
 
 #[async_trait]
@@ -51,6 +78,17 @@ impl EmailTrackingRepository for Tracking {
             // Each step gives the metrics a version.
             for step in SendBatch::steps(&rows) {
                 outcomes.extend(state.record_step(step, now)?);
+            }
+            Ok(outcomes)
+        })
+    }
+
+    async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>> {
+        self.call(|state, now| {
+            let mut outcomes = Vec::with_capacity(events.len());
+            // Each step gives the metrics a version.
+            for step in EventBatch::steps(&events) {
+                outcomes.extend(state.record_events(step, now)?);
             }
             Ok(outcomes)
         })
@@ -72,7 +110,20 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool> {
-        self.call(|state, _| Ok(state.email_tracking.any(&suppressing(user_id, recipient))))
+        self.call(|state, _| Ok(state.email_tracking.any(&suppressing(user_id, slice::from_ref(recipient)))))
+    }
+
+    async fn suppressed(
+        &self,
+        user_id: UserId,
+        recipients: &[EmailAddress],
+    ) -> Result<HashSet<EmailAddress>> {
+        self.call(|state, _| {
+            let is_suppressed = |recipient: &&EmailAddress| {
+                state.email_tracking.any(&suppressing(user_id, slice::from_ref(recipient)))
+            };
+            Ok(recipients.iter().filter(is_suppressed).cloned().collect())
+        })
     }
 
     async fn list(&self, filter: &TrackingFilter, page: &PageRequest) -> Result<Page<EmailTracking>> {

@@ -5,6 +5,7 @@ mod campaign_metrics;
 mod email_tracking;
 mod index;
 mod mailbox;
+mod receipts;
 mod state;
 mod store;
 mod table;

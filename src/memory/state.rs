@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::receipts::Receipts;
 use super::table::Table;
 use crate::collection::Collection;
 use crate::error::Error;
@@ -14,6 +15,7 @@ pub(super) struct State {
     pub(super) campaigns: Table,
     pub(super) campaign_metrics: Table,
     pub(super) email_tracking: Table,
+    pub(super) receipts: Receipts,
     failures: VecDeque<(Collection, Error)>,
 }
 
@@ -25,6 +27,7 @@ impl State {
             campaigns: Table::new(Collection::Campaigns),
             campaign_metrics: Table::new(Collection::CampaignMetrics),
             email_tracking: Table::new(Collection::EmailTracking),
+            receipts: Receipts::default(),
             failures: VecDeque::new(),
         }
     }

@@ -60,19 +60,26 @@ impl Contribution {
     }
 }
 
+impl Contribution {
+    /// Joins each number with that of `other`.
+    pub(crate) fn zip(&self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            sent: join(self.sent, other.sent),
+            delivered: join(self.delivered, other.delivered),
+            opened: join(self.opened, other.opened),
+            clicked: join(self.clicked, other.clicked),
+            bounced: join(self.bounced, other.bounced),
+            replied: join(self.replied, other.replied),
+            unsubscribed: join(self.unsubscribed, other.unsubscribed),
+        }
+    }
+}
+
 impl Add for Contribution {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            sent: self.sent + other.sent,
-            delivered: self.delivered + other.delivered,
-            opened: self.opened + other.opened,
-            clicked: self.clicked + other.clicked,
-            bounced: self.bounced + other.bounced,
-            replied: self.replied + other.replied,
-            unsubscribed: self.unsubscribed + other.unsubscribed,
-        }
+        self.zip(&other, Add::add)
     }
 }
 

@@ -15,6 +15,7 @@ use mongodb::{Client, ClientSession, Database};
 
 use super::MongoOptions;
 use super::error::{DriverResult, ours, theirs};
+use super::gates::Gates;
 use super::table::{Session, Table};
 use crate::clock::Clock;
 use crate::collection::Collection;
@@ -42,6 +43,10 @@ pub(super) struct Connection {
     pub(super) campaigns: Table,
     pub(super) campaign_metrics: Table,
     pub(super) email_tracking: Table,
+    pub(super) event_receipts: Table,
+    pub(super) recount_marks: Table,
+    pub(super) receipt_lifetime: Duration,
+    pub(super) event_gates: Gates,
 }
 
 impl Connection {
@@ -72,6 +77,10 @@ impl Connection {
             campaigns: table(Collection::Campaigns),
             campaign_metrics: table(Collection::CampaignMetrics),
             email_tracking: table(Collection::EmailTracking),
+            event_receipts: table(Collection::EventReceipts),
+            recount_marks: table(Collection::RecountMarks),
+            receipt_lifetime: options.receipt_lifetime,
+            event_gates: Gates::new(),
             client,
             clock: options.clock.clone(),
             timeout: options.timeout,
@@ -81,6 +90,10 @@ impl Connection {
             passwords: Passwords::new(options.passwords.clone()),
             database,
         })
+    }
+
+    pub(super) fn target(&self) -> String {
+        self.target.clone()
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {

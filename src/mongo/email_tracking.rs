@@ -1,22 +1,23 @@
 use std::collections::HashSet;
+use std::slice;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bson::doc;
-use bson::raw::RawDocument;
 use futures_util::FutureExt;
 
 use super::connection::Connection;
 use super::error::{DriverResult, duplicates_of};
-use super::table::{Session, Table};
+use super::events;
+use super::table::{Session, Table, each};
 use crate::document::email_tracking::suppressing;
 use crate::document::field::{self, Field};
 use crate::document::{Query, Record};
 use crate::error::Result;
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, NewSend, SendBatch, SendOutcome, TrackingFilter, TrackingId,
-    UserId,
+    CampaignId, EmailAddress, EmailTracking, EventOutcome, NewSend, SendBatch, SendOutcome, TrackingEvent,
+    TrackingFilter, TrackingId, UserId,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
@@ -86,20 +87,31 @@ impl Table {
     {
         let query = Query::all().one_of(field, ids.iter().map(ToString::to_string));
         let find = self.raw.find(query.to_filter()).projection(doc! { field.as_str(): 1, "_id": 0 });
-        let id = |row: &RawDocument| row.get_str(field.as_str()).ok().and_then(|id| id.parse().ok());
         let mut known = HashSet::new();
-        if let Some(session) = session {
-            let mut rows = find.session(&mut *session).await?;
-            while rows.advance(session).await? {
-                known.extend(id(rows.current()));
-            }
-        } else {
-            let mut rows = find.await?;
-            while rows.advance().await? {
-                known.extend(id(rows.current()));
-            }
-        }
+        each(session, find, |row| {
+            known.extend(row.get_str(field.as_str()).ok().and_then(|id| id.parse().ok()));
+            Ok(())
+        })
+        .await?;
         Ok(known)
+    }
+
+    /// Those of the addresses that are suppressed.
+    async fn suppressed(
+        &self,
+        user_id: UserId,
+        recipients: &[EmailAddress],
+    ) -> DriverResult<HashSet<String>> {
+        let address = field::RECIPIENT_EMAIL.as_str();
+        let query = suppressing(user_id, recipients);
+        let find = self.raw.find(query.to_filter()).projection(doc! { address: 1, "_id": 0 });
+        let mut suppressed = HashSet::new();
+        each(None, find, |row| {
+            suppressed.extend(row.get_str(address).ok().map(str::to_owned));
+            Ok(())
+        })
+        .await?;
+        Ok(suppressed)
     }
 
     /// Adds the rows whose tracking id is new, and says which were not.
@@ -135,6 +147,10 @@ impl EmailTrackingRepository for Tracking {
         Ok(outcomes)
     }
 
+    async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>> {
+        events::record(&self.0, &events).await
+    }
+
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {
         let query = Query::all().is(field::TRACKING_ID, id.to_string());
         self.0.run("email_tracking.get", self.0.email_tracking.find_one(None, &query)).await
@@ -151,8 +167,23 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool> {
-        let query = suppressing(user_id, recipient);
+        let query = suppressing(user_id, slice::from_ref(recipient));
         self.0.run("email_tracking.is_suppressed", self.0.email_tracking.any(None, &query)).await
+    }
+
+    async fn suppressed(
+        &self,
+        user_id: UserId,
+        recipients: &[EmailAddress],
+    ) -> Result<HashSet<EmailAddress>> {
+        let mut suppressed = HashSet::new();
+        for recipients in recipients.chunks(PageRequest::MAX_LIMIT) {
+            let found = self.0.email_tracking.suppressed(user_id, recipients);
+            let found = self.0.run("email_tracking.suppressed", found).await?;
+            suppressed
+                .extend(recipients.iter().filter(|recipient| found.contains(recipient.as_str())).cloned());
+        }
+        Ok(suppressed)
     }
 
     async fn list(&self, filter: &TrackingFilter, page: &PageRequest) -> Result<Page<EmailTracking>> {

@@ -82,7 +82,10 @@ fn code_and_message(error: &DriverError) -> (Option<i32>, &str) {
 fn unique(operation: &'static str, message: &str) -> Error {
     let collection = |namespace: &str| {
         let (_, name) = namespace.split_once('.')?;
-        Collection::ALL.into_iter().find(|collection| collection.name() == name)
+        Collection::ALL
+            .into_iter()
+            .chain(Collection::BOOKKEEPING)
+            .find(|collection| collection.name() == name)
     };
     match parse_duplicate(message).map(|(namespace, index)| (collection(namespace), index)) {
         Some((Some(collection), index)) => Error::unique(collection, index.to_owned()),

@@ -154,7 +154,8 @@ impl MailboxSecrets for Mailboxes {
     }
 
     async fn replace(&self, resealed: Vec<Resealed>) -> Result<u64> {
-        let updates = resealed.iter().map(resealing).map(|(query, changes)| (query, changes.to_update()));
+        let updates =
+            resealed.iter().map(resealing).map(|(query, changes)| (query, changes.to_plain_update()));
         self.0.run("mailboxes.reencrypt", self.0.mailboxes.update_each(None, updates)).await
     }
 }

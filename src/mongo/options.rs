@@ -6,6 +6,7 @@ use mongodb::options::{ClientOptions, WriteConcern};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Invalid, Problem, Result};
+use crate::schema::RECEIPT_LIFETIME;
 use crate::secret::{PasswordOptions, Vault};
 
 /// How to reach a database.
@@ -26,6 +27,7 @@ pub struct MongoOptions {
     pub(super) use_transactions: bool,
     pub(super) vault: Option<Vault>,
     pub(super) passwords: PasswordOptions,
+    pub(super) receipt_lifetime: Duration,
 }
 
 impl MongoOptions {
@@ -41,6 +43,7 @@ impl MongoOptions {
             use_transactions: true,
             vault: None,
             passwords: PasswordOptions::new(),
+            receipt_lifetime: RECEIPT_LIFETIME,
         }
     }
 
@@ -54,6 +57,14 @@ impl MongoOptions {
     /// Another clock than the system's.
     pub fn clock(mut self, clock: Arc<impl Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// How long provider event ids are remembered at least: 7 days unless said otherwise. It holds
+    /// for events that are recorded from now on. The database removes them some time after, by its
+    /// own clock.
+    pub fn receipt_lifetime(mut self, lifetime: Duration) -> Self {
+        self.receipt_lifetime = lifetime;
         self
     }
 

@@ -12,7 +12,7 @@ use crate::schema::{self, IndexSpec};
 /// Creates what is missing, if nothing that exists differs.
 pub(super) async fn provision(connection: &Connection) -> Result<()> {
     let mut missing = Vec::new();
-    for collection in Collection::ALL {
+    for collection in Collection::ALL.into_iter().chain(Collection::BOOKKEEPING) {
         missing.push((collection, missing_indexes(connection, collection).await?));
     }
     for (collection, specs) in missing {
@@ -74,6 +74,9 @@ fn declaration(spec: &IndexSpec) -> Document {
     if spec.sparse {
         index.insert("sparse", true);
     }
+    if spec.expires {
+        index.insert("expireAfterSeconds", 0);
+    }
     if let Some(field) = spec.only_where {
         index.insert("partialFilterExpression", doc! { field: true });
     }
@@ -116,6 +119,8 @@ fn normal(option: &str, value: Option<&Bson>) -> String {
             });
             format!("{{ {} }}", keys.collect::<Vec<_>>().join(", "))
         }
+        Some(Bson::Int64(number)) => number.to_string(),
+        Some(Bson::Double(number)) => number.to_string(),
         Some(value) => value.to_string(),
     }
 }

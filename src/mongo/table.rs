@@ -1,9 +1,10 @@
 //! A collection of the database, under the names that the table in memory has.
 
 use bson::oid::ObjectId;
-use bson::raw::RawDocumentBuf;
+use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
+use mongodb::action::Find;
 use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
@@ -104,8 +105,7 @@ impl Table {
         if session.is_none() {
             return Ok(());
         }
-        let [set, unset] =
-            ["$set", "$unset"].map(|operator| Bson::from(doc! { operator: { "_lock": true } }));
+        let [set, unset] = ["$set", "$unset"].map(|operator| doc! { operator: { "_lock": true } });
         self.update_each(session, [(of_id(id), set), (of_id(id), unset)]).await?;
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Table {
     pub(super) async fn update_each(
         &self,
         session: Session<'_>,
-        updates: impl IntoIterator<Item = (Query, Bson)>,
+        updates: impl IntoIterator<Item = (Query, impl Into<Bson>)>,
     ) -> DriverResult<u64> {
         let updates = updates.into_iter().map(|(query, update)| {
             let mut statement = doc! { "q": query.to_filter(), "u": update };
@@ -269,19 +269,13 @@ impl Table {
     ) -> DriverResult<Vec<RawDocumentBuf>> {
         let direction = if order == Order::OldestFirst { 1 } else { -1 };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
         let mut rows = Vec::new();
-        if let Some(session) = session {
-            let mut cursor = find.session(&mut *session).await?;
-            while cursor.advance(session).await? {
-                rows.push(cursor.current().to_owned());
-            }
-        } else {
-            let mut cursor = find.await?;
-            while cursor.advance().await? {
-                rows.push(cursor.current().to_owned());
-            }
-        }
+        let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
+        each(session, find, |row| {
+            rows.push(row.to_owned());
+            Ok(())
+        })
+        .await?;
         Ok(rows)
     }
 
@@ -293,6 +287,26 @@ impl Table {
             _ => false,
         })
     }
+}
+
+/// Looks at every document that `find` finds, in a transaction or without one.
+pub(super) async fn each(
+    session: Session<'_>,
+    find: Find<'_, RawDocumentBuf>,
+    mut look: impl FnMut(&RawDocument) -> DriverResult<()>,
+) -> DriverResult<()> {
+    if let Some(session) = session {
+        let mut cursor = find.session(&mut *session).await?;
+        while cursor.advance(session).await? {
+            look(cursor.current())?;
+        }
+    } else {
+        let mut cursor = find.await?;
+        while cursor.advance().await? {
+            look(cursor.current())?;
+        }
+    }
+    Ok(())
 }
 
 /// The row of this id.

@@ -69,7 +69,7 @@ impl Logins for Users {
 
     async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
         let (query, changes) = hash_replacement(user.id, old, new);
-        let replace = self.0.users.update_each(None, [(query, changes.to_update())]);
+        let replace = self.0.users.update_each(None, [(query, changes.to_plain_update())]);
         self.0.run("users.verify_login", replace).await?;
         Ok(())
     }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -5,7 +6,8 @@ use async_trait::async_trait;
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, NewSend, SendOutcome, TrackingFilter, TrackingId, UserId,
+    CampaignId, EmailAddress, EmailTracking, EventOutcome, NewSend, SendOutcome, TrackingEvent,
+    TrackingFilter, TrackingId, UserId,
 };
 use crate::page::{Page, PageRequest};
 
@@ -27,6 +29,27 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// # Errors
     /// Those of the database alone.
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>>;
+
+    /// Records events and counts them in the metrics of their campaigns, and says of each what it
+    /// did, in the order of `events`.
+    ///
+    /// The rows change by [`EmailTracking::apply`], so the order in which events arrive makes no
+    /// difference, and the metrics by what the rows [contribute](crate::Contribution::of) after and
+    /// before. Rows, metrics and receipts change together, in steps of at most 1,000 events; when a
+    /// step fails, those of the others that were recorded stay recorded.
+    ///
+    /// An event with a [provider event id](TrackingEvent::provider_event_id) counts once, for at
+    /// least as long as the store keeps receipts (7 days unless said otherwise), so it can be
+    /// recorded again after any failure. One without can be counted twice then.
+    ///
+    /// On a server without transactions each row changes whole. A process that dies there between
+    /// two commands leaves the campaign marked, and the next batch of the campaign, or a
+    /// [recount](super::CampaignMetricsRepository::recount), puts its metrics right; an event whose
+    /// receipt it had written may be lost.
+    ///
+    /// # Errors
+    /// `Corrupt` when a row cannot be read; those of the database.
+    async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>>;
 
     /// The e-mail of this id.
     ///
@@ -51,6 +74,14 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// # Errors
     /// Those of the database alone. Whoever cannot get an answer should not send.
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool>;
+
+    /// Those of many recipients to whom the user must not write, as
+    /// [`is_suppressed`](Self::is_suppressed) says of one.
+    ///
+    /// # Errors
+    /// As [`is_suppressed`](Self::is_suppressed).
+    async fn suppressed(&self, user_id: UserId, recipients: &[EmailAddress])
+    -> Result<HashSet<EmailAddress>>;
 
     /// A page of the e-mails.
     ///

@@ -22,6 +22,9 @@ pub const CAMPAIGN_METRICS_CAMPAIGN_ID: &str = "campaign_id_1";
 /// `email_tracking`: `tracking_id`, unique.
 pub const EMAIL_TRACKING_TRACKING_ID: &str = "tracking_id_1";
 
+/// `event_receipts`: `expires_at`, by which the database removes what expired.
+pub const EVENT_RECEIPTS_EXPIRES_AT: &str = "expires_at_1";
+
 /// An index as it should be. All keys are ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,11 +41,13 @@ pub struct IndexSpec {
     pub sparse: bool,
     /// Only documents in which this field is `true` are in the index.
     pub only_where: Option<&'static str>,
+    /// Whether the database removes a document once the time in the indexed field has passed.
+    pub expires: bool,
 }
 
 impl IndexSpec {
     const fn plain(collection: Collection, name: &'static str, keys: &'static [&'static str]) -> Self {
-        Self { collection, name, keys, unique: false, sparse: false, only_where: None }
+        Self { collection, name, keys, unique: false, sparse: false, only_where: None, expires: false }
     }
 
     const fn unique(self) -> Self {
@@ -53,14 +58,19 @@ impl IndexSpec {
         Self { sparse: true, ..self }
     }
 
+    const fn expires(self) -> Self {
+        Self { expires: true, ..self }
+    }
+
     const fn only_where(self, field: &'static str) -> Self {
         Self { only_where: Some(field), ..self }
     }
 }
 
-/// Every index of the schema, and the guard of the one primary mailbox.
+/// Every index of the schema, the guard of the one primary mailbox, and what the store needs for its
+/// own bookkeeping.
 pub const INDEXES: &[IndexSpec] = {
-    use Collection::{CampaignMetrics, Campaigns, EmailTracking, Mailboxes, Users};
+    use Collection::{CampaignMetrics, Campaigns, EmailTracking, EventReceipts, Mailboxes, Users};
     &[
         IndexSpec::plain(Users, USERS_LOGIN_ID, &["login_id"]).unique(),
         IndexSpec::plain(Users, USERS_CLERK_USER_ID, &["clerk_user_id"]).unique().sparse(),
@@ -83,6 +93,8 @@ pub const INDEXES: &[IndexSpec] = {
         IndexSpec::plain(CampaignMetrics, CAMPAIGN_METRICS_CAMPAIGN_ID, &["campaign_id"]).unique(),
         IndexSpec::plain(CampaignMetrics, "user_id_1", &["user_id"]),
         IndexSpec::plain(CampaignMetrics, "mailbox_id_1", &["mailbox_id"]),
+        // For the metrics of campaigns of a range of time.
+        IndexSpec::plain(CampaignMetrics, "created_at_1", &["created_at"]),
         IndexSpec::plain(CampaignMetrics, "campaign_id_1_user_id_1", &["campaign_id", "user_id"]),
         IndexSpec::plain(EmailTracking, EMAIL_TRACKING_TRACKING_ID, &["tracking_id"]).unique(),
         IndexSpec::plain(EmailTracking, "campaign_id_1", &["campaign_id"]),
@@ -94,6 +106,7 @@ pub const INDEXES: &[IndexSpec] = {
             "campaign_id_1_recipient_email_1",
             &["campaign_id", "recipient_email"],
         ),
+        IndexSpec::plain(EventReceipts, EVENT_RECEIPTS_EXPIRES_AT, &["expires_at"]).expires(),
     ]
 };
 

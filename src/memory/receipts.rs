@@ -1,0 +1,44 @@
+//! The provider event ids that were seen.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::schema::RECEIPT_LIFETIME;
+
+/// The receipts, each until it expires.
+#[derive(Default)]
+pub(super) struct Receipts {
+    expiries: HashMap<String, DateTime<Utc>>,
+    by_expiry: BTreeSet<(DateTime<Utc>, String)>,
+}
+
+impl Receipts {
+    pub(super) fn contains(&self, receipt: &str) -> bool {
+        self.expiries.contains_key(receipt)
+    }
+
+    pub(super) fn insert(&mut self, receipt: String, now: DateTime<Utc>) {
+        let lifetime = TimeDelta::from_std(RECEIPT_LIFETIME).unwrap_or(TimeDelta::MAX);
+        let expiry = now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        self.by_expiry.insert((expiry, receipt.clone()));
+        self.expiries.insert(receipt, expiry);
+    }
+
+    /// Forgets those that expired.
+    pub(super) fn expire(&mut self, now: DateTime<Utc>) {
+        while let Some((expiry, _)) = self.by_expiry.first()
+            && *expiry <= now
+            && let Some((_, receipt)) = self.by_expiry.pop_first()
+        {
+            self.expiries.remove(&receipt);
+        }
+    }
+}
+
+impl fmt::Debug for Receipts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipts").field("len", &self.expiries.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,74 @@
+//! What recording a batch of events does.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use bson::oid::ObjectId;
+
+use super::{CampaignId, Contribution, EmailTracking, EventOutcome, Shift, TrackingEvent, TrackingId};
+
+/// The rows to write, what to remember, and what to answer.
+#[derive(Debug, Default)]
+pub(crate) struct EventBatch {
+    pub(crate) outcomes: Vec<EventOutcome>,
+    pub(crate) rows: Vec<ChangedRow>,
+    pub(crate) receipts: Vec<String>,
+}
+
+/// A row that events change.
+#[derive(Debug)]
+pub(crate) struct ChangedRow {
+    pub(crate) id: ObjectId,
+    pub(crate) before: EmailTracking,
+    pub(crate) after: EmailTracking,
+}
+
+impl EventBatch {
+    /// The largest step, by events: a transaction, and long ones are in the way of others.
+    pub(crate) const MAX_EVENTS: usize = 1_000;
+
+    /// Cuts events into steps, each to be recorded whole or not at all.
+    pub(crate) fn steps(events: &[TrackingEvent]) -> impl Iterator<Item = &[TrackingEvent]> {
+        events.chunks(Self::MAX_EVENTS)
+    }
+
+    /// Applies `events` to the rows that exist; `seen` are the receipts that were there before.
+    pub(crate) fn new<'a>(
+        events: impl IntoIterator<Item = &'a TrackingEvent>,
+        rows: impl IntoIterator<Item = (ObjectId, EmailTracking)>,
+        mut seen: HashSet<String>,
+    ) -> Self {
+        let changed =
+            |(id, row): (_, EmailTracking)| (row.id, ChangedRow { id, after: row.clone(), before: row });
+        let mut changed: HashMap<TrackingId, ChangedRow> = rows.into_iter().map(changed).collect();
+        let mut batch = Self::default();
+        for event in events {
+            let outcome = match (changed.get_mut(&event.tracking_id()), event.receipt()) {
+                (None, _) => EventOutcome::UnknownTracking,
+                (Some(_), Some(receipt)) if seen.contains(&receipt) => EventOutcome::Duplicate,
+                (Some(row), receipt) => {
+                    if let Some(receipt) = receipt {
+                        seen.insert(receipt.clone());
+                        batch.receipts.push(receipt);
+                    }
+                    if row.after.apply(event) { EventOutcome::First } else { EventOutcome::Repeat }
+                }
+            };
+            batch.outcomes.push(outcome);
+        }
+        batch.rows = changed.into_values().filter(|row| row.before != row.after).collect();
+        batch.rows.sort_unstable_by_key(|row| row.id);
+        batch
+    }
+}
+
+/// How the totals of campaigns change with the rows.
+pub(crate) fn shifts_of<'a>(rows: impl IntoIterator<Item = &'a ChangedRow>) -> BTreeMap<CampaignId, Shift> {
+    let mut shifts = BTreeMap::<_, Shift>::new();
+    for ChangedRow { before, after, .. } in rows {
+        let shift = Shift::between(&Contribution::of(before), &Contribution::of(after));
+        if shift != Shift::default() {
+            *shifts.entry(after.campaign_id).or_default() += shift;
+        }
+    }
+    shifts
+}

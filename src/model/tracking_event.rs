@@ -1,0 +1,339 @@
+//! What happens to a sent e-mail.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
+
+use super::text_enum::text_enum;
+use super::{EmailTracking, TrackingId, text};
+use crate::clock::whole_millis;
+use crate::error::Invalid;
+
+text_enum! {
+    /// The kinds of [`TrackingEvent`].
+    TrackingEventKind, "kind" {
+        /// The e-mail arrived.
+        Delivered = "delivered",
+        /// It was opened.
+        Opened = "opened",
+        /// A link in it was clicked.
+        Clicked = "clicked",
+        /// It was replied to.
+        Replied = "replied",
+        /// It bounced.
+        Bounced = "bounced",
+        /// The recipient unsubscribed through it.
+        Unsubscribed = "unsubscribed",
+    }
+}
+
+/// Something that happened to a sent e-mail, as a tracking pixel, a webhook or a mailbox reports
+/// it: perhaps late, twice or out of order.
+///
+/// ```
+/// use campaign_store::{TrackingEvent, TrackingEventKind, TrackingId};
+/// # use chrono::{DateTime, Utc};
+/// # fn example(id: TrackingId, at: DateTime<Utc>) -> Result<(), campaign_store::Invalid> {
+/// let event = TrackingEvent::bounced(id, at, Some("550 no such user"))?.provider_event_id("evt-1")?;
+/// assert_eq!(event.kind(), TrackingEventKind::Bounced);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+#[must_use]
+pub struct TrackingEvent {
+    tracking_id: TrackingId,
+    at: DateTime<Utc>,
+    happening: Happening,
+    provider_event_id: Option<String>,
+}
+
+/// The kind, with what only this kind has.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Happening {
+    Delivered,
+    Opened,
+    Clicked,
+    Replied,
+    Bounced(Option<String>),
+    Unsubscribed,
+}
+
+impl TrackingEvent {
+    /// The largest size of a provider event id, in bytes.
+    pub const MAX_PROVIDER_EVENT_ID: usize = 255;
+    /// The largest size of a bounce reason, in bytes.
+    pub const MAX_BOUNCE_REASON: usize = 998;
+
+    fn new(tracking_id: TrackingId, at: DateTime<Utc>, happening: Happening) -> Self {
+        Self { tracking_id, at: whole_millis(at), happening, provider_event_id: None }
+    }
+
+    /// The e-mail arrived at the time `at`, of which whole milliseconds count.
+    pub fn delivered(id: TrackingId, at: DateTime<Utc>) -> Self {
+        Self::new(id, at, Happening::Delivered)
+    }
+
+    /// It was opened.
+    pub fn opened(id: TrackingId, at: DateTime<Utc>) -> Self {
+        Self::new(id, at, Happening::Opened)
+    }
+
+    /// A link in it was clicked.
+    pub fn clicked(id: TrackingId, at: DateTime<Utc>) -> Self {
+        Self::new(id, at, Happening::Clicked)
+    }
+
+    /// It was replied to.
+    pub fn replied(id: TrackingId, at: DateTime<Utc>) -> Self {
+        Self::new(id, at, Happening::Replied)
+    }
+
+    /// It bounced, for a reason of at most [`MAX_BOUNCE_REASON`](Self::MAX_BOUNCE_REASON) bytes.
+    ///
+    /// # Errors
+    /// [`Invalid`] when the reason is empty, too long, or contains a control character, such as a
+    /// line break.
+    pub fn bounced(id: TrackingId, at: DateTime<Utc>, reason: Option<&str>) -> Result<Self, Invalid> {
+        let reason = reason.map(|reason| text::line("bounce_reason", reason, Self::MAX_BOUNCE_REASON));
+        Ok(Self::new(id, at, Happening::Bounced(reason.transpose()?.map(str::to_owned))))
+    }
+
+    /// The recipient unsubscribed through it.
+    pub fn unsubscribed(id: TrackingId, at: DateTime<Utc>) -> Self {
+        Self::new(id, at, Happening::Unsubscribed)
+    }
+
+    /// With the id by which the provider names the event, of at most
+    /// [`MAX_PROVIDER_EVENT_ID`](Self::MAX_PROVIDER_EVENT_ID) bytes: of the events of one e-mail
+    /// with the same id, one counts. It makes recording the event again safe.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is empty, too long, or contains white space or a control character.
+    pub fn provider_event_id(mut self, id: impl AsRef<str>) -> Result<Self, Invalid> {
+        let id = text::token("provider_event_id", id.as_ref(), Self::MAX_PROVIDER_EVENT_ID)?;
+        self.provider_event_id = Some(id.to_owned());
+        Ok(self)
+    }
+
+    /// The e-mail.
+    #[must_use]
+    pub fn tracking_id(&self) -> TrackingId {
+        self.tracking_id
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> TrackingEventKind {
+        match self.happening {
+            Happening::Delivered => TrackingEventKind::Delivered,
+            Happening::Opened => TrackingEventKind::Opened,
+            Happening::Clicked => TrackingEventKind::Clicked,
+            Happening::Replied => TrackingEventKind::Replied,
+            Happening::Bounced(_) => TrackingEventKind::Bounced,
+            Happening::Unsubscribed => TrackingEventKind::Unsubscribed,
+        }
+    }
+
+    /// When it happened, in whole milliseconds.
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
+    /// What to remember so that the event is known again: the provider's id, within the e-mail.
+    ///
+    /// Providers give one id to the events of several recipients of one message, and nobody should
+    /// be able to block another's events.
+    pub(crate) fn receipt(&self) -> Option<String> {
+        Some(format!("{}/{}", self.tracking_id, self.provider_event_id.as_ref()?))
+    }
+}
+
+impl std::fmt::Debug for TrackingEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrackingEvent")
+            .field("tracking_id", &self.tracking_id)
+            .field("kind", &self.kind())
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EmailTracking {
+    /// Changes the row as the event says, and tells whether it was the first of its kind.
+    ///
+    /// Any order and any interleaving of the same events gives the same row:
+    /// - every time is that of the earliest event, whenever it arrived;
+    /// - `opens`, `clicks` and `replies` count events;
+    /// - a click is also an open (`opened_at`, not `opens`), and an open, a click or a reply also a
+    ///   delivery (`delivered_at`);
+    /// - of several bounce reasons the smallest text stays.
+    ///
+    /// An event of another e-mail is applied all the same: whoever calls this has found the row.
+    pub fn apply(&mut self, event: &TrackingEvent) -> bool {
+        let earliest = |time: &mut Option<DateTime<Utc>>| {
+            *time = Some(time.map_or(event.at, |time| time.min(event.at)));
+        };
+        match &event.happening {
+            Happening::Delivered => {
+                let is_first = self.delivered_at.is_none();
+                earliest(&mut self.delivered_at);
+                is_first
+            }
+            Happening::Opened => {
+                earliest(&mut self.delivered_at);
+                earliest(&mut self.opened_at);
+                counts_first(&mut self.opens)
+            }
+            Happening::Clicked => {
+                earliest(&mut self.delivered_at);
+                earliest(&mut self.opened_at);
+                earliest(&mut self.clicked_at);
+                counts_first(&mut self.clicks)
+            }
+            Happening::Replied => {
+                earliest(&mut self.delivered_at);
+                earliest(&mut self.replied_at);
+                counts_first(&mut self.replies)
+            }
+            Happening::Bounced(reason) => {
+                let stays = |old: &str| reason.as_deref().is_none_or(|new| old.cmp(new) != Ordering::Greater);
+                if !self.bounce_reason.as_deref().is_some_and(stays) {
+                    self.bounce_reason.clone_from(reason);
+                }
+                !std::mem::replace(&mut self.bounced, true)
+            }
+            Happening::Unsubscribed => {
+                earliest(&mut self.unsubscribed_at);
+                !std::mem::replace(&mut self.unsubscribed, true)
+            }
+        }
+    }
+}
+
+fn counts_first(count: &mut u64) -> bool {
+    let is_first = *count == 0;
+    *count = count.saturating_add(1);
+    is_first
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::oid::ObjectId;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::{Campaign, CampaignDuration, Contribution, NewCampaign, NewSend, Shift};
+
+    fn row() -> EmailTracking {
+        let id = ObjectId::from_bytes([1; 12]);
+        let (start, day) = (DateTime::UNIX_EPOCH, CampaignDuration::hours(24.0).unwrap());
+        let new = NewCampaign::new(id.into(), id.into(), "Spring", "Hello", "Flowers.", start, day).unwrap();
+        let campaign: Campaign = new.build(Uuid::nil().into(), start);
+        NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap().build(start)
+    }
+
+    fn event(kind: TrackingEventKind, minute: i64, reason: Option<&str>) -> TrackingEvent {
+        let (id, at) = (Uuid::nil().into(), DateTime::from_timestamp(minute * 60, 0).unwrap());
+        match kind {
+            TrackingEventKind::Delivered => TrackingEvent::delivered(id, at),
+            TrackingEventKind::Opened => TrackingEvent::opened(id, at),
+            TrackingEventKind::Clicked => TrackingEvent::clicked(id, at),
+            TrackingEventKind::Replied => TrackingEvent::replied(id, at),
+            TrackingEventKind::Bounced => TrackingEvent::bounced(id, at, reason).unwrap(),
+            TrackingEventKind::Unsubscribed => TrackingEvent::unsubscribed(id, at),
+        }
+    }
+
+    fn events() -> impl Strategy<Value = Vec<TrackingEvent>> {
+        let kind = prop::sample::select(TrackingEventKind::ALL);
+        let reason = prop::option::of(prop::sample::select(&["550", "451", "full"]));
+        let event = (kind, -3..3_i64, reason).prop_map(|(kind, minute, reason)| event(kind, minute, reason));
+        prop::collection::vec(event, 0..8)
+    }
+
+    fn after(events: &[TrackingEvent]) -> EmailTracking {
+        let mut row = row();
+        for event in events {
+            row.apply(event);
+        }
+        row
+    }
+
+    /// Every order of `events`.
+    fn orders(events: &[TrackingEvent]) -> Vec<Vec<TrackingEvent>> {
+        if events.is_empty() {
+            return vec![Vec::new()];
+        }
+        let mut all = Vec::new();
+        for place in 0..events.len() {
+            let mut rest = events.to_vec();
+            let first = rest.remove(place);
+            all.extend(orders(&rest).into_iter().map(|rest| [vec![first.clone()], rest].concat()));
+        }
+        all
+    }
+
+    #[test]
+    fn every_order_of_one_event_of_each_kind_gives_the_same_row() {
+        let mut events: Vec<_> = TrackingEventKind::ALL
+            .iter()
+            .zip([4, 2, 5, 1, 3, 6])
+            .map(|(kind, minute)| event(*kind, minute, Some("550")))
+            .collect();
+        events.push(event(TrackingEventKind::Bounced, 0, Some("451")));
+        let expected = after(&events);
+        for order in orders(&events) {
+            assert!(after(&order) == expected, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_provider_says_is_checked() {
+        let (id, at) = (Uuid::nil().into(), DateTime::UNIX_EPOCH);
+        let open = || TrackingEvent::opened(id, at);
+        for bad in ["", " ", "a b", "a\n", &"x".repeat(256)] {
+            assert!(open().provider_event_id(bad).is_err(), "{bad:?}");
+        }
+        assert!(open().provider_event_id("x".repeat(255)).is_ok());
+        for bad in ["", "a\r\nb", &"x".repeat(999)] {
+            assert!(TrackingEvent::bounced(id, at, Some(bad)).is_err(), "{bad:?}");
+        }
+        let secret = TrackingEvent::bounced(id, at, Some("canary")).unwrap();
+        let secret = secret.provider_event_id("canary").unwrap();
+        assert!(!format!("{secret:?}").contains("canary"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_any_events_gives_the_same_row(
+            (events, shuffled) in events().prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle()))
+        ) {
+            prop_assert!(after(&events) == after(&shuffled));
+        }
+
+        #[test]
+        fn shifts_add_up_to_the_contribution_and_keep_the_funnel(events in events()) {
+            let mut row = row();
+            let mut totals = Contribution::of(&row);
+            let mut firsts = 0;
+            for event in &events {
+                let before = Contribution::of(&row);
+                firsts += usize::from(row.apply(event));
+                totals = Shift::between(&before, &Contribution::of(&row)).apply_to(&totals);
+                prop_assert_eq!(totals, Contribution::of(&row));
+                prop_assert!(totals.clicked <= totals.opened && totals.opened <= totals.delivered);
+                prop_assert!(totals.delivered + totals.bounced <= totals.sent);
+            }
+            let counted: u64 = [row.opens, row.clicks, row.replies].iter().sum();
+            let of = |kind| events.iter().filter(|event| event.kind() == kind).count() as u64;
+            prop_assert_eq!(
+                counted,
+                of(TrackingEventKind::Opened) + of(TrackingEventKind::Clicked) + of(TrackingEventKind::Replied)
+            );
+            prop_assert!(firsts <= TrackingEventKind::ALL.len());
+        }
+    }
+}

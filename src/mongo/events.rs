@@ -1,0 +1,219 @@
+//! Recording events: in transactions that do not meet, or, on a server without them, row by row.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use bson::oid::ObjectId;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::connection::Connection;
+use super::error::{DriverResult, ours};
+use super::table::{Session, each, of_id};
+use crate::collection::Collection;
+use crate::document::email_tracking::{RowKey, event_changes, keyed_without_body, row_key, unchanged};
+use crate::document::{Query, field};
+use crate::error::{Error, Result};
+use crate::model::{
+    CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, shifts_of,
+};
+
+const OPERATION: &str = "email_tracking.record_events";
+/// How many transactions to run at once. More gain nothing.
+const LANES: usize = 2;
+/// More documents than a step can find.
+const WHOLE_STEP: u32 = 2_000;
+
+/// An event whose row is known, and its place in the batch.
+#[derive(Debug, Clone, Copy)]
+struct Found<'a> {
+    place: usize,
+    event: &'a TrackingEvent,
+    row: RowKey,
+}
+
+/// Records a batch. Transactions of one campaign would be in each other's way at its metrics, so
+/// those that run at once are of different campaigns.
+pub(super) async fn record(connection: &Connection, events: &[TrackingEvent]) -> Result<Vec<EventOutcome>> {
+    let look_ups = EventBatch::steps(events).map(|events| connection.row_keys(events));
+    let look_ups = stream::iter(look_ups.collect::<Vec<_>>()).buffer_unordered(LANES);
+    let keys = connection.run(OPERATION, look_ups.try_concat()).await?;
+    let lanes = lanes_of(events, &keys);
+    let recorded = join_all(lanes.iter().map(|lane| connection.record_lane(lane))).await;
+    let mut outcomes = vec![EventOutcome::UnknownTracking; events.len()];
+    for (found, outcome) in recorded.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+        if let Some(place) = outcomes.get_mut(found) {
+            *place = outcome;
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Deals the campaigns out, the largest first, each to the lane with the fewest events. Within a
+/// campaign the rows are in the order of the collection, which is faster than any other; the events
+/// of a row keep theirs.
+fn lanes_of<'a>(events: &'a [TrackingEvent], keys: &HashMap<TrackingId, RowKey>) -> Vec<Vec<Found<'a>>> {
+    let mut campaigns: HashMap<CampaignId, Vec<Found<'a>>> = HashMap::new();
+    for (place, event) in events.iter().enumerate() {
+        if let Some(key) = keys.get(&event.tracking_id()) {
+            campaigns.entry(key.campaign_id).or_default().push(Found { place, event, row: *key });
+        }
+    }
+    let mut campaigns: Vec<_> = campaigns.into_values().collect();
+    campaigns.sort_unstable_by_key(|events| std::cmp::Reverse(events.len()));
+    let mut lanes = vec![Vec::new(); LANES];
+    for mut events in campaigns {
+        events.sort_by_key(|found| found.row.id);
+        if let Some(lane) = lanes.iter_mut().min_by_key(|lane| lane.len()) {
+            lane.extend(events);
+        }
+    }
+    lanes
+}
+
+impl Connection {
+    async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<HashMap<TrackingId, RowKey>> {
+        let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
+        let query = Query::all().one_of(field::TRACKING_ID, ids.iter().map(ToString::to_string));
+        let fields =
+            [field::TRACKING_ID, field::CAMPAIGN_ID].map(|field| (field.as_str().to_owned(), 1.into()));
+        let find = self.email_tracking.raw.find(query.to_filter()).projection(fields.into_iter().collect());
+        // All in one answer: the server would give the first hundred alone.
+        let find = find.batch_size(WHOLE_STEP);
+        let mut keys = HashMap::with_capacity(ids.len());
+        each(None, find, |row| {
+            let (id, key) = row_key(row).map_err(ours)?;
+            keys.insert(id, key);
+            Ok(())
+        })
+        .await?;
+        Ok(keys)
+    }
+
+    /// Records events one step after the other.
+    async fn record_lane(&self, lane: &[Found<'_>]) -> Result<Vec<(usize, EventOutcome)>> {
+        let mut outcomes = Vec::with_capacity(lane.len());
+        for step in lane.chunks(EventBatch::MAX_EVENTS) {
+            outcomes.extend(step.iter().map(|found| found.place).zip(self.record_events(step).await?));
+        }
+        Ok(outcomes)
+    }
+
+    async fn record_events(&self, step: &[Found<'_>]) -> Result<Vec<EventOutcome>> {
+        let _entered = self.event_gates.enter(step.iter().map(|found| found.row.campaign_id)).await;
+        loop {
+            let recorded = self
+                .transact(OPERATION, (self, step), |session, (db, step)| {
+                    async move {
+                        match session {
+                            Some(session) => db.record_events_in(session, step).await,
+                            None => db.record_events_alone(step).await,
+                        }
+                    }
+                    .boxed()
+                })
+                .await;
+            match recorded {
+                // Somebody recorded one of the events since the receipts were read: now it is seen.
+                Err(Error::Unique { collection: Collection::EventReceipts, .. }) => {}
+                recorded => return recorded,
+            }
+        }
+    }
+
+    async fn record_events_in(
+        &self,
+        session: &mut mongodb::ClientSession,
+        step: &[Found<'_>],
+    ) -> DriverResult<Vec<EventOutcome>> {
+        let now = self.now();
+        let receipts: Vec<_> = step.iter().filter_map(|found| found.event.receipt()).collect();
+        let seen = self.seen_receipts(Some(&mut *session), &receipts).await?;
+        let rows = self.rows_without_body(Some(&mut *session), step).await?;
+        let batch = EventBatch::new(step.iter().map(|found| found.event), rows, seen);
+        let shifts = shifts_of(&batch.rows);
+        // First what others can be in the way of, so that little is lost when they are.
+        let metrics = self.metrics_of(Some(&mut *session), &shifts.keys().copied().collect()).await?;
+        self.count(Some(&mut *session), &metrics, &shifts, now).await?;
+        self.write_receipts(Some(&mut *session), &batch.receipts).await?;
+        // The snapshot of the transaction guards the rows, and the server is fastest by id alone.
+        let update =
+            |row: &ChangedRow| (of_id(row.id), event_changes(&row.before, &row.after).to_plain_update());
+        self.email_tracking.update_each(Some(session), batch.rows.iter().map(update)).await?;
+        Ok(batch.outcomes)
+    }
+
+    async fn rows_without_body(
+        &self,
+        session: Session<'_>,
+        step: &[Found<'_>],
+    ) -> DriverResult<Vec<(ObjectId, EmailTracking)>> {
+        let ids: BTreeSet<_> = step.iter().map(|found| found.row.id).collect();
+        let mut rows = Vec::with_capacity(ids.len());
+        let query = Query::all().one_of(field::ID, ids);
+        let body = [field::MESSAGE, field::SUBJECT].map(|field| (field.as_str().to_owned(), 0.into()));
+        let find = self.email_tracking.raw.find(query.to_filter()).projection(body.into_iter().collect());
+        let find = find.batch_size(WHOLE_STEP);
+        each(session, find, |row| {
+            rows.push(keyed_without_body(row).map_err(ours)?);
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
+    }
+
+    /// Records without a transaction. Receipts come first, so that of many who record an event one
+    /// counts it; then every row changes whole; at last the metrics, under a mark.
+    async fn record_events_alone(&self, step: &[Found<'_>]) -> DriverResult<Vec<EventOutcome>> {
+        let receipts: BTreeSet<_> = step.iter().filter_map(|found| found.event.receipt()).collect();
+        let receipts: Vec<_> = receipts.into_iter().collect();
+        let seen = self.write_receipts(None, &receipts).await?;
+        let mut outcomes = HashMap::new();
+        let recorded = self.record_rows(step, &seen, &mut outcomes).await;
+        if let Err(error) = recorded {
+            let open = step.iter().filter(|found| !outcomes.contains_key(&found.place));
+            let open =
+                open.filter_map(|found| found.event.receipt()).filter(|receipt| !seen.contains(receipt));
+            self.remove_receipts(&open.collect::<Vec<_>>()).await?;
+            return Err(error);
+        }
+        let outcome = |found: &Found<'_>| outcomes.get(&found.place).copied();
+        Ok(step.iter().map(|found| outcome(found).unwrap_or(EventOutcome::UnknownTracking)).collect())
+    }
+
+    async fn record_rows(
+        &self,
+        step: &[Found<'_>],
+        seen: &HashSet<String>,
+        outcomes: &mut HashMap<usize, EventOutcome>,
+    ) -> DriverResult<()> {
+        let mut open = step.to_vec();
+        while !open.is_empty() {
+            let rows = self.rows_without_body(None, &open).await?;
+            let batch = EventBatch::new(open.iter().map(|found| found.event), rows, seen.clone());
+            let shifts = shifts_of(&batch.rows);
+            let marks = self.mark(shifts.keys().copied(), self.now()).await?;
+            let mut lost = HashSet::new();
+            let mut written = Vec::new();
+            for row in batch.rows {
+                let query = unchanged(row.id, &row.before).to_filter();
+                let update = event_changes(&row.before, &row.after).to_plain_update();
+                let result = self.email_tracking.raw.update_one(query, update).await?;
+                if result.matched_count == 0 {
+                    lost.insert(row.id);
+                } else {
+                    written.push(row);
+                }
+            }
+            let shifts = shifts_of(&written);
+            let metrics = self.metrics_of(None, &shifts.keys().copied().collect()).await?;
+            self.count(None, &metrics, &shifts, self.now()).await?;
+            self.unmark(marks).await?;
+            self.heal(shifts.into_keys()).await?;
+            let done = open.iter().zip(batch.outcomes).filter(|(found, _)| !lost.contains(&found.row.id));
+            outcomes.extend(done.map(|(found, outcome)| (found.place, outcome)));
+            open.retain(|found| lost.contains(&found.row.id));
+        }
+        Ok(())
+    }
+}
