@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use campaign_store::{Clock, SystemClock};
+use futures_util::stream::{self, TryStreamExt};
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
@@ -45,7 +46,7 @@ pub(crate) async fn naive(world: &World, turn: usize) -> Result<f64> {
 
 /// Rows a second of one update of all of them by the server.
 pub(crate) async fn update_many(world: &World) -> Result<f64> {
-    let at = DateTime::now();
+    let at = DateTime::from(SystemClock.now());
     let update = doc! { "$inc": { "opens": 1 }, "$set": { "opened_at": at, "delivered_at": at } };
     let started = Instant::now();
     let updated = world.rows().update_many(doc! {}, update).await?;

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use campaign_store::{
-    Campaign, CampaignDuration, CampaignId, ClerkUser, MailboxStatus, NewCampaign, NewMailbox, NewSend,
-    NewUser, Provider, Store, TrackingEvent, TrackingId, UserProfile, contract,
+    Campaign, CampaignDuration, CampaignId, ClerkUser, Clock, MailboxStatus, NewCampaign, NewMailbox,
+    NewSend, NewUser, Provider, Store, SystemClock, TrackingEvent, TrackingId, UserProfile, contract,
 };
 use chrono::TimeDelta;
 use mongodb::bson::oid::ObjectId;
@@ -110,8 +110,8 @@ async fn emails_are_stored_as_the_schema_says() {
     let receipts = database.collection("event_receipts").await;
     let receipt = receipts.find_one(doc! {}).await.unwrap().unwrap();
     assert_eq!(receipt.get_str("_id").unwrap(), format!("{id}/evt-1"));
-    let lifetime = receipt.get_datetime("expires_at").unwrap().timestamp_millis()
-        - mongodb::bson::DateTime::now().timestamp_millis();
+    let lifetime =
+        receipt.get_datetime("expires_at").unwrap().timestamp_millis() - SystemClock.now().timestamp_millis();
     let week = TimeDelta::days(7).num_milliseconds();
     assert!((week - 3_600_000..=week).contains(&lifetime), "{lifetime}");
     let rows = database.collection("email_tracking").await;

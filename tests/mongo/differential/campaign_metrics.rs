@@ -1,6 +1,7 @@
 //! Operations on metrics.
 
 use campaign_store::{Contribution, MetricsFilter, Result, SeriesStep, TrackingState};
+use chrono::TimeDelta;
 use futures_util::FutureExt;
 
 use super::answer::Reply;
@@ -23,9 +24,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 async fn series(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
-    let (filter, state) = (filter(side, draw), draw.of("state", TrackingState::ALL));
+    let filter = if draw.chance(50) { MetricsFilter::all() } else { filter(side, draw) };
+    let state = draw.of("state", TrackingState::ALL);
     let step = draw.of("step", &[SeriesStep::Hour, SeriesStep::Day]);
-    let period = draw.time("from", side.now())..draw.time("to", side.now());
+    let period = if draw.chance(70) {
+        side.now() - TimeDelta::days(2)..side.now() + TimeDelta::days(2)
+    } else {
+        draw.time("from", side.now())..draw.time("to", side.now())
+    };
     let points = side.store.campaign_metrics.series(&filter, state, step, period).await?;
     Ok(Reply::several(&points))
 }
