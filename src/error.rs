@@ -121,6 +121,14 @@ pub enum Error {
         reason: Cow<'static, str>,
     },
 
+    /// The queue of the [`EventRecorder`](crate::EventRecorder) is full. Nothing was recorded.
+    #[error("the queue of the event recorder is full")]
+    Busy,
+
+    /// The [`EventRecorder`](crate::EventRecorder) was shut down. Nothing was recorded.
+    #[error("the event recorder was shut down")]
+    ShutDown,
+
     /// An index exists, but not as the schema declares it. Nothing was changed.
     #[error("{collection}: the index {index} differs from the schema: {difference}")]
     #[non_exhaustive]
@@ -154,7 +162,7 @@ impl Error {
     /// ```
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Busy)
     }
 
     /// The name of the violated unique index, if that is what happened.
@@ -321,6 +329,8 @@ mod tests {
             Error::in_use(Collection::Users, "66f0", Collection::Mailboxes),
             Error::InvalidCursor,
             Error::unavailable("localhost:1", "timed out"),
+            Error::Busy,
+            Error::ShutDown,
             Error::backend("users.create", Some(26)),
             Error::backend("users.create", None),
         ]
@@ -336,6 +346,8 @@ mod tests {
                 "users: 66f0 is still needed by mailboxes",
                 "the page cursor does not belong to this list",
                 "the database at localhost:1 is unavailable: timed out",
+                "the queue of the event recorder is full",
+                "the event recorder was shut down",
                 "users.create failed in the database with code 26",
                 "users.create failed in the database",
             ]

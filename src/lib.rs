@@ -10,6 +10,7 @@
 //! | What to create and to change | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
 //! | What can go wrong | [`Error`], [`Invalid`] |
+//! | Recording events as they arrive | [`EventRecorder`] |
 //! | Percentages | [`Rates`] |
 //! | Indexes | [`schema`] |
 //! | Time in tests | [`ManualClock`] |
@@ -35,6 +36,7 @@ mod collection;
 pub mod contract;
 mod document;
 mod error;
+mod ingest;
 mod memory;
 mod model;
 #[cfg(feature = "mongo")]
@@ -46,6 +48,7 @@ pub mod schema;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collection::Collection;
 pub use error::{Error, Invalid, Problem, Result};
+pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;
 pub use model::*;
 #[cfg(feature = "mongo")]
