@@ -196,6 +196,36 @@ macro_rules! contract_tests {
             pages_give_each_email_once,
             a_stream_gives_thousands_of_emails,
         }
+        $crate::contract_module! {
+            $harness, $test, recounts:
+            a_recount_of_right_metrics_changes_nothing,
+            a_recount_of_an_unknown_campaign_is_not_found,
+            a_recount_of_all_looks_at_every_campaign,
+            nothing_can_be_recounted,
+            a_series_counts_first_events,
+            the_parts_of_a_series_add_up_to_the_totals,
+            totals_can_be_of_a_range_of_time,
+        }
+        $crate::contract_module! {
+            $harness, $test, email_events:
+            an_event_changes_its_row_and_the_metrics,
+            every_kind_of_event_is_read_back,
+            a_click_is_an_open_and_a_delivery,
+            the_earliest_event_gives_the_time,
+            events_of_one_email_in_a_batch_add_up,
+            an_event_with_a_known_id_is_a_duplicate,
+            an_event_id_holds_for_its_email,
+            an_event_of_an_unknown_email_can_come_again,
+            outcomes_are_in_the_order_of_the_batch,
+            a_bounce_stands_above_all,
+            the_smallest_bounce_reason_stays,
+            a_batch_of_thousands_is_counted_by_campaign,
+            an_empty_batch_of_events_is_no_error,
+            the_same_events_by_many_at_once_count_once,
+            different_events_by_many_at_once_all_count,
+            whoever_bounced_or_unsubscribed_is_suppressed,
+            thousands_of_recipients_can_be_checked,
+        }
     };
 }
 
@@ -235,6 +265,8 @@ mod tests {
             include_str!("campaign_life.rs"),
             include_str!("campaign_metrics.rs"),
             include_str!("email_tracking.rs"),
+            include_str!("email_events.rs"),
+            include_str!("recounts.rs"),
         ] {
             let names = source.split("\npub async fn ").skip(1).filter_map(|rest| rest.split('(').next());
             missing.extend(names.filter(|name| !list.contains(&format!(" {name},\n"))));

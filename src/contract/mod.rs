@@ -34,12 +34,14 @@ pub mod campaign;
 pub mod campaign_life;
 pub mod campaign_metrics;
 mod cases;
+pub mod email_events;
 pub mod email_tracking;
 mod fixtures;
 pub mod isolation;
 pub mod mailbox;
 pub mod mailbox_primary;
 pub mod paging;
+pub mod recounts;
 pub mod user;
 
 use std::any::Any;

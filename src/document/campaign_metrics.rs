@@ -1,13 +1,15 @@
+use std::ops::Range;
+
 use bson::raw::{RawDocument, RawDocumentBuf};
 use chrono::{DateTime, Utc};
 
 use super::campaign::stored_count;
 use super::field::{self, Field};
 use super::fields::{count, number, object_id, parsed, time};
-use super::{Changes, Fields, Query, Record};
+use super::{Changes, Condition, Fields, Query, Record};
 use crate::collection::Collection;
 use crate::error::Result;
-use crate::model::{CampaignMetrics, Contribution, MailboxId, MetricsFilter, Rates, UserId};
+use crate::model::{CampaignMetrics, Contribution, MailboxId, MetricsFilter, Rates, TrackingFilter, UserId};
 
 impl Record for CampaignMetrics {
     const COLLECTION: Collection = Collection::CampaignMetrics;
@@ -105,9 +107,27 @@ impl MetricsFilter {
         let query = Query::all()
             .and_is(field::USER_ID, self.user_id.map(UserId::as_object_id))
             .and_is(field::MAILBOX_ID, self.mailbox_id.map(MailboxId::as_object_id));
-        match &self.campaigns {
+        let query = match &self.campaigns {
             Some(ids) => query.one_of(field::CAMPAIGN_ID, ids.iter().map(ToString::to_string)),
             None => query,
+        };
+        let date = |time| bson::DateTime::from_chrono::<Utc>(time).into();
+        match &self.created {
+            Some(Range { start, end }) => {
+                query.and(Condition::Within(field::CREATED_AT, date(*start), date(*end)))
+            }
+            None => query,
+        }
+    }
+
+    /// The tracking rows of a user's campaigns or of all, if that is what the filter names; of other
+    /// filters the campaigns must be looked up.
+    pub(crate) fn rows(&self) -> Option<TrackingFilter> {
+        match self {
+            Self { user_id, mailbox_id: None, campaigns: None, created: None } => {
+                Some(user_id.map_or_else(TrackingFilter::all, TrackingFilter::user))
+            }
+            _ => None,
         }
     }
 }

@@ -176,7 +176,7 @@ impl TrackingFilter {
 }
 
 /// The rows in a state: the rule of `Contribution::of`, as a filter.
-fn in_state(query: Query, state: TrackingState) -> Query {
+pub(super) fn in_state(query: Query, state: TrackingState) -> Query {
     let clicked = [Condition::Present(field::CLICKED_AT), Condition::Positive(field::CLICKS)];
     let opened = [Condition::Present(field::OPENED_AT), Condition::Positive(field::OPENS)];
     let replied = [Condition::Present(field::REPLIED_AT), Condition::Positive(field::REPLIES)];

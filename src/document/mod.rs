@@ -4,6 +4,8 @@
 //! database, it names the field that cannot be read without repeating its value, and it is fast.
 
 #[cfg(feature = "mongo")]
+pub(crate) mod aggregation;
+#[cfg(feature = "mongo")]
 pub(crate) mod bookkeeping;
 pub(crate) mod campaign;
 pub(crate) mod campaign_metrics;

@@ -1,16 +1,22 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::stream::{self, StreamExt};
 
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
+use crate::document::Query;
 use crate::document::campaign_metrics::totals_change;
-use crate::error::Result;
-use crate::model::{CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter, Shift};
+use crate::error::{Error, Result};
+use crate::model::{
+    CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, MetricId, MetricsFilter,
+    RecountProgress, SeriesPoint, SeriesStep, Shift, TrackingFilter, TrackingState,
+};
 use crate::page::{Page, PageRequest};
-use crate::repository::CampaignMetricsRepository;
+use crate::repository::{CampaignMetricsRepository, RecordStream};
 
 #[derive(Debug)]
 pub(super) struct Metrics(pub(super) MemoryStore);
@@ -51,6 +57,44 @@ impl State {
     }
 }
 
+impl State {
+    /// The rows of the campaigns that a filter names.
+    fn rows_of(&self, filter: &MetricsFilter) -> Result<Vec<Result<EmailTracking>>> {
+        if let Some(rows) = filter.rows() {
+            return Ok(self.email_tracking.records(&rows.query()));
+        }
+        let mut rows = Vec::new();
+        for metrics in self.campaign_metrics.records::<CampaignMetrics>(&filter.query()) {
+            let query = TrackingFilter::campaign(metrics?.campaign_id).query();
+            rows.extend(self.email_tracking.records(&query));
+        }
+        Ok(rows)
+    }
+
+    /// Writes the totals if the metrics have others.
+    fn correct(
+        &mut self,
+        metrics: CampaignMetrics,
+        counted: &Contribution,
+        now: DateTime<Utc>,
+    ) -> Result<CampaignMetrics> {
+        if metrics.agree_with(counted) {
+            return Ok(metrics);
+        }
+        self.campaign_metrics.change(metrics.id.as_object_id(), &totals_change(counted, now))
+    }
+}
+
+/// What rows add up to, by campaign.
+fn sum_of(rows: Vec<Result<EmailTracking>>) -> Result<HashMap<CampaignId, Contribution>> {
+    let mut sums = HashMap::<_, Contribution>::new();
+    for row in rows {
+        let row = row?;
+        *sums.entry(row.campaign_id).or_default() += Contribution::of(&row);
+    }
+    Ok(sums)
+}
+
 #[async_trait]
 impl CampaignMetricsRepository for Metrics {
     async fn get(&self, campaign_id: CampaignId) -> Result<Option<CampaignMetrics>> {
@@ -69,6 +113,76 @@ impl CampaignMetricsRepository for Metrics {
         self.0.call(Collection::CampaignMetrics, |state, _| {
             let records = state.campaign_metrics.records::<CampaignMetrics>(&filter.query());
             records.into_iter().map(|metrics| Ok(metrics?.totals)).sum()
+        })
+    }
+
+    async fn series(
+        &self,
+        filter: &MetricsFilter,
+        state: TrackingState,
+        step: SeriesStep,
+        period: Range<DateTime<Utc>>,
+    ) -> Result<Vec<SeriesPoint>> {
+        self.0.call(Collection::CampaignMetrics, |store, _| {
+            let mut counts = BTreeMap::<_, u64>::new();
+            for row in store.rows_of(filter)? {
+                if let Some(first) = row?.first(state).filter(|first| period.contains(first)) {
+                    *counts.entry(step.start_of(first)).or_default() += 1;
+                }
+            }
+            Ok(counts.into_iter().map(|(start, count)| SeriesPoint { start, count }).collect())
+        })
+    }
+
+    async fn recount(&self, campaign_id: CampaignId) -> Result<CampaignMetrics> {
+        self.0.call(Collection::CampaignMetrics, |state, now| {
+            let metrics = state.metrics_of(HashSet::from([campaign_id]))?.remove(&campaign_id);
+            let metrics = metrics.ok_or_else(|| Error::not_found(Collection::Campaigns, campaign_id))?;
+            let rows = state.email_tracking.records(&TrackingFilter::campaign(campaign_id).query());
+            let counted = sum_of(rows)?.remove(&campaign_id).unwrap_or_default();
+            state.correct(metrics, &counted, now)
+        })
+    }
+
+    async fn recount_all(&self) -> Result<RecordStream<RecountProgress>> {
+        self.0.call(Collection::CampaignMetrics, |state, now| {
+            let mut counted = sum_of(state.email_tracking.records(&Query::all()))?;
+            let metrics = state.campaign_metrics.records::<CampaignMetrics>(&Query::all());
+            let metrics: Result<HashSet<_>> =
+                metrics.into_iter().map(|metrics| Ok(metrics?.campaign_id)).collect();
+            let campaigns: BTreeSet<_> = metrics?.into_iter().chain(counted.keys().copied()).collect();
+            let (mut progress, mut reports) = (RecountProgress::default(), Vec::new());
+            for id in campaigns {
+                let counted = counted.remove(&id).unwrap_or_default();
+                let is_missing = !state.campaign_metrics.any(&MetricsFilter::campaigns([id]).query());
+                if let Some(metrics) = state.metrics_of(HashSet::from([id]))?.remove(&id) {
+                    progress.corrected += u64::from(is_missing || !metrics.agree_with(&counted));
+                    state.correct(metrics, &counted, now)?;
+                }
+                progress.checked += 1;
+                if progress.checked.is_multiple_of(RecountProgress::INTERVAL) {
+                    reports.push(Ok(progress));
+                }
+            }
+            reports.push(Ok(progress));
+            Ok(stream::iter(reports).boxed())
+        })
+    }
+
+    async fn drift(&self) -> Result<RecordStream<Drift>> {
+        self.0.call(Collection::CampaignMetrics, |state, _| {
+            let mut counted = sum_of(state.email_tracking.records(&Query::all()))?;
+            let mut drifts = BTreeMap::new();
+            for metrics in state.campaign_metrics.records::<CampaignMetrics>(&Query::all()) {
+                let metrics = metrics?;
+                let counted = counted.remove(&metrics.campaign_id).unwrap_or_default();
+                if !metrics.agree_with(&counted) {
+                    drifts.insert(metrics.campaign_id, (Some(metrics.totals), counted));
+                }
+            }
+            drifts.extend(counted.into_iter().map(|(id, counted)| (id, (None, counted))));
+            let drift = |(campaign_id, (stored, counted))| Ok(Drift { campaign_id, stored, counted });
+            Ok(stream::iter(drifts.into_iter().map(drift).collect::<Vec<_>>()).boxed())
         })
     }
 }

@@ -39,6 +39,6 @@ impl Receipts {
 
 impl fmt::Debug for Receipts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receipts").field("len", &self.expiries.len()).finish()
+        f.debug_struct("Receipts").field("len", &self.expiries.len()).finish_non_exhaustive()
     }
 }

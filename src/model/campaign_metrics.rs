@@ -1,5 +1,7 @@
 //! The metrics of campaigns.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -46,6 +48,13 @@ impl CampaignMetrics {
     }
 }
 
+impl CampaignMetrics {
+    /// Whether they are what the rows add up to.
+    pub(crate) fn agree_with(&self, counted: &Contribution) -> bool {
+        self.totals == *counted && self.rates == Rates::of(counted)
+    }
+}
+
 /// Which metrics to read.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[must_use]
@@ -53,6 +62,7 @@ pub struct MetricsFilter {
     pub(crate) user_id: Option<UserId>,
     pub(crate) mailbox_id: Option<MailboxId>,
     pub(crate) campaigns: Option<Vec<CampaignId>>,
+    pub(crate) created: Option<Range<DateTime<Utc>>>,
 }
 
 impl MetricsFilter {
@@ -74,5 +84,11 @@ impl MetricsFilter {
     /// Those of these campaigns.
     pub fn campaigns(campaigns: impl IntoIterator<Item = CampaignId>) -> Self {
         Self { campaigns: Some(campaigns.into_iter().collect()), ..Self::default() }
+    }
+
+    /// Only those of campaigns that were created in this range of time.
+    pub fn created(mut self, range: Range<DateTime<Utc>>) -> Self {
+        self.created = Some(range);
+        self
     }
 }

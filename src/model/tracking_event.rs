@@ -217,3 +217,123 @@ fn counts_first(count: &mut u64) -> bool {
     *count = count.saturating_add(1);
     is_first
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::oid::ObjectId;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::{Campaign, CampaignDuration, Contribution, NewCampaign, NewSend, Shift};
+
+    fn row() -> EmailTracking {
+        let id = ObjectId::from_bytes([1; 12]);
+        let (start, day) = (DateTime::UNIX_EPOCH, CampaignDuration::hours(24.0).unwrap());
+        let new = NewCampaign::new(id.into(), id.into(), "Spring", "Hello", "Flowers.", start, day).unwrap();
+        let campaign: Campaign = new.build(Uuid::nil().into(), start);
+        NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap().build(start)
+    }
+
+    fn event(kind: TrackingEventKind, minute: i64, reason: Option<&str>) -> TrackingEvent {
+        let (id, at) = (Uuid::nil().into(), DateTime::from_timestamp(minute * 60, 0).unwrap());
+        match kind {
+            TrackingEventKind::Delivered => TrackingEvent::delivered(id, at),
+            TrackingEventKind::Opened => TrackingEvent::opened(id, at),
+            TrackingEventKind::Clicked => TrackingEvent::clicked(id, at),
+            TrackingEventKind::Replied => TrackingEvent::replied(id, at),
+            TrackingEventKind::Bounced => TrackingEvent::bounced(id, at, reason).unwrap(),
+            TrackingEventKind::Unsubscribed => TrackingEvent::unsubscribed(id, at),
+        }
+    }
+
+    fn events() -> impl Strategy<Value = Vec<TrackingEvent>> {
+        let kind = prop::sample::select(TrackingEventKind::ALL);
+        let reason = prop::option::of(prop::sample::select(&["550", "451", "full"]));
+        let event = (kind, -3..3_i64, reason).prop_map(|(kind, minute, reason)| event(kind, minute, reason));
+        prop::collection::vec(event, 0..8)
+    }
+
+    fn after(events: &[TrackingEvent]) -> EmailTracking {
+        let mut row = row();
+        for event in events {
+            row.apply(event);
+        }
+        row
+    }
+
+    /// Every order of `events`.
+    fn orders(events: &[TrackingEvent]) -> Vec<Vec<TrackingEvent>> {
+        if events.is_empty() {
+            return vec![Vec::new()];
+        }
+        let mut all = Vec::new();
+        for place in 0..events.len() {
+            let mut rest = events.to_vec();
+            let first = rest.remove(place);
+            all.extend(orders(&rest).into_iter().map(|rest| [vec![first.clone()], rest].concat()));
+        }
+        all
+    }
+
+    #[test]
+    fn every_order_of_one_event_of_each_kind_gives_the_same_row() {
+        let mut events: Vec<_> = TrackingEventKind::ALL
+            .iter()
+            .zip([4, 2, 5, 1, 3, 6])
+            .map(|(kind, minute)| event(*kind, minute, Some("550")))
+            .collect();
+        events.push(event(TrackingEventKind::Bounced, 0, Some("451")));
+        let expected = after(&events);
+        for order in orders(&events) {
+            assert!(after(&order) == expected, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_provider_says_is_checked() {
+        let (id, at) = (Uuid::nil().into(), DateTime::UNIX_EPOCH);
+        let open = || TrackingEvent::opened(id, at);
+        for bad in ["", " ", "a b", "a\n", &"x".repeat(256)] {
+            assert!(open().provider_event_id(bad).is_err(), "{bad:?}");
+        }
+        assert!(open().provider_event_id("x".repeat(255)).is_ok());
+        for bad in ["", "a\r\nb", &"x".repeat(999)] {
+            assert!(TrackingEvent::bounced(id, at, Some(bad)).is_err(), "{bad:?}");
+        }
+        let secret = TrackingEvent::bounced(id, at, Some("canary")).unwrap();
+        let secret = secret.provider_event_id("canary").unwrap();
+        assert!(!format!("{secret:?}").contains("canary"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_any_events_gives_the_same_row(
+            (events, shuffled) in events().prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle()))
+        ) {
+            prop_assert!(after(&events) == after(&shuffled));
+        }
+
+        #[test]
+        fn shifts_add_up_to_the_contribution_and_keep_the_funnel(events in events()) {
+            let mut row = row();
+            let mut totals = Contribution::of(&row);
+            let mut firsts = 0;
+            for event in &events {
+                let before = Contribution::of(&row);
+                firsts += usize::from(row.apply(event));
+                totals = Shift::between(&before, &Contribution::of(&row)).apply_to(&totals);
+                prop_assert_eq!(totals, Contribution::of(&row));
+                prop_assert!(totals.clicked <= totals.opened && totals.opened <= totals.delivered);
+                prop_assert!(totals.delivered + totals.bounced <= totals.sent);
+            }
+            let counted: u64 = [row.opens, row.clicks, row.replies].iter().sum();
+            let of = |kind| events.iter().filter(|event| event.kind() == kind).count() as u64;
+            prop_assert_eq!(
+                counted,
+                of(TrackingEventKind::Opened) + of(TrackingEventKind::Clicked) + of(TrackingEventKind::Replied)
+            );
+            prop_assert!(firsts <= TrackingEventKind::ALL.len());
+        }
+    }
+}

@@ -1,21 +1,28 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bson::doc;
 use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
 use mongodb::options::Hint;
 
 use super::connection::Connection;
 use super::error::{DriverResult, is_duplicate_of, ours};
-use super::table::{Session, of_id};
+use super::recount;
+use super::table::{Session, each, of_id};
 use crate::collection::Collection;
-use crate::document::campaign_metrics::{named_totals, totals_change, totals_of};
-use crate::document::{Fields, field};
+use crate::document::aggregation::{point, series, sum_of_totals};
+use crate::document::campaign_metrics::{totals_change, totals_of};
+use crate::document::{Fields, Query, field};
 use crate::error::{Error, Result};
-use crate::model::{CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter, Shift};
+use crate::model::{
+    CampaignId, CampaignMetrics, Contribution, Drift, MetricId, MetricsFilter, RecountProgress, SeriesPoint,
+    SeriesStep, Shift, TrackingState,
+};
 use crate::page::{Page, PageRequest};
-use crate::repository::CampaignMetricsRepository;
+use crate::repository::{CampaignMetricsRepository, RecordStream};
 use crate::schema::index::CAMPAIGN_METRICS_CAMPAIGN_ID;
 
 #[derive(Debug)]
@@ -23,11 +30,7 @@ pub(super) struct Metrics(pub(super) Arc<Connection>);
 
 impl Metrics {
     async fn sum(&self, filter: &MetricsFilter) -> DriverResult<Contribution> {
-        let mut group = doc! { "_id": null };
-        for (name, _) in named_totals(&Contribution::default()) {
-            group.insert(name.as_str(), doc! { "$sum": format!("${}", name.as_str()) });
-        }
-        let pipeline = [doc! { "$match": filter.query().to_filter() }, doc! { "$group": group }];
+        let pipeline = [doc! { "$match": filter.query().to_filter() }, sum_of_totals()];
         let mut sum = self.0.campaign_metrics.raw.aggregate(pipeline);
         if *filter == MetricsFilter::all() {
             // Reading along the index of ids is no slower and does not count as a scan.
@@ -40,6 +43,48 @@ impl Metrics {
         Fields::of(Collection::CampaignMetrics, groups.current())
             .and_then(|fields| totals_of(&fields))
             .map_err(ours)
+    }
+
+    /// The filters that find the rows of the campaigns: few at a time if they must be looked up.
+    async fn filters_of_rows(&self, filter: &MetricsFilter) -> DriverResult<Vec<Query>> {
+        if let Some(rows) = filter.rows() {
+            return Ok(vec![rows.query()]);
+        }
+        let id = field::CAMPAIGN_ID.as_str();
+        let find = self.0.campaign_metrics.raw.find(filter.query().to_filter()).projection(doc! { id: 1 });
+        let mut ids = Vec::new();
+        each(None, find, |metrics| {
+            ids.extend(metrics.get_str(id).ok().map(str::to_owned));
+            Ok(())
+        })
+        .await?;
+        let few = ids.chunks(PageRequest::MAX_LIMIT);
+        Ok(few.map(|ids| Query::all().one_of(field::CAMPAIGN_ID, ids.iter().cloned())).collect())
+    }
+
+    async fn points(
+        &self,
+        filter: &MetricsFilter,
+        state: TrackingState,
+        step: SeriesStep,
+        period: Range<DateTime<Utc>>,
+    ) -> DriverResult<Vec<SeriesPoint>> {
+        let mut counts = BTreeMap::<_, u64>::new();
+        for rows in self.filters_of_rows(filter).await? {
+            let is_all = rows == Query::all();
+            let stages = series(rows, state, step, (period.start, period.end));
+            let mut points = self.0.email_tracking.raw.aggregate(stages);
+            if is_all {
+                // Reading along the index of ids is no slower and does not count as a scan.
+                points = points.hint(Hint::Keys(doc! { "_id": 1 }));
+            }
+            let mut points = points.await?;
+            while points.advance().await? {
+                let point = point(points.current()).map_err(ours)?;
+                *counts.entry(point.start).or_default() += point.count;
+            }
+        }
+        Ok(counts.into_iter().map(|(start, count)| SeriesPoint { start, count }).collect())
     }
 }
 
@@ -145,5 +190,27 @@ impl CampaignMetricsRepository for Metrics {
 
     async fn totals(&self, filter: &MetricsFilter) -> Result<Contribution> {
         self.0.run("campaign_metrics.totals", self.sum(filter)).await
+    }
+
+    async fn series(
+        &self,
+        filter: &MetricsFilter,
+        state: TrackingState,
+        step: SeriesStep,
+        period: Range<DateTime<Utc>>,
+    ) -> Result<Vec<SeriesPoint>> {
+        self.0.run("campaign_metrics.series", self.points(filter, state, step, period)).await
+    }
+
+    async fn recount(&self, campaign_id: CampaignId) -> Result<CampaignMetrics> {
+        self.0.recount(campaign_id).await
+    }
+
+    async fn recount_all(&self) -> Result<RecordStream<RecountProgress>> {
+        Ok(recount::recount_all(self.0.clone()).await?.boxed())
+    }
+
+    async fn drift(&self) -> Result<RecordStream<Drift>> {
+        Ok(recount::drift(self.0.clone()).await?.boxed())
     }
 }

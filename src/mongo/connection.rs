@@ -84,6 +84,10 @@ impl Connection {
         })
     }
 
+    pub(super) fn target(&self) -> String {
+        self.target.clone()
+    }
+
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }

@@ -205,6 +205,7 @@ impl Connection {
             let metrics = self.metrics_of(None, &shifts.keys().copied().collect()).await?;
             self.count(None, &metrics, &shifts, self.now()).await?;
             self.unmark(marks).await?;
+            self.heal(shifts.into_keys()).await?;
             let done = open.iter().zip(batch.outcomes).filter(|(found, _)| !lost.contains(&found.row));
             outcomes.extend(done.map(|(found, outcome)| (found.place, outcome)));
             open.retain(|found| lost.contains(&found.row));

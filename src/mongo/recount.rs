@@ -1,14 +1,180 @@
 //! Metrics against the tracking rows that they sum up.
 
-use chrono::{DateTime, Utc};
+use std::pin::pin;
+use std::sync::Arc;
+
+use async_stream::stream;
+use bson::doc;
+use bson::raw::{RawDocument, RawDocumentBuf};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use futures_util::stream::{Stream, StreamExt};
+use mongodb::Cursor;
+use mongodb::options::Hint;
 
 use super::connection::Connection;
-use super::error::DriverResult;
-use crate::document::bookkeeping::{mark, mark_id};
-use crate::document::{Query, field};
-use crate::model::CampaignId;
+use super::error::{DriverResult, ours, theirs};
+use super::table::{Session, of_id};
+use crate::collection::Collection;
+use crate::document::aggregation::{count_by_campaign, counted};
+use crate::document::bookkeeping::{mark, mark_id, marks_of};
+use crate::document::campaign_metrics::totals_change;
+use crate::document::{Query, Record, field};
+use crate::error::{Error, Result};
+use crate::model::{
+    CampaignId, CampaignMetrics, Contribution, Drift, MetricsFilter, RecountProgress, TrackingFilter,
+};
+
+/// After this time without transactions the writer of a mark is taken to be dead.
+const MARK_PATIENCE: TimeDelta = TimeDelta::seconds(60);
+
+/// What a recount of one campaign found and left.
+struct Recounted {
+    metrics: CampaignMetrics,
+    corrected: bool,
+}
 
 impl Connection {
+    pub(super) async fn recount(&self, id: CampaignId) -> Result<CampaignMetrics> {
+        let recounted = self.recount_one(id).await?;
+        recounted.map(|done| done.metrics).ok_or_else(|| Error::not_found(Collection::Campaigns, id))
+    }
+
+    /// `None` when there is nothing to write to.
+    async fn recount_one(&self, id: CampaignId) -> Result<Option<Recounted>> {
+        self.transact("campaign_metrics.recount", self, move |session, db| db.recount_in(session, id).boxed())
+            .await
+    }
+
+    /// Without a transaction it starts again when others count in between.
+    async fn recount_in(&self, mut session: Session<'_>, id: CampaignId) -> DriverResult<Option<Recounted>> {
+        let now = self.now();
+        loop {
+            let stored = self.stored_metrics(session.as_deref_mut(), id).await?;
+            let was_there = stored.is_some();
+            let metrics = match stored {
+                Some(metrics) => Some(metrics),
+                None => self.metrics_of(session.as_deref_mut(), &[id].into()).await?.remove(&id),
+            };
+            let Some(metrics) = metrics else { return Ok(None) };
+            let counted = self.count_rows(session.as_deref_mut(), id).await?;
+            if session.is_none() {
+                self.recount_marks.raw.delete_many(marks_of(id, now - MARK_PATIENCE).to_filter()).await?;
+            }
+            if metrics.agree_with(&counted) {
+                return Ok(Some(Recounted { metrics, corrected: !was_there }));
+            }
+            let same_version = of_id(metrics.id.as_object_id())
+                .is(field::LAST_UPDATED, bson::DateTime::from(metrics.last_updated));
+            let changes = totals_change(&counted, now);
+            let changed =
+                self.campaign_metrics.update(session.as_deref_mut(), &same_version, &changes).await?;
+            if let Some(metrics) = changed {
+                return Ok(Some(Recounted { metrics, corrected: true }));
+            }
+        }
+    }
+
+    /// Recounts what writers that died have left marked, on a server without transactions.
+    pub(super) async fn heal(&self, campaigns: impl Iterator<Item = CampaignId>) -> DriverResult<()> {
+        for id in campaigns {
+            let stale = marks_of(id, self.now() - MARK_PATIENCE);
+            if self.recount_marks.any(None, &stale).await? {
+                self.recount_in(None, id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn drift_of(&self, id: CampaignId) -> Result<Option<Drift>> {
+        self.transact("campaign_metrics.drift", self, move |session, db| db.drift_in(session, id).boxed())
+            .await
+    }
+
+    async fn drift_in(
+        &self,
+        mut session: Session<'_>,
+        campaign_id: CampaignId,
+    ) -> DriverResult<Option<Drift>> {
+        let metrics = self.stored_metrics(session.as_deref_mut(), campaign_id).await?;
+        let counted = self.count_rows(session, campaign_id).await?;
+        let stored = metrics.as_ref().map(|metrics| metrics.totals);
+        let agree = match &metrics {
+            Some(metrics) => metrics.agree_with(&counted),
+            None => counted == Contribution::default(),
+        };
+        Ok((!agree).then_some(Drift { campaign_id, stored, counted }))
+    }
+
+    async fn stored_metrics(
+        &self,
+        session: Session<'_>,
+        id: CampaignId,
+    ) -> DriverResult<Option<CampaignMetrics>> {
+        self.campaign_metrics.find_one(session, &MetricsFilter::campaigns([id]).query()).await
+    }
+
+    /// What the rows of a campaign add up to.
+    async fn count_rows(&self, session: Session<'_>, id: CampaignId) -> DriverResult<Contribution> {
+        let rows = doc! { "$match": TrackingFilter::campaign(id).query().to_filter() };
+        let count = self.email_tracking.raw.aggregate([rows, count_by_campaign()]);
+        let count = count.with_type::<RawDocumentBuf>();
+        let group = match session {
+            Some(session) => {
+                let mut groups = count.session(&mut *session).await?;
+                groups.next(session).await.transpose()?
+            }
+            None => count.await?.next().await.transpose()?,
+        };
+        let counted = group.map(|group| counted(&group).map_err(ours)).transpose()?;
+        Ok(counted.map(|(_, counted)| counted).unwrap_or_default())
+    }
+
+    /// The campaigns, and whether their metrics seem wrong: rows are counted in one pass, while
+    /// others may write.
+    async fn compared(&self) -> Result<impl Stream<Item = Result<(CampaignId, bool)>> + Send + use<>> {
+        let by_campaign = doc! { "$sort": { "_id": 1 } };
+        let groups = self
+            .email_tracking
+            .raw
+            .aggregate([count_by_campaign(), by_campaign])
+            .with_type::<RawDocumentBuf>()
+            // Reading along the index of ids is no slower and does not count as a scan.
+            .hint(Hint::Keys(doc! { "_id": 1 }))
+            .allow_disk_use(true);
+        let metrics = self.campaign_metrics.raw.find(doc! {}).sort(doc! { field::CAMPAIGN_ID.as_str(): 1 });
+        let (groups, metrics) =
+            self.run("campaign_metrics.recount_all", async { Ok((groups.await?, metrics.await?)) }).await?;
+        let groups = read(groups, self.target(), counted);
+        let metrics = read(metrics, self.target(), CampaignMetrics::decode);
+        Ok(stream! {
+            let mut groups = pin!(groups.peekable());
+            let mut metrics = pin!(metrics.peekable());
+            loop {
+                // Both come in the order of the campaigns; whichever is behind goes on.
+                let (counts, stores) = match (groups.as_mut().peek().await, metrics.as_mut().peek().await) {
+                    (None, None) => break,
+                    (Some(Err(_)), _) | (Some(_), None) => (true, false),
+                    (_, Some(Err(_))) | (None, Some(_)) => (false, true),
+                    (Some(Ok((id, _))), Some(Ok(metrics))) => {
+                        (*id <= metrics.campaign_id, metrics.campaign_id <= *id)
+                    }
+                };
+                let group = if counts { groups.next().await.transpose() } else { Ok(None) };
+                let metrics = if stores { metrics.next().await.transpose() } else { Ok(None) };
+                yield match (group, metrics) {
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                    (Ok(group), Ok(Some(metrics))) => {
+                        let counted = group.map(|(_, counted)| counted).unwrap_or_default();
+                        Ok((metrics.campaign_id, !metrics.agree_with(&counted)))
+                    }
+                    (Ok(Some((id, _))), Ok(None)) => Ok((id, true)),
+                    (Ok(None), Ok(None)) => break,
+                };
+            }
+        })
+    }
+
     /// Marks campaigns whose metrics lag until they are counted.
     pub(super) async fn mark(
         &self,
@@ -27,5 +193,74 @@ impl Connection {
             self.recount_marks.raw.delete_many(Query::all().one_of(field::ID, marks).to_filter()).await?;
         }
         Ok(())
+    }
+}
+
+/// Recounts every campaign that seems wrong.
+pub(super) async fn recount_all(
+    connection: Arc<Connection>,
+) -> Result<impl Stream<Item = Result<RecountProgress>> + Send + 'static> {
+    let compared = connection.compared().await?;
+    Ok(stream! {
+        let mut compared = pin!(compared);
+        let mut progress = RecountProgress::default();
+        while let Some(compared) = compared.next().await {
+            let corrected = match compared {
+                Ok((id, true)) => connection.recount_one(id).await,
+                Ok((_, false)) => Ok(None),
+                Err(error) => Err(error),
+            };
+            match corrected {
+                Ok(recounted) => {
+                    progress.checked += 1;
+                    progress.corrected += u64::from(recounted.is_some_and(|done| done.corrected));
+                    if progress.checked.is_multiple_of(RecountProgress::INTERVAL) {
+                        yield Ok(progress);
+                    }
+                }
+                Err(error) => yield Err(error),
+            }
+        }
+        yield Ok(progress);
+    })
+}
+
+/// Tells what is wrong with the campaigns that seem so.
+pub(super) async fn drift(
+    connection: Arc<Connection>,
+) -> Result<impl Stream<Item = Result<Drift>> + Send + 'static> {
+    let compared = connection.compared().await?;
+    Ok(stream! {
+        let mut compared = pin!(compared);
+        while let Some(compared) = compared.next().await {
+            let drift = match compared {
+                Ok((id, true)) => connection.drift_of(id).await,
+                Ok((_, false)) => Ok(None),
+                Err(error) => Err(error),
+            };
+            if let Some(drift) = drift.transpose() {
+                yield drift;
+            }
+        }
+    })
+}
+
+/// The documents of a cursor, until an error of the connection.
+fn read<T: Send + 'static>(
+    mut cursor: Cursor<RawDocumentBuf>,
+    target: String,
+    decode: impl Fn(&RawDocument) -> Result<T> + Send + 'static,
+) -> impl Stream<Item = Result<T>> + Send + 'static {
+    stream! {
+        loop {
+            match cursor.advance().await {
+                Ok(true) => yield decode(cursor.current()),
+                Ok(false) => break,
+                Err(error) => {
+                    yield Err(theirs("campaign_metrics.recount_all", &target, &error));
+                    break;
+                }
+            }
+        }
     }
 }

@@ -225,7 +225,11 @@ impl Table {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = Vec::new();
         let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
-        each(session, find, |row| Ok(rows.push(row.to_owned()))).await?;
+        each(session, find, |row| {
+            rows.push(row.to_owned());
+            Ok(())
+        })
+        .await?;
         Ok(rows)
     }
 

@@ -93,6 +93,8 @@ pub const INDEXES: &[IndexSpec] = {
         IndexSpec::plain(CampaignMetrics, CAMPAIGN_METRICS_CAMPAIGN_ID, &["campaign_id"]).unique(),
         IndexSpec::plain(CampaignMetrics, "user_id_1", &["user_id"]),
         IndexSpec::plain(CampaignMetrics, "mailbox_id_1", &["mailbox_id"]),
+        // For the metrics of campaigns of a range of time.
+        IndexSpec::plain(CampaignMetrics, "created_at_1", &["created_at"]),
         IndexSpec::plain(CampaignMetrics, "campaign_id_1_user_id_1", &["campaign_id", "user_id"]),
         IndexSpec::plain(EmailTracking, EMAIL_TRACKING_TRACKING_ID, &["tracking_id"]).unique(),
         IndexSpec::plain(EmailTracking, "campaign_id_1", &["campaign_id"]),

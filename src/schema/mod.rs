@@ -7,6 +7,6 @@ use std::time::Duration;
 pub use index::{INDEXES, IndexSpec};
 
 /// How long a provider event id is remembered at least, unless the store is told otherwise.
-pub const RECEIPT_LIFETIME: Duration = Duration::from_hours(7 * 24);
+pub const RECEIPT_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 pub(crate) use index::indexes_of;

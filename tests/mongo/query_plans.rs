@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use campaign_store::{
     CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, ClerkUser, Collection, EmailAddress,
     Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, MetricsFilter, NewCampaign, NewMailbox, NewSend,
-    NewUser, Order, Page, PageRequest, Provider, RecordStream, Result, Store, TrackingFilter, TrackingState,
-    User, UserFilter, UserPatch, contract,
+    NewUser, Order, Page, PageRequest, Provider, RecordStream, Result, SeriesStep, Store, TrackingEvent,
+    TrackingFilter, TrackingState, User, UserFilter, UserPatch, contract,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -25,14 +25,16 @@ const SEARCHING: [&str; 6] = ["find", "aggregate", "update", "delete", "findAndM
 const OTHERS: [&str; 6] = ["insert", "getMore", "createIndexes", "listIndexes", "create", "explain"];
 
 /// What at least must be seen; otherwise the test could pass by seeing nothing.
-const EXPECTED: [&str; 18] = [
+const EXPECTED: [&str; 21] = [
     "aggregate campaign_metrics",
     "aggregate campaigns",
+    "aggregate email_tracking",
     "delete mailboxes",
     "delete users",
     "find campaign_metrics",
     "find campaigns",
     "find email_tracking",
+    "find event_receipts",
     "find mailboxes",
     "find users",
     "findAndModify campaign_metrics",
@@ -41,6 +43,7 @@ const EXPECTED: [&str; 18] = [
     "findAndModify users",
     "update campaign_metrics",
     "update campaigns",
+    "update email_tracking",
     "update mailboxes",
     "update users",
     "update users updates: [{q {_id } u [{$set {_lock }}",
@@ -206,8 +209,17 @@ async fn ask_metrics(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()
     ] {
         read(async |page| metrics.list(&filter, &page).await, Box::pin(futures_util::stream::empty()))
             .await?;
-        metrics.totals(&filter).await?;
+        let day = contract::start()..contract::start() + TimeDelta::days(1);
+        for filter in [filter.clone(), filter.created(day.clone())] {
+            metrics.totals(&filter).await?;
+            for state in TrackingState::ALL {
+                metrics.series(&filter, *state, SeriesStep::Hour, day.clone()).await?;
+            }
+        }
     }
+    metrics.recount(*ids.first().expect("a campaign")).await?;
+    metrics.recount_all().await?.try_collect::<Vec<_>>().await?;
+    metrics.drift().await?.try_collect::<Vec<_>>().await?;
     Ok(())
 }
 
@@ -220,7 +232,13 @@ async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
     tracking.get(send.id()).await?;
     tracking.record_sends(vec![send.nth(7)]).await?;
     tracking.find_by_campaign_and_recipient(campaign.id, &recipient).await?;
+    let id = NewSend::new(campaign, "a@work.example", recipient.as_str(), contract::start())?.id();
+    let event = TrackingEvent::bounced(id, contract::start(), None)?.provider_event_id("evt-1")?;
+    tracking.record_events(vec![event.clone()]).await?;
+    tracking.record_events(vec![event, TrackingEvent::opened(id, contract::start())]).await?;
     tracking.is_suppressed(user.id, &recipient).await?;
+    let recipients = (0..20).map(|n| EmailAddress::new(format!("r{n}@example.com")));
+    tracking.suppressed(user.id, &recipients.collect::<Result<Vec<_>, _>>()?).await?;
     for base in [TrackingFilter::all(), TrackingFilter::campaign(campaign.id), TrackingFilter::user(user.id)]
     {
         for base in [base.clone(), base.recipient(recipient.clone())] {
@@ -275,7 +293,8 @@ fn command_in(entry: &Document) -> Option<Document> {
         "stmtId",
     ];
     let (_, name) = entry.get_str("ns").ok()?.split_once('.')?;
-    let collection = Collection::ALL.into_iter().find(|collection| collection.name() == name)?;
+    let mut collections = Collection::ALL.into_iter().chain(Collection::BOOKKEEPING);
+    let collection = collections.find(|collection| collection.name() == name)?;
     let command = entry.get_document("command").expect("a command");
     // The profiler shows each statement of an update or a delete by itself.
     match entry.get_str("op") {

@@ -1,9 +1,10 @@
 //! Operations on metrics.
 
-use campaign_store::{Contribution, MetricsFilter, Result};
+use campaign_store::{Contribution, MetricsFilter, Result, SeriesStep, TrackingState};
 use futures_util::FutureExt;
 
 use super::answer::Reply;
+use super::content::drain;
 use super::draw::Draw;
 use super::lists;
 use super::operation::Operation;
@@ -13,7 +14,33 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("campaign_metrics.get", 4, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new("campaign_metrics.list", 6, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
     Operation::new("campaign_metrics.totals", 5, &["some", "none"], |side, draw| totals(side, draw).boxed()),
+    Operation::new("campaign_metrics.series", 8, &["some", "none"], |side, draw| series(side, draw).boxed()),
+    Operation::new("campaign_metrics.recount", 3, &["ok", "NotFound"], |side, draw| {
+        recount(side, draw).boxed()
+    }),
+    Operation::new("campaign_metrics.recount_all", 2, &["ok"], |side, _| recount_all(side).boxed()),
+    Operation::new("campaign_metrics.drift", 2, &["none"], |side, _| drift(side).boxed()),
 ];
+
+async fn series(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let (filter, state) = (filter(side, draw), draw.of("state", TrackingState::ALL));
+    let step = draw.of("step", &[SeriesStep::Hour, SeriesStep::Day]);
+    let period = draw.time("from", side.now())..draw.time("to", side.now());
+    let points = side.store.campaign_metrics.series(&filter, state, step, period).await?;
+    Ok(Reply::several(&points))
+}
+
+async fn recount(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    Ok(Reply::ok(&side.store.campaign_metrics.recount(side.campaigns.pick(draw)).await?))
+}
+
+async fn recount_all(side: &mut Side) -> Result<Reply> {
+    Ok(Reply::ok(&drain(side.store.campaign_metrics.recount_all().await).await))
+}
+
+async fn drift(side: &mut Side) -> Result<Reply> {
+    Ok(Reply::several(&drain(side.store.campaign_metrics.drift().await).await))
+}
 
 async fn get(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     Ok(Reply::found(side.store.campaign_metrics.get(side.campaigns.pick(draw)).await?.as_ref()))
@@ -31,6 +58,9 @@ async fn totals(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 }
 
 fn filter(side: &Side, draw: &mut Draw) -> MetricsFilter {
+    if draw.chance(10) {
+        return MetricsFilter::all().created(draw.time("from", side.now())..draw.time("to", side.now()));
+    }
     match draw.below(5) {
         0 => MetricsFilter::all(),
         1 => MetricsFilter::user(side.users.pick(draw)),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use campaign_store::{Campaign, Invalid, NewSend, Result, SendOutcome, TrackingFilter, TrackingState};
+use campaign_store::{
+    Campaign, EventOutcome, Invalid, NewSend, Result, SendOutcome, TrackingEvent, TrackingEventKind,
+    TrackingFilter, TrackingState,
+};
 use futures_util::FutureExt;
 use uuid::Uuid;
 
@@ -25,9 +28,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("email_tracking.find_by_campaign_and_recipient", 8, &["some", "none"], |side, draw| {
         find_by_campaign_and_recipient(side, draw).boxed()
     }),
-    // `true` needs events, which no repository takes yet.
-    Operation::new("email_tracking.is_suppressed", 2, &["false"], |side, draw| {
+    Operation::new(
+        "email_tracking.record_events",
+        16,
+        &["nothing", "First", "Repeat", "Duplicate", "UnknownTracking"],
+        |side, draw| record_events(side, draw).boxed(),
+    ),
+    Operation::new("email_tracking.is_suppressed", 3, &["false", "true"], |side, draw| {
         is_suppressed(side, draw).boxed()
+    }),
+    Operation::new("email_tracking.suppressed", 3, &["some", "none"], |side, draw| {
+        suppressed(side, draw).boxed()
     }),
     Operation::new("email_tracking.list", 6, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
     Operation::new("email_tracking.stream", 1, &["ok"], |side, draw| stream(side, draw).boxed()),
@@ -120,6 +131,59 @@ async fn is_suppressed(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let (user, recipient) = (side.users.pick(draw), address(draw));
     let is_suppressed = side.store.email_tracking.is_suppressed(user, &recipient).await?;
     Ok(Reply::new([if is_suppressed { "true" } else { "false" }], &()))
+}
+
+async fn suppressed(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let recipients: Vec<_> = (0..draw.below(4)).map(|_| address(draw)).collect();
+    let user = side.users.pick(draw);
+    let suppressed = side.store.email_tracking.suppressed(user, &recipients).await?;
+    Ok(Reply::several(&BTreeSet::from_iter(suppressed).into_iter().collect::<Vec<_>>()))
+}
+
+async fn record_events(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let events = events(side, draw).expect("valid values");
+    let outcomes = side.store.email_tracking.record_events(events).await?;
+    let names: Vec<_> = outcomes.iter().map(|outcome| outcome_name(*outcome)).collect();
+    let kinds = BTreeSet::from_iter(if names.is_empty() { vec!["nothing"] } else { names.clone() });
+    Ok(Reply::new(kinds, &names))
+}
+
+fn outcome_name(outcome: EventOutcome) -> &'static str {
+    match outcome {
+        EventOutcome::First => "First",
+        EventOutcome::Repeat => "Repeat",
+        EventOutcome::Duplicate => "Duplicate",
+        EventOutcome::UnknownTracking => "UnknownTracking",
+        other => panic!("{other:?} is new"),
+    }
+}
+
+/// Events of few e-mails, so that several meet at one.
+fn events(side: &Side, draw: &mut Draw) -> Result<Vec<TrackingEvent>, Invalid> {
+    let n = draw.below(9);
+    let sends = &side.sends[side.sends.len().saturating_sub(30)..];
+    let mut events = Vec::with_capacity(n);
+    for _ in 0..n {
+        let place = draw.below(sends.len() + 1);
+        draw.note(format!("send {place}"));
+        let id = sends.get(place).copied().unwrap_or(Uuid::nil().into());
+        let at = draw.time("event", side.now());
+        let event = match draw.of("kind", TrackingEventKind::ALL) {
+            TrackingEventKind::Delivered => TrackingEvent::delivered(id, at),
+            TrackingEventKind::Clicked => TrackingEvent::clicked(id, at),
+            TrackingEventKind::Replied => TrackingEvent::replied(id, at),
+            TrackingEventKind::Bounced => {
+                TrackingEvent::bounced(id, at, draw.maybe(60, "reason", &["$full", "550", "451"]))?
+            }
+            TrackingEventKind::Unsubscribed => TrackingEvent::unsubscribed(id, at),
+            _ => TrackingEvent::opened(id, at),
+        };
+        events.push(match draw.maybe(50, "event id", &["1", "2", "3", "4"]) {
+            Some(id) => event.provider_event_id(id)?,
+            None => event,
+        });
+    }
+    Ok(events)
 }
 
 async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {

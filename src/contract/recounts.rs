@@ -1,0 +1,157 @@
+//! What a [`CampaignMetricsRepository`](crate::CampaignMetricsRepository) must do with tracking rows.
+
+use std::ops::Range;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::fixtures::{self, assert_fails, drain, metrics_of, only_sent, record, sends};
+use super::{Opened, start};
+use crate::{
+    Campaign, CampaignId, Collection, Contribution, Error, MetricsFilter, RecountProgress, SeriesPoint,
+    SeriesStep, TrackingEvent, TrackingState,
+};
+
+/// A campaign of three e-mails: the first was clicked, the second opened, the third bounced.
+async fn lively(db: &Opened) -> Campaign {
+    let campaign = fixtures::scene(db).await.campaign;
+    let sends = sends(&campaign, 3);
+    let ids: Vec<_> = sends.iter().map(crate::NewSend::id).collect();
+    record(db, sends).await;
+    let at = |minutes| start() + TimeDelta::minutes(minutes);
+    let events = vec![
+        TrackingEvent::clicked(ids[0], at(30)),
+        TrackingEvent::opened(ids[1], at(90)),
+        TrackingEvent::opened(ids[1], at(95)),
+        TrackingEvent::bounced(ids[2], at(5), None).expect("no reason"),
+    ];
+    db.store.email_tracking.record_events(events).await.expect("the outcomes");
+    campaign
+}
+
+const LIVELY: Contribution =
+    Contribution { sent: 3, delivered: 2, opened: 2, clicked: 1, bounced: 1, replied: 0, unsubscribed: 0 };
+
+async fn series(
+    db: &Opened,
+    filter: &MetricsFilter,
+    state: TrackingState,
+    step: SeriesStep,
+    period: Range<DateTime<Utc>>,
+) -> Vec<SeriesPoint> {
+    db.store.campaign_metrics.series(filter, state, step, period).await.expect("a series")
+}
+
+/// From a day before the start to the day after it.
+fn around() -> Range<DateTime<Utc>> {
+    start() - TimeDelta::days(1)..start() + TimeDelta::days(1)
+}
+
+/// A recount of metrics that are right writes nothing.
+pub async fn a_recount_of_right_metrics_changes_nothing(db: &Opened) {
+    let campaign = lively(db).await;
+    let before = metrics_of(db, campaign.id).await;
+    assert_eq!(before.totals, LIVELY);
+    let recounted = db.store.campaign_metrics.recount(campaign.id).await;
+    assert_eq!(recounted.expect("the metrics"), before);
+    assert_eq!(metrics_of(db, campaign.id).await, before);
+}
+
+/// A campaign that does not exist cannot be recounted.
+pub async fn a_recount_of_an_unknown_campaign_is_not_found(db: &Opened) {
+    lively(db).await;
+    let unknown = CampaignId::from(Uuid::nil());
+    let recounted = db.store.campaign_metrics.recount(unknown).await;
+    assert_fails(recounted, &Error::not_found(Collection::Campaigns, unknown));
+}
+
+/// A recount of everything looks at every campaign, also at those without e-mails.
+pub async fn a_recount_of_all_looks_at_every_campaign(db: &Opened) {
+    let campaign = lively(db).await;
+    let user = fixtures::user(db, "bob").await;
+    let mailbox = fixtures::mailbox(db, &user, "bob@work.example").await;
+    fixtures::campaign(db, &user, &mailbox).await;
+    let before = metrics_of(db, campaign.id).await;
+    let progress = drain(db.store.campaign_metrics.recount_all().await.expect("a stream")).await;
+    let expected = RecountProgress { checked: 2, corrected: 0 };
+    assert_eq!(progress, [expected]);
+    assert_eq!(metrics_of(db, campaign.id).await, before);
+    assert_eq!(drain(db.store.campaign_metrics.drift().await.expect("a stream")).await, []);
+}
+
+/// An empty store can be recounted.
+pub async fn nothing_can_be_recounted(db: &Opened) {
+    let progress = drain(db.store.campaign_metrics.recount_all().await.expect("a stream")).await;
+    assert_eq!(progress, [RecountProgress::default()]);
+    assert_eq!(drain(db.store.campaign_metrics.drift().await.expect("a stream")).await, []);
+    let nothing = series(db, &MetricsFilter::all(), TrackingState::Opened, SeriesStep::Day, around()).await;
+    assert_eq!(nothing, []);
+}
+
+/// A series counts each e-mail at its first event.
+pub async fn a_series_counts_first_events(db: &Opened) {
+    let campaign = lively(db).await;
+    let point = |hours, count| SeriesPoint { start: start() + TimeDelta::hours(hours), count };
+    for filter in [
+        MetricsFilter::all(),
+        MetricsFilter::user(campaign.user_id),
+        MetricsFilter::mailbox(campaign.mailbox_id),
+        MetricsFilter::campaigns([campaign.id]),
+    ] {
+        let opened = series(db, &filter, TrackingState::Opened, SeriesStep::Hour, around()).await;
+        assert_eq!(opened, [point(0, 1), point(1, 1)], "{filter:?}");
+        let bounced = series(db, &filter, TrackingState::Bounced, SeriesStep::Hour, around()).await;
+        assert_eq!(bounced, [point(0, 1)], "{filter:?}");
+    }
+    let other = MetricsFilter::campaigns([CampaignId::from(Uuid::nil())]);
+    assert_eq!(series(db, &other, TrackingState::Opened, SeriesStep::Hour, around()).await, []);
+    let days = series(db, &MetricsFilter::all(), TrackingState::Opened, SeriesStep::Day, around()).await;
+    assert_eq!(days.iter().map(|day| day.count).collect::<Vec<_>>(), [2]);
+    assert_eq!(days[0].start.timestamp() % 86_400, 0);
+}
+
+/// The counts of a series add up to the totals, however time is cut into periods.
+pub async fn the_parts_of_a_series_add_up_to_the_totals(db: &Opened) {
+    lively(db).await;
+    let counts = [
+        (TrackingState::Delivered, LIVELY.delivered),
+        (TrackingState::Opened, LIVELY.opened),
+        (TrackingState::Clicked, LIVELY.clicked),
+        (TrackingState::Bounced, LIVELY.bounced),
+        (TrackingState::Replied, LIVELY.replied),
+        (TrackingState::Unsubscribed, LIVELY.unsubscribed),
+    ];
+    let Range { start: first, end: last } = around();
+    for (state, expected) in counts {
+        for cut in [0, 5, 30, 31, 90, 92, 95] {
+            let cut = start() + TimeDelta::minutes(cut);
+            let mut sum = 0;
+            for period in [first..cut, cut..last] {
+                let points = series(db, &MetricsFilter::all(), state, SeriesStep::Hour, period).await;
+                sum += points.iter().map(|point| point.count).sum::<u64>();
+            }
+            assert_eq!(sum, expected, "{state} cut at {cut}");
+        }
+    }
+}
+
+/// Totals and lists can be of the campaigns that were created in a range of time.
+pub async fn totals_can_be_of_a_range_of_time(db: &Opened) {
+    let campaign = lively(db).await;
+    let created = campaign.created_at;
+    let millisecond = TimeDelta::milliseconds(1);
+    for (range, expected) in [
+        (created..created + millisecond, LIVELY),
+        (created - millisecond..created, only_sent(0)),
+        (created + millisecond..created + TimeDelta::days(1), only_sent(0)),
+        (created + millisecond..created - millisecond, only_sent(0)),
+    ] {
+        for filter in [MetricsFilter::all(), MetricsFilter::user(campaign.user_id)] {
+            let totals = db.store.campaign_metrics.totals(&filter.clone().created(range.clone())).await;
+            assert_eq!(totals.expect("the totals"), expected, "{range:?}");
+        }
+    }
+    let filter = MetricsFilter::all().created(created..created + millisecond);
+    let days = series(db, &filter, TrackingState::Clicked, SeriesStep::Day, around()).await;
+    assert_eq!(days.iter().map(|day| day.count).collect::<Vec<_>>(), [1]);
+}
