@@ -47,7 +47,7 @@ pub use mailbox::{Mailbox, MailboxFilter, MailboxPatch, NewMailbox};
 pub use mailbox_status::MailboxStatus;
 pub use profile::UserProfile;
 pub use provider::Provider;
-pub use rates::Rates;
+pub use rates::{Rate, RateBase, Rates};
 pub use recount::{Drift, RecountProgress};
 pub(crate) use send_batch::SendBatch;
 pub use series::{SeriesPoint, SeriesStep};

@@ -15,6 +15,7 @@ use mongodb::{Client, ClientSession, Database};
 
 use super::MongoOptions;
 use super::error::{DriverResult, ours, theirs};
+use super::gates::Gates;
 use super::table::{Session, Table};
 use crate::clock::Clock;
 use crate::collection::Collection;
@@ -42,6 +43,7 @@ pub(super) struct Connection {
     pub(super) event_receipts: Table,
     pub(super) recount_marks: Table,
     pub(super) receipt_lifetime: Duration,
+    pub(super) event_gates: Gates,
 }
 
 impl Connection {
@@ -75,6 +77,7 @@ impl Connection {
             event_receipts: table(Collection::EventReceipts),
             recount_marks: table(Collection::RecountMarks),
             receipt_lifetime: options.receipt_lifetime,
+            event_gates: Gates::new(),
             client,
             clock: options.clock.clone(),
             timeout: options.timeout,

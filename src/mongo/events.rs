@@ -27,7 +27,7 @@ const LANES: usize = 2;
 struct Found<'a> {
     place: usize,
     event: &'a TrackingEvent,
-    row: ObjectId,
+    row: RowKey,
 }
 
 /// Records a batch. Transactions of one campaign would be in each other's way at its metrics, so
@@ -56,7 +56,7 @@ fn lanes_of<'a>(events: &'a [TrackingEvent], keys: &HashMap<TrackingId, RowKey>)
     let mut campaigns: HashMap<CampaignId, Vec<Found<'a>>> = HashMap::new();
     for (place, event) in events.iter().enumerate() {
         if let Some(key) = keys.get(&event.tracking_id()) {
-            campaigns.entry(key.campaign_id).or_default().push(Found { place, event, row: key.id });
+            campaigns.entry(key.campaign_id).or_default().push(Found { place, event, row: *key });
         }
     }
     let mut campaigns: Vec<_> = campaigns.into_values().collect();
@@ -98,6 +98,7 @@ impl Connection {
     }
 
     async fn record_events(&self, step: &[Found<'_>]) -> Result<Vec<EventOutcome>> {
+        let _entered = self.event_gates.enter(step.iter().map(|found| found.row.campaign_id)).await;
         loop {
             let recorded = self
                 .transact(OPERATION, (self, step), |session, (db, step)| {
@@ -145,7 +146,7 @@ impl Connection {
         session: Session<'_>,
         step: &[Found<'_>],
     ) -> DriverResult<Vec<(ObjectId, EmailTracking)>> {
-        let ids: BTreeSet<_> = step.iter().map(|found| found.row).collect();
+        let ids: BTreeSet<_> = step.iter().map(|found| found.row.id).collect();
         let mut rows = Vec::with_capacity(ids.len());
         let query = Query::all().one_of(field::ID, ids);
         let body = [field::MESSAGE, field::SUBJECT].map(|field| (field.as_str().to_owned(), 0.into()));
@@ -206,9 +207,9 @@ impl Connection {
             self.count(None, &metrics, &shifts, self.now()).await?;
             self.unmark(marks).await?;
             self.heal(shifts.into_keys()).await?;
-            let done = open.iter().zip(batch.outcomes).filter(|(found, _)| !lost.contains(&found.row));
+            let done = open.iter().zip(batch.outcomes).filter(|(found, _)| !lost.contains(&found.row.id));
             outcomes.extend(done.map(|(found, outcome)| (found.place, outcome)));
-            open.retain(|found| lost.contains(&found.row));
+            open.retain(|found| lost.contains(&found.row.id));
         }
         Ok(())
     }

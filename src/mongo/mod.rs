@@ -6,6 +6,7 @@ mod connection;
 mod email_tracking;
 mod error;
 mod events;
+mod gates;
 mod mailbox;
 mod options;
 mod provision;

@@ -8,6 +8,7 @@
 mod connecting;
 mod corrupt;
 mod duplicates;
+mod events;
 mod fail_point;
 mod failures;
 mod refusals;

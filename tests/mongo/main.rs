@@ -11,5 +11,6 @@ mod errors;
 mod provisioning;
 mod query_plans;
 mod recorder;
+mod recounts;
 mod standalone;
 mod stored_form;

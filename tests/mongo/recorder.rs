@@ -16,7 +16,8 @@ type Sent = Vec<(Campaign, Vec<TrackingId>)>;
 
 async fn send(store: &Store, campaigns: usize, emails: usize) -> Result<Sent> {
     let user = store.users.create(NewUser::new("Ada", "ada")?).await?;
-    let mailbox = store.mailboxes.link(NewMailbox::new(user.id, "ada@work.example", Provider::Gmail)?).await?;
+    let mailbox =
+        store.mailboxes.link(NewMailbox::new(user.id, "ada@work.example", Provider::Gmail)?).await?;
     let (start, day) = (contract::start(), CampaignDuration::hours(24.0)?);
     let mut sent = Vec::new();
     for _ in 0..campaigns {

@@ -161,7 +161,7 @@ fn outcome_name(outcome: EventOutcome) -> &'static str {
 /// Events of few e-mails, so that several meet at one.
 fn events(side: &Side, draw: &mut Draw) -> Result<Vec<TrackingEvent>, Invalid> {
     let n = draw.below(9);
-    let sends = &side.sends[side.sends.len().saturating_sub(30)..];
+    let (_, sends) = side.sends.split_at(side.sends.len().saturating_sub(30));
     let mut events = Vec::with_capacity(n);
     for _ in 0..n {
         let place = draw.below(sends.len() + 1);

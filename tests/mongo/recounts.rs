@@ -1,0 +1,146 @@
+//! Metrics that somebody changed by hand, or that a process left behind when it died.
+
+#![expect(clippy::expect_used, reason = "helpers of a test")]
+
+use bson::{Document, doc};
+use campaign_store::{
+    Campaign, CampaignDuration, CampaignId, CampaignMetrics, Contribution, Drift, NewCampaign, NewMailbox,
+    NewSend, NewUser, Provider, Rates, RecordStream, Store, TrackingEvent, contract,
+};
+use chrono::TimeDelta;
+use futures_util::TryStreamExt;
+
+use crate::support::database::TestDatabase;
+
+/// Two campaigns with two e-mails each, of which one was opened.
+async fn campaigns(store: &Store) -> [Campaign; 2] {
+    let user = store.users.create(NewUser::new("Ada", "ada").expect("valid")).await.expect("a user");
+    let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("valid");
+    let mailbox = store.mailboxes.link(mailbox).await.expect("a mailbox");
+    let (start, day) = (contract::start(), CampaignDuration::hours(24.0).expect("valid"));
+    let mut campaigns = Vec::new();
+    for _ in 0..2 {
+        let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Flowers.", start, day);
+        let campaign = store.campaigns.create(new.expect("valid")).await.expect("a campaign");
+        let sends = ["bob", "eve"].map(|name| {
+            NewSend::new(&campaign, "ada@work.example", format!("{name}@example.com"), start).expect("valid")
+        });
+        let open = TrackingEvent::opened(sends[0].id(), start);
+        store.email_tracking.record_sends(sends.into()).await.expect("the outcomes");
+        store.email_tracking.record_events(vec![open]).await.expect("the outcomes");
+        campaigns.push(campaign);
+    }
+    campaigns.try_into().expect("two campaigns")
+}
+
+fn right() -> Contribution {
+    let mut totals = Contribution::default();
+    (totals.sent, totals.delivered, totals.opened) = (2, 1, 1);
+    totals
+}
+
+async fn metrics(store: &Store, id: CampaignId) -> CampaignMetrics {
+    store.campaign_metrics.get(id).await.expect("a look-up").expect("the metrics")
+}
+
+async fn all<T>(stream: campaign_store::Result<RecordStream<T>>) -> Vec<T> {
+    stream.expect("a stream").try_collect().await.expect("no error")
+}
+
+/// Sets fields of the metrics of a campaign.
+async fn tamper(database: &TestDatabase, id: CampaignId, set: Document) {
+    let metrics = database.collection("campaign_metrics").await;
+    let update = metrics.update_one(doc! { "campaign_id": id.to_string() }, doc! { "$set": set }).await;
+    assert_eq!(update.expect("an update").modified_count, 1);
+}
+
+#[tokio::test]
+async fn changed_metrics_are_reported_and_put_right() {
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    let [one, other] = campaigns(&store).await;
+    let untouched = metrics(&store, other.id).await;
+    assert_eq!(untouched.totals, right());
+    for set in [doc! { "total_opened": 0 }, doc! { "total_sent": 7_i64, "total_replied": 1.0 }] {
+        tamper(&database, one.id, set).await;
+        let wrong = metrics(&store, one.id).await;
+        let drift: Vec<Drift> = all(store.campaign_metrics.drift().await).await;
+        let [drift] = drift[..] else { panic!("one campaign is wrong: {drift:?}") };
+        assert_eq!((drift.campaign_id, drift.stored, drift.counted), (one.id, Some(wrong.totals), right()));
+        assert_eq!(metrics(&store, one.id).await, wrong, "a report writes nothing");
+        let progress = all(store.campaign_metrics.recount_all().await).await;
+        assert_eq!(progress.iter().map(|now| (now.checked, now.corrected)).collect::<Vec<_>>(), [(2, 1)]);
+        let healed = metrics(&store, one.id).await;
+        assert_eq!((healed.totals, healed.rates), (right(), Rates::of(&right())));
+        assert!(healed.last_updated > wrong.last_updated);
+        assert_eq!(metrics(&store, other.id).await, untouched);
+    }
+}
+
+#[tokio::test]
+async fn wrong_rates_are_put_right() {
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    let [one, _] = campaigns(&store).await;
+    tamper(&database, one.id, doc! { "open_rate": 12.5 }).await;
+    let healed = store.campaign_metrics.recount(one.id).await.expect("the metrics");
+    assert_eq!(healed.rates, Rates::of(&right()));
+    assert_eq!(metrics(&store, one.id).await, healed);
+}
+
+#[tokio::test]
+async fn missing_metrics_are_made_and_rows_without_a_campaign_are_reported() {
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    let [one, orphaned] = campaigns(&store).await;
+    let metrics_of = database.collection("campaign_metrics").await;
+    metrics_of.delete_many(doc! {}).await.expect("a removal");
+    let of_orphan = doc! { "campaign_id": orphaned.id.to_string() };
+    database.collection("campaigns").await.delete_one(of_orphan).await.expect("a removal");
+    let drift = all(store.campaign_metrics.drift().await).await;
+    assert!(drift.iter().all(|drift| drift.stored.is_none() && drift.counted == right()));
+    assert_eq!(drift.len(), 2);
+    let progress = all(store.campaign_metrics.recount_all().await).await;
+    assert_eq!(progress.iter().map(|now| (now.checked, now.corrected)).collect::<Vec<_>>(), [(2, 1)]);
+    assert_eq!(metrics(&store, one.id).await.totals, right());
+    let drift: Vec<_> = all(store.campaign_metrics.drift().await).await;
+    assert_eq!(drift.iter().map(|drift| drift.campaign_id).collect::<Vec<_>>(), [orphaned.id]);
+}
+
+#[tokio::test]
+async fn metrics_of_rows_that_are_gone_become_zeros() {
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    let [one, other] = campaigns(&store).await;
+    let rows = database.collection("email_tracking").await;
+    rows.delete_many(doc! { "campaign_id": one.id.to_string() }).await.expect("a removal");
+    all(store.campaign_metrics.recount_all().await).await;
+    assert_eq!(metrics(&store, one.id).await.totals, Contribution::default());
+    assert_eq!(metrics(&store, other.id).await.totals, right());
+}
+
+#[tokio::test]
+async fn a_campaign_that_a_dead_writer_left_marked_is_recounted_with_its_next_event() {
+    let database = TestDatabase::new();
+    database.provisioned().await;
+    let store = database.connect_without_transactions().await.repositories();
+    let [one, _] = campaigns(&store).await;
+    let send = NewSend::new(&one, "ada@work.example", "eve@example.com", contract::start()).expect("valid");
+    let deliver = || vec![TrackingEvent::delivered(send.id(), contract::start())];
+    // What a process leaves that dies between the row and the metrics.
+    let rows = database.collection("email_tracking").await;
+    let update = doc! { "$set": { "replies": 1, "replied_at": bson::DateTime::from(contract::start()) } };
+    rows.update_one(doc! { "tracking_id": send.id().to_string() }, update).await.expect("an update");
+    let marks = database.collection("recount_marks").await;
+    let created_at = bson::DateTime::from(contract::start());
+    let mark = doc! { "_id": format!("{}/{}", one.id, "0".repeat(24)), "created_at": created_at };
+    marks.insert_one(mark).await.expect("a mark");
+    database.clock.advance(TimeDelta::minutes(2));
+    let open = vec![TrackingEvent::clicked(send.id(), contract::start())];
+    store.email_tracking.record_events(deliver()).await.expect("the outcomes");
+    store.email_tracking.record_events(open).await.expect("the outcomes");
+    let mut expected = right();
+    (expected.delivered, expected.opened, expected.clicked, expected.replied) = (2, 2, 1, 1);
+    assert_eq!(metrics(&store, one.id).await.totals, expected);
+    assert_eq!(marks.count_documents(doc! {}).await.expect("a count"), 0);
+}
