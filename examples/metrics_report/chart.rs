@@ -14,8 +14,8 @@ fn float(count: u64) -> f64 {
 /// The marks of an axis from 0 to at least `max`, at most seven of them: 0, 5, 10 and the like.
 fn ticks(max: u64) -> Vec<u64> {
     let max = max.max(1);
-    let step = (0..).map(|n| [1, 2, 5][n as usize % 3] * 10_u64.pow(n / 3));
-    let step = step.take(30).find(|step| max.div_ceil(*step) <= 6).unwrap_or(max);
+    let mut steps = (0..18).flat_map(|n| [1, 2, 5].map(|step| step * 10_u64.pow(n)));
+    let step = steps.find(|step| max.div_ceil(*step) <= 6).unwrap_or(max);
     (0..=max.div_ceil(step)).map(|n| n * step).collect()
 }
 

@@ -36,7 +36,8 @@ struct Call {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Event {
-    event: String,
+    #[serde(rename = "event")]
+    kind: String,
     id: String,
     timestamp: f64,
     #[serde(default)]
@@ -54,7 +55,7 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
     let event = json::<Call>(body)?.event;
     let reason = event.delivery_status.as_ref().and_then(|status| status.message.as_deref());
     let mut payload = Payload::default();
-    let report = match event.event.as_str() {
+    let report = match event.kind.as_str() {
         "delivered" => Report::Delivered,
         "opened" => Report::Opened,
         "clicked" => Report::Clicked,

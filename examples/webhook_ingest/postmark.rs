@@ -33,7 +33,8 @@ pub(crate) const CALLS: &[&str] = &[
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Record {
-    record_type: Option<String>,
+    #[serde(rename = "RecordType")]
+    kind: Option<String>,
     #[serde(rename = "MessageID")]
     message_id: String,
     #[serde(default)]
@@ -68,14 +69,14 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
         Report::Replied => (sent_date(record.date.as_deref())?, record.mailbox_hash.as_deref()),
         _ => (required("the time", record.at)?, record.metadata.tracking_id.as_deref()),
     };
-    let kind = record.record_type.as_deref().unwrap_or("Inbound");
+    let kind = record.kind.as_deref().unwrap_or("Inbound");
     let id = format!("{kind}/{}/{}", record.message_id, at.timestamp_micros());
     payload.report(report, tracking_id.filter(|id| !id.is_empty()), at, &id)?;
     Ok(payload)
 }
 
 fn report_of(record: &Record) -> Option<Report<'_>> {
-    let Some(kind) = record.record_type.as_deref() else {
+    let Some(kind) = record.kind.as_deref() else {
         return record.mailbox_hash.is_some().then_some(Report::Replied);
     };
     match (kind, record.bounce_type.as_deref()) {

@@ -15,7 +15,8 @@ pub(crate) const CALLS: &[&str] = &[include_str!("fixtures/sendgrid/events.json"
 
 #[derive(Deserialize)]
 struct Event {
-    event: String,
+    #[serde(rename = "event")]
+    kind: String,
     timestamp: Option<f64>,
     sg_event_id: Option<String>,
     tracking_id: Option<String>,
@@ -28,7 +29,7 @@ struct Event {
 pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
     let mut payload = Payload::default();
     for event in json::<Vec<Event>>(body)? {
-        let report = match event.event.as_str() {
+        let report = match event.kind.as_str() {
             "delivered" => Report::Delivered,
             "open" => Report::Opened,
             "click" => Report::Clicked,

@@ -43,7 +43,8 @@ struct Notification {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
-    event_type: String,
+    #[serde(rename = "eventType")]
+    kind: String,
     mail: Mail,
     /// What happened. Each kind of event has one of these.
     #[serde(alias = "delivery", alias = "open", alias = "click")]
@@ -100,7 +101,7 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
 
 fn report_of(event: &Event) -> Option<Report<'_>> {
     let happening = event.happening.as_ref();
-    match event.event_type.as_str() {
+    match event.kind.as_str() {
         "Delivery" => Some(Report::Delivered),
         "Open" => Some(Report::Opened),
         "Click" => Some(Report::Clicked),

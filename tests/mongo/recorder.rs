@@ -1,5 +1,7 @@
 //! The event recorder on a real server.
 
+#![expect(clippy::expect_used, reason = "a helper fails its test by a panic")]
+
 use bson::doc;
 use campaign_store::{
     Campaign, CampaignDuration, CampaignMetrics, Collection, Contribution, Error, EventOutcome,
@@ -37,7 +39,7 @@ async fn record_all(recorder: &EventRecorder, events: Vec<TrackingEvent>) -> Vec
 }
 
 async fn metrics(store: &Store, campaign: &Campaign) -> CampaignMetrics {
-    store.campaign_metrics.get(campaign.id).await.unwrap().unwrap()
+    store.campaign_metrics.get(campaign.id).await.expect("the look-up").expect("metrics")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

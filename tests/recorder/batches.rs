@@ -18,7 +18,7 @@ fn options() -> RecorderOptions {
 async fn every_caller_gets_the_outcome_of_its_own_event() {
     let scene = Scene::new(1, 2).await;
     let recorder = EventRecorder::start(scene.store.email_tracking.clone(), RecorderOptions::default());
-    let [bob, carol] = scene.emails()[..] else { unreachable!() };
+    let [bob, carol] = scene.emails()[..] else { panic!("it has as many") };
     let nobody = TrackingId::new_at(noon());
     let open = |id| opened(id).provider_event_id("open-1").unwrap();
     let events = [open(bob), open(bob), opened(bob), open(nobody), TrackingEvent::clicked(carol, noon())];
@@ -67,7 +67,7 @@ async fn who_waited_for_another_commit_does_not_linger_again() {
     let scene = Scene::new(1, 3).await;
     let watched = Arc::new(Watched::gated(scene.store.email_tracking.clone()));
     let recorder = EventRecorder::start(watched.clone(), options());
-    let [bob, carol, dave] = scene.emails()[..] else { unreachable!() };
+    let [bob, carol, dave] = scene.emails()[..] else { panic!("it has as many") };
     let start = Instant::now();
     let others = async {
         sleep(LINGER * 2).await;

@@ -34,7 +34,7 @@ async fn a_bad_event_is_alone_with_its_error() {
 #[tokio::test(start_paused = true)]
 async fn what_was_recorded_beside_a_failure_is_not_recorded_again() {
     let scene = Scene::new(2, 8).await;
-    let [(_, good), (_, step)] = &scene.campaigns[..] else { unreachable!() };
+    let [(_, good), (_, step)] = &scene.campaigns[..] else { panic!("it has as many") };
     let fault = Fault::OfStep { bad: step[3], step: step.iter().copied().collect() };
     let watched = Arc::new(Watched::faulty(scene.store.email_tracking.clone(), fault));
     let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default());
