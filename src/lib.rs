@@ -11,7 +11,8 @@
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
 //! | What can go wrong | [`Error`], [`Invalid`] |
 //! | Recording events as they arrive | [`EventRecorder`] |
-//! | Percentages | [`Rates`] |
+//! | What happens to sent e-mails | [`TrackingEvent`], [`EventOutcome`] |
+//! | Percentages | [`Rates`], [`Rate`] |
 //! | Indexes | [`schema`] |
 //! | Time in tests | [`ManualClock`] |
 //! | Testing a store of your own | `contract` (feature `contract`) |

@@ -17,8 +17,8 @@ use mongodb::Database;
 
 use crate::support::database::TestDatabase;
 
-/// What `schema.md` asks for, under the names that a server gives by default, and the guard of the
-/// one primary mailbox.
+/// What `schema.md` asks for, under the names that a server gives by default, the guard of the one
+/// primary mailbox, the creation of campaigns, and the end of receipts.
 const SCHEMA: &[(&str, &[&str])] = &[
     (
         "users",
@@ -56,6 +56,7 @@ const SCHEMA: &[(&str, &[&str])] = &[
             "campaign_id_1 (campaign_id) unique",
             "user_id_1 (user_id)",
             "mailbox_id_1 (mailbox_id)",
+            "created_at_1 (created_at)",
             "campaign_id_1_user_id_1 (campaign_id, user_id)",
         ],
     ),
@@ -70,6 +71,7 @@ const SCHEMA: &[(&str, &[&str])] = &[
             "campaign_id_1_recipient_email_1 (campaign_id, recipient_email)",
         ],
     ),
+    ("event_receipts", &["expires_at_1 (expires_at) expireAfterSeconds=0"]),
 ];
 
 /// Every index of every collection, as the server lists them.

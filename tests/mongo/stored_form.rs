@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use campaign_store::{
     Campaign, CampaignDuration, CampaignId, ClerkUser, MailboxStatus, NewCampaign, NewMailbox, NewSend,
-    NewUser, Provider, Store, TrackingId, UserProfile, contract,
+    NewUser, Provider, Store, TrackingEvent, TrackingId, UserProfile, contract,
 };
 use chrono::TimeDelta;
 use mongodb::bson::oid::ObjectId;
@@ -91,16 +91,30 @@ async fn emails_are_stored_as_the_schema_says() {
     let named =
         new(2).recipient_name("Bób").unwrap().subject("Hello Bób").unwrap().message("a\r\nb").unwrap();
     store.email_tracking.record_sends(vec![new(1), named]).await.unwrap();
-    // What events will set cannot be set through the repository yet.
-    let later = |hours| mongodb::bson::DateTime::from(at + TimeDelta::hours(hours));
-    let events = doc! {
-        "delivered_at": later(1), "opened_at": later(2), "opens": 3_i64, "clicked_at": later(3), "clicks": 2_i64,
-        "replied_at": later(4), "replies": 1_i64, "bounced": true, "bounce_reason": "550 mailbox full",
-        "unsubscribed": true, "unsubscribed_at": later(5),
-    };
-    let id = Uuid::from_u128(2).to_string();
+    let later = |hours| at + TimeDelta::hours(hours);
+    let id = Uuid::from_u128(2).into();
+    let opened = TrackingEvent::opened(id, later(2));
+    let clicked = TrackingEvent::clicked(id, later(3));
+    let events = vec![
+        TrackingEvent::delivered(id, later(1)),
+        opened.clone(),
+        opened.clone(),
+        opened,
+        clicked.clone(),
+        clicked,
+        TrackingEvent::replied(id, later(4)),
+        TrackingEvent::bounced(id, later(6), Some("550 mailbox full")).unwrap(),
+        TrackingEvent::unsubscribed(id, later(5)).provider_event_id("evt-1").unwrap(),
+    ];
+    store.email_tracking.record_events(events).await.unwrap();
+    let receipts = database.collection("event_receipts").await;
+    let receipt = receipts.find_one(doc! {}).await.unwrap().unwrap();
+    assert_eq!(receipt.get_str("_id").unwrap(), format!("{id}/evt-1"));
+    let lifetime = receipt.get_datetime("expires_at").unwrap().timestamp_millis()
+        - mongodb::bson::DateTime::now().timestamp_millis();
+    let week = TimeDelta::days(7).num_milliseconds();
+    assert!((week - 3_600_000..=week).contains(&lifetime), "{lifetime}");
     let rows = database.collection("email_tracking").await;
-    rows.update_one(doc! { "tracking_id": id }, doc! { "$set": events }).await.unwrap();
     for (kind, n) in [("minimal", 1), ("full", 2)] {
         let id = TrackingId::from(Uuid::from_u128(n));
         let row = store.email_tracking.get(id).await.unwrap().unwrap();

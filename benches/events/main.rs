@@ -1,0 +1,73 @@
+//! What recording events costs, beside the ways in which programs do it without the store.
+//!
+//! ```text
+//! cargo bench --bench events                  # one line of JSON on standard output
+//! EVENTS_ROWS=10000 cargo bench --bench events
+//! ```
+//!
+//! All figures are of one run on one server, over the same 100,000 tracking rows of 1.5 KB with all
+//! indexes, of four campaigns. The ways take turns, and each figure is the median of its turns:
+//!
+//! - `batch_per_s`: events a second through `record_events`, many batches of 1,000 in one call;
+//! - `naive_per_s`: the plain driver finds and updates a row and then adds to the metrics, 32 at a
+//!   time, as most programs do; it loses count when the same event comes twice;
+//! - `update_many_per_s`: rows a second of one server-side `updateMany`, the limit;
+//! - `receipts_per_s`: as the first, with provider event ids that are remembered;
+//! - `recount_per_s`: rows a second of `recount_all`;
+//! - `group_per_s`: rows a second of the bare aggregation of the same totals.
+//!
+//! After every turn that is exact the metrics must equal what a recount finds.
+
+mod ours;
+mod plain;
+#[path = "../../tests/support/server/mod.rs"]
+mod server;
+mod world;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use self::world::World;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How often each way has its turn.
+const TURNS: usize = 5;
+
+fn main() -> Result<()> {
+    let runtime = Runtime::new()?;
+    println!("{}", runtime.block_on(runtime.spawn(figures()))??);
+    Ok(())
+}
+
+async fn figures() -> Result<Value> {
+    let rows = std::env::var("EVENTS_ROWS").map_or(Ok(100_000), |rows| rows.parse())?;
+    let world = World::new(rows).await?;
+    let mut figures: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for turn in 0..TURNS {
+        // What recounts comes first in a turn: the metrics are exact then.
+        for (name, figure) in [
+            ("recount_per_s", ours::recount(&world).await?),
+            ("group_per_s", plain::group(&world).await?),
+            ("batch_per_s", ours::batches(&world, turn, false).await?),
+            ("update_many_per_s", plain::update_many(&world).await?),
+            ("receipts_per_s", ours::batches(&world, turn, true).await?),
+            ("naive_per_s", plain::naive(&world, turn).await?),
+        ] {
+            eprintln!("turn {turn}: {name} {figure:.0}");
+            figures.entry(name).or_default().push(figure);
+        }
+        world.reset().await?;
+    }
+    world.remove().await?;
+    let medians = figures.into_iter().map(|(name, turns)| (name.to_owned(), json!(median(turns).round())));
+    Ok(Value::Object(medians.collect()))
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,85 @@
+//! What programs do with the plain driver.
+
+use std::time::Instant;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::ReturnDocument;
+
+use crate::Result;
+use crate::ours::per_second;
+use crate::world::World;
+
+const NAIVE_EVENTS: usize = 4_000;
+const AT_ONCE: usize = 32;
+
+/// Events a second, each with a command for its row and one for the metrics.
+pub(crate) async fn naive(world: &World, turn: usize) -> Result<f64> {
+    let events = world.opens(NAIVE_EVENTS, turn, false)?;
+    let (rows, metrics) = (world.rows(), world.metrics());
+    let started = Instant::now();
+    stream::iter(events.into_iter().map(Ok))
+        .try_for_each_concurrent(AT_ONCE, |event| {
+            let (rows, metrics) = (rows.clone(), metrics.clone());
+            async move {
+                let at = DateTime::from(event.at());
+                let row = rows
+                    .find_one_and_update(
+                        doc! { "tracking_id": event.tracking_id().to_string() },
+                        doc! { "$inc": { "opens": 1 }, "$min": { "opened_at": at, "delivered_at": at } },
+                    )
+                    .projection(doc! { "campaign_id": 1, "opens": 1 })
+                    .return_document(ReturnDocument::Before)
+                    .await?
+                    .ok_or("no row")?;
+                // Most count every event; this one at least looks whether it was the first.
+                let first = i64::from(row.get_i64("opens").is_ok_and(|opens| opens == 0));
+                let added = doc! { "$inc": { "total_opened": first, "total_delivered": first } };
+                metrics.update_one(doc! { "campaign_id": row.get_str("campaign_id")? }, added).await?;
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+            }
+        })
+        .await?;
+    Ok(per_second(NAIVE_EVENTS, started.elapsed().as_secs_f64()))
+}
+
+/// Rows a second of one update of all of them by the server.
+pub(crate) async fn update_many(world: &World) -> Result<f64> {
+    let at = DateTime::now();
+    let update = doc! { "$inc": { "opens": 1 }, "$set": { "opened_at": at, "delivered_at": at } };
+    let started = Instant::now();
+    let updated = world.rows().update_many(doc! {}, update).await?;
+    let figure = per_second(usize::try_from(updated.modified_count)?, started.elapsed().as_secs_f64());
+    Ok(figure)
+}
+
+/// Rows a second of the aggregation that counts them by campaign.
+pub(crate) async fn group(world: &World) -> Result<f64> {
+    let there = |name: &str| doc! { "$gt": [format!("${name}"), null] };
+    let positive = |name: &str| doc! { "$gt": [format!("${name}"), 0] };
+    let reached = |signs: Vec<Document>| {
+        let reached = doc! { "$and": [{ "$ne": ["$bounced", true] }, { "$or": signs }] };
+        doc! { "$sum": { "$cond": [reached, 1_i64, 0_i64] } }
+    };
+    let clicked = vec![there("clicked_at"), positive("clicks")];
+    let opened = [clicked.clone(), vec![there("opened_at"), positive("opens")]].concat();
+    let replied = vec![there("replied_at"), positive("replies")];
+    let delivered = [vec![there("delivered_at")], opened.clone(), replied.clone()].concat();
+    let group = doc! { "$group": {
+        "_id": "$campaign_id",
+        "sent": { "$sum": 1_i64 },
+        "delivered": reached(delivered),
+        "opened": reached(opened),
+        "clicked": reached(clicked),
+        "replied": reached(replied),
+        "bounced": { "$sum": { "$cond": ["$bounced", 1_i64, 0_i64] } },
+        "unsubscribed": { "$sum": { "$cond": ["$unsubscribed", 1_i64, 0_i64] } },
+    } };
+    let started = Instant::now();
+    let groups: Vec<Document> = world.rows().aggregate([group]).await?.try_collect().await?;
+    let seconds = started.elapsed().as_secs_f64();
+    if groups.len() != world.campaigns.len() {
+        return Err("not every campaign was counted".into());
+    }
+    Ok(per_second(world.ids.len(), seconds))
+}

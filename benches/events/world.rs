@@ -1,0 +1,106 @@
+//! A provisioned database with four campaigns and many tracking rows.
+
+use campaign_store::{
+    Campaign, CampaignDuration, Clock, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
+    Store, SystemClock, TrackingEvent, TrackingId,
+};
+use chrono::TimeDelta;
+use futures_util::TryStreamExt;
+use mongodb::bson::{Document, doc};
+use mongodb::options::{ClientOptions, WriteConcern};
+use mongodb::{Client, Collection, Database};
+
+use crate::{Result, server};
+
+const CAMPAIGNS: usize = 4;
+const BATCH: usize = 1_000;
+
+/// A database, by the store and by the plain driver, each with connections of its own.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) plain: Database,
+    pub(crate) campaigns: Vec<Campaign>,
+    /// The rows in the order of their insertion, one campaign after the other in turn.
+    pub(crate) ids: Vec<TrackingId>,
+}
+
+impl World {
+    pub(crate) async fn new(rows: usize) -> Result<Self> {
+        let name = server::database_name();
+        let mongo = MongoStore::connect(server::uri(), &name).await?;
+        mongo.provision().await?;
+        let store = mongo.repositories();
+        let mut options = ClientOptions::parse(server::uri()).await?;
+        options.write_concern = Some(WriteConcern::majority());
+        let plain = Client::with_options(options)?.database(&name);
+        let user = store.users.create(NewUser::new("Ada", "ada")?).await?;
+        let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail)?;
+        let mailbox = store.mailboxes.link(mailbox).await?;
+        let now = SystemClock.now();
+        let mut campaigns = Vec::new();
+        for _ in 0..CAMPAIGNS {
+            let day = CampaignDuration::hours(24.0)?;
+            let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Spring is here", "Hello.", now, day)?;
+            campaigns.push(store.campaigns.create(new).await?);
+        }
+        let mut ids = Vec::with_capacity(rows);
+        while ids.len() < rows {
+            let first = ids.len();
+            let mut sends = Vec::with_capacity(BATCH);
+            for (n, campaign) in (first..rows.min(first + BATCH)).zip(campaigns.iter().cycle()) {
+                let recipient = format!("recipient{n}@example.com");
+                let send = NewSend::new(campaign, mailbox.email.as_str(), recipient, now)?;
+                // With the other fields a row of 1.5 KB.
+                let message = format!("Hello {n}, {}", "spring is here. ".repeat(66));
+                sends.push(send.recipient_name(format!("Recipient {n}"))?.message(message)?);
+            }
+            ids.extend(sends.iter().map(NewSend::id));
+            store.email_tracking.record_sends(sends).await?;
+        }
+        Ok(Self { store, plain, campaigns, ids })
+    }
+
+    /// `n` opens of rows all over the collection, others in every turn.
+    pub(crate) fn opens(&self, n: usize, turn: usize, with_ids: bool) -> Result<Vec<TrackingEvent>> {
+        // A prime step visits every row once before it comes back to the first.
+        const STEP: usize = 7_919;
+        let at = SystemClock.now() + TimeDelta::seconds(i64::try_from(turn)?);
+        let places = (0..n).map(|i| ((turn * n + i) * STEP) % self.ids.len().max(1));
+        let event = |(i, place): (usize, usize)| {
+            let event = TrackingEvent::opened(*self.ids.get(place).ok_or("no rows")?, at);
+            Ok(if with_ids { event.provider_event_id(format!("{turn}-evt-{i:020}"))? } else { event })
+        };
+        places.enumerate().map(event).collect()
+    }
+
+    pub(crate) fn rows(&self) -> Collection<Document> {
+        self.plain.collection("email_tracking")
+    }
+
+    pub(crate) fn metrics(&self) -> Collection<Document> {
+        self.plain.collection("campaign_metrics")
+    }
+
+    /// Fails if any metrics are not exact.
+    pub(crate) async fn check(&self) -> Result<()> {
+        let drift: Vec<_> = self.store.campaign_metrics.drift().await?.try_collect().await?;
+        if drift.is_empty() { Ok(()) } else { Err(format!("the metrics drifted: {drift:?}").into()) }
+    }
+
+    /// Makes the rows as they were sent, and the metrics too.
+    pub(crate) async fn reset(&self) -> Result<()> {
+        let update = doc! {
+            "$set": { "opens": 0_i64 },
+            "$unset": { "opened_at": "", "delivered_at": "" },
+        };
+        self.rows().update_many(doc! {}, update).await?;
+        for campaign in &self.campaigns {
+            self.store.campaign_metrics.recount(campaign.id).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn remove(&self) -> Result<()> {
+        Ok(self.plain.drop().await?)
+    }
+}
