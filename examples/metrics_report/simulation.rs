@@ -91,8 +91,8 @@ impl Random {
         self.part() < probability
     }
 
-    /// A time to wait for something that happens after `mean` on average.
+    /// A time to wait for something that happens after about `mean`, and before four times that.
     fn wait(&mut self, mean: f64) -> f64 {
-        -mean * (1.0 - self.part()).ln()
+        -mean * (1.0 - 0.98 * self.part()).ln()
     }
 }
