@@ -119,7 +119,7 @@ pub enum Error {
     #[error("{operation}: too many are waiting already")]
     #[non_exhaustive]
     Busy {
-        /// The operation, such as `users.verify_login`.
+        /// The operation: `users.verify_login`, or `recorder.try_record` when its queue is full.
         operation: &'static str,
     },
 
@@ -144,6 +144,10 @@ pub enum Error {
         /// What failed.
         reason: Cow<'static, str>,
     },
+
+    /// The [`EventRecorder`](crate::EventRecorder) was shut down. Nothing was recorded.
+    #[error("the event recorder was shut down")]
+    ShutDown,
 
     /// An index exists, but not as the schema declares it. Nothing was changed.
     #[error("{collection}: the index {index} differs from the schema: {difference}")]
@@ -368,6 +372,8 @@ mod tests {
             Error::in_use(Collection::Users, "66f0", Collection::Mailboxes),
             Error::InvalidCursor,
             Error::unavailable("localhost:1", "timed out"),
+            Error::busy("users.verify_login"),
+            Error::ShutDown,
             Error::backend("users.create", Some(26)),
             Error::backend("users.create", None),
         ]
@@ -383,6 +389,8 @@ mod tests {
                 "users: 66f0 is still needed by mailboxes",
                 "the page cursor does not belong to this list",
                 "the database at localhost:1 is unavailable: timed out",
+                "users.verify_login: too many are waiting already",
+                "the event recorder was shut down",
                 "users.create failed in the database with code 26",
                 "users.create failed in the database",
             ]

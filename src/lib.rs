@@ -9,6 +9,7 @@
 //! | The records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
 //! | What to create and to change | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
+//! | Recording events as they arrive | [`EventRecorder`] |
 //! | What happens to sent e-mails | [`TrackingEvent`], [`EventOutcome`] |
 //! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`] |
 //! | The secrets of mailboxes | [`Credentials`], and [`Vault`] with the keys |
@@ -38,6 +39,7 @@ mod collection;
 pub mod contract;
 mod document;
 mod error;
+mod ingest;
 mod memory;
 mod model;
 #[cfg(feature = "mongo")]
@@ -50,6 +52,7 @@ mod secret;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collection::Collection;
 pub use error::{Error, Invalid, Problem, Result, SecretProblem};
+pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;
 pub use model::*;
 #[cfg(feature = "mongo")]

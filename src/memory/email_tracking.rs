@@ -13,7 +13,7 @@ use crate::document::{Query, field};
 use crate::error::Result;
 use crate::model::{
     CampaignId, EmailAddress, EmailTracking, EventBatch, EventOutcome, NewSend, SendBatch, SendOutcome,
-    TrackingEvent, TrackingFilter, TrackingId, UserId, shifts_of,
+    TrackingEvent, TrackingFilter, TrackingId, UserId, results_of, shifts_of,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
@@ -83,15 +83,13 @@ impl EmailTrackingRepository for Tracking {
         })
     }
 
-    async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>> {
-        self.call(|state, now| {
-            let mut outcomes = Vec::with_capacity(events.len());
+    async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>> {
+        let recorded = self.call(|state, now| {
             // Each step gives the metrics a version.
-            for step in EventBatch::steps(&events) {
-                outcomes.extend(state.record_events(step, now)?);
-            }
-            Ok(outcomes)
-        })
+            let steps = EventBatch::steps(&events);
+            Ok(steps.flat_map(|step| results_of(step, state.record_events(step, now))).collect())
+        });
+        recorded.unwrap_or_else(|error| results_of(&events, Err(error)))
     }
 
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use bson::oid::ObjectId;
 
 use super::{CampaignId, Contribution, EmailTracking, EventOutcome, Shift, TrackingEvent, TrackingId};
+use crate::error::Result;
 
 /// The rows to write, what to remember, and what to answer.
 #[derive(Debug, Default)]
@@ -12,6 +13,14 @@ pub(crate) struct EventBatch {
     pub(crate) outcomes: Vec<EventOutcome>,
     pub(crate) rows: Vec<ChangedRow>,
     pub(crate) receipts: Vec<String>,
+}
+
+/// The result of each event of a step: its outcome, or the error of all of them.
+pub(crate) fn results_of<T>(step: &[T], recorded: Result<Vec<EventOutcome>>) -> Vec<Result<EventOutcome>> {
+    match recorded {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) => step.iter().map(|_| Err(error.clone())).collect(),
+    }
 }
 
 /// A row that events change.

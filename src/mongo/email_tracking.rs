@@ -17,7 +17,7 @@ use crate::document::{Query, Record};
 use crate::error::Result;
 use crate::model::{
     CampaignId, EmailAddress, EmailTracking, EventOutcome, NewSend, SendBatch, SendOutcome, TrackingEvent,
-    TrackingFilter, TrackingId, UserId,
+    TrackingFilter, TrackingId, UserId, results_of,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
@@ -147,8 +147,8 @@ impl EmailTrackingRepository for Tracking {
         Ok(outcomes)
     }
 
-    async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>> {
-        events::record(&self.0, &events).await
+    async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>> {
+        events::record(&self.0, &events).await.unwrap_or_else(|error| results_of(&events, Err(error)))
     }
 
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {

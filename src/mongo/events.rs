@@ -15,7 +15,8 @@ use crate::document::email_tracking::{RowKey, event_changes, keyed_without_body,
 use crate::document::{Query, field};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, shifts_of,
+    CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, results_of,
+    shifts_of,
 };
 
 const OPERATION: &str = "email_tracking.record_events";
@@ -34,19 +35,22 @@ struct Found<'a> {
 
 /// Records a batch. Transactions of one campaign would be in each other's way at its metrics, so
 /// those that run at once are of different campaigns.
-pub(super) async fn record(connection: &Connection, events: &[TrackingEvent]) -> Result<Vec<EventOutcome>> {
+pub(super) async fn record(
+    connection: &Connection,
+    events: &[TrackingEvent],
+) -> Result<Vec<Result<EventOutcome>>> {
     let look_ups = EventBatch::steps(events).map(|events| connection.row_keys(events));
     let look_ups = stream::iter(look_ups.collect::<Vec<_>>()).buffer_unordered(LANES);
     let keys = connection.run(OPERATION, look_ups.try_concat()).await?;
     let lanes = lanes_of(events, &keys);
     let recorded = join_all(lanes.iter().map(|lane| connection.record_lane(lane))).await;
-    let mut outcomes = vec![EventOutcome::UnknownTracking; events.len()];
-    for (found, outcome) in recorded.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
-        if let Some(place) = outcomes.get_mut(found) {
-            *place = outcome;
+    let mut results = vec![Ok(EventOutcome::UnknownTracking); events.len()];
+    for (found, result) in recorded.into_iter().flatten() {
+        if let Some(place) = results.get_mut(found) {
+            *place = result;
         }
     }
-    Ok(outcomes)
+    Ok(results)
 }
 
 /// Deals the campaigns out, the largest first, each to the lane with the fewest events. Within a
@@ -91,12 +95,13 @@ impl Connection {
     }
 
     /// Records events one step after the other.
-    async fn record_lane(&self, lane: &[Found<'_>]) -> Result<Vec<(usize, EventOutcome)>> {
-        let mut outcomes = Vec::with_capacity(lane.len());
+    async fn record_lane(&self, lane: &[Found<'_>]) -> Vec<(usize, Result<EventOutcome>)> {
+        let mut results = Vec::with_capacity(lane.len());
         for step in lane.chunks(EventBatch::MAX_EVENTS) {
-            outcomes.extend(step.iter().map(|found| found.place).zip(self.record_events(step).await?));
+            let recorded = results_of(step, self.record_events(step).await);
+            results.extend(step.iter().map(|found| found.place).zip(recorded));
         }
-        Ok(outcomes)
+        results
     }
 
     async fn record_events(&self, step: &[Found<'_>]) -> Result<Vec<EventOutcome>> {

@@ -49,7 +49,14 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     ///
     /// # Errors
     /// `Corrupt` when a row cannot be read; those of the database.
-    async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>>;
+    async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>> {
+        self.record_events_each(events).await.into_iter().collect()
+    }
+
+    /// As [`record_events`](Self::record_events), and tells each event apart when some fail: a step
+    /// that fails gives its error to its own events, so that those of the other steps need not be
+    /// recorded again. There is one result for each event, in their order.
+    async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>>;
 
     /// The e-mail of this id.
     ///

@@ -10,6 +10,7 @@ mod differential;
 mod errors;
 mod provisioning;
 mod query_plans;
+mod recorder;
 mod recounts;
 mod standalone;
 mod stored_form;

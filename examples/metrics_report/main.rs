@@ -1,0 +1,110 @@
+//! A report on a campaign from the store: a funnel table on the terminal, and plots in an SVG file.
+//!
+//! Run with `cargo run --example metrics_report [PATH]`: it simulates a campaign in memory, always
+//! the same, and writes to `PATH` (`target/metrics_report.svg` unless given), which any browser
+//! opens. With `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB`
+//! (`campaign_store_report` unless set), which it empties at the start and leaves in place.
+
+mod chart;
+mod funnel;
+mod report;
+mod simulation;
+#[path = "../support/mod.rs"]
+mod support;
+mod svg;
+
+use std::path::{Path, PathBuf};
+
+use campaign_store::{Campaign, MetricsFilter, SeriesPoint, SeriesStep, Store, TrackingState};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use funnel::Funnel;
+use report::Report;
+use support::Result;
+
+#[tokio::main]
+async fn main() -> Result {
+    let store = support::open("campaign_store_report").await?;
+    let start: DateTime<Utc> = "2026-03-16T08:00:00Z".parse()?;
+    let campaign = support::new_campaign(&store, start).await?;
+    let events = simulation::run(&store, &campaign, 400).await?;
+    println!("Simulated: {events} events of 400 e-mails");
+
+    let report = read(&store, &campaign).await?;
+    println!(
+        "\n{} since {}\n{}",
+        report.campaign,
+        report.start.format("%-d %B %Y, %H:%M UTC"),
+        report.funnel
+    );
+    let path = std::env::args_os().nth(1).map_or_else(|| "target/metrics_report.svg".into(), PathBuf::from);
+    write(&path, &report.to_svg())?;
+    println!("Plots: {}", path.display());
+    Ok(())
+}
+
+/// Everything that the report shows, of the first 48 hours.
+async fn read(store: &Store, campaign: &Campaign) -> Result<Report> {
+    let metrics = store.campaign_metrics.get(campaign.id).await?.ok_or("the metrics are gone")?;
+    let period = campaign.start_time..campaign.start_time + TimeDelta::hours(48);
+    let series = async |state| {
+        let filter = MetricsFilter::campaigns([campaign.id]);
+        let points = store.campaign_metrics.series(&filter, state, SeriesStep::Hour, period.clone()).await?;
+        Ok::<_, campaign_store::Error>(by_hour(&points, period.start))
+    };
+    Ok(Report {
+        campaign: campaign.campaign_name.clone(),
+        start: period.start,
+        funnel: Funnel::of(&metrics.totals),
+        opens: series(TrackingState::Opened).await?,
+        clicks: series(TrackingState::Clicked).await?,
+    })
+}
+
+/// The counts of 48 hours; a series leaves out the hours in which nothing happened.
+fn by_hour(points: &[SeriesPoint], start: DateTime<Utc>) -> Vec<u64> {
+    let count = |hour| {
+        let point = points.iter().find(|point| point.start == start + TimeDelta::hours(hour));
+        point.map_or(0, |point| point.count)
+    };
+    (0..48).map(count).collect()
+}
+
+fn write(path: &Path, text: &str) -> Result {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    Ok(std::fs::write(path, text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use campaign_store::MemoryStore;
+
+    use super::*;
+
+    async fn example() -> Report {
+        let store = MemoryStore::new().repositories();
+        let start = "2026-03-16T08:00:00Z".parse().unwrap();
+        let campaign = support::new_campaign(&store, start).await.unwrap();
+        simulation::run(&store, &campaign, 400).await.unwrap();
+        read(&store, &campaign).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_report_is_always_the_same_and_its_series_add_up() {
+        let report = example().await;
+        assert_eq!(report.to_svg(), example().await.to_svg());
+        let count = |name| report.funnel.count(name).unwrap();
+        assert_eq!(count("sent"), 400);
+        assert_eq!(report.opens.iter().sum::<u64>(), count("opened"));
+        assert_eq!(report.clicks.iter().sum::<u64>(), count("clicked"));
+    }
+
+    #[tokio::test]
+    async fn a_name_cannot_add_markup() {
+        let report = Report { campaign: "<script>&\"".to_owned(), ..example().await };
+        let svg = report.to_svg();
+        assert!(svg.contains("&lt;script&gt;&amp;&quot;") && !svg.contains("<script"));
+    }
+}

@@ -1,0 +1,44 @@
+//! What the larger examples share.
+
+use std::error::Error;
+
+use campaign_store::{
+    Campaign, CampaignDuration, MemoryStore, NewCampaign, NewMailbox, NewUser, Provider, Store,
+};
+use chrono::{DateTime, Utc};
+
+pub(crate) type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// The store that the environment asks for: in memory, or with `MONGODB_URI` set on that server,
+/// in the database `MONGODB_DB` (`default_name` unless set), which is emptied.
+pub(crate) async fn open(default_name: &str) -> Result<Store> {
+    let Ok(uri) = std::env::var("MONGODB_URI") else {
+        println!("Store: in memory (set MONGODB_URI for a server)");
+        return Ok(MemoryStore::new().repositories());
+    };
+    let name = std::env::var("MONGODB_DB").unwrap_or_else(|_| default_name.to_owned());
+    on_server(&uri, &name).await
+}
+
+#[cfg(feature = "mongo")]
+async fn on_server(uri: &str, name: &str) -> Result<Store> {
+    let database = campaign_store::MongoStore::connect(uri, name).await?;
+    mongodb::Client::with_uri_str(uri).await?.database(name).drop().await?;
+    database.provision().await?;
+    println!("Store: MongoDB, database {name}, indexes provisioned");
+    Ok(database.repositories())
+}
+
+#[cfg(not(feature = "mongo"))]
+async fn on_server(_uri: &str, _name: &str) -> Result<Store> {
+    Err("this example was built without the feature mongo".into())
+}
+
+/// A campaign of a new user, which starts at `start`.
+pub(crate) async fn new_campaign(store: &Store, start: DateTime<Utc>) -> Result<Campaign> {
+    let ada = store.users.create(NewUser::new("Ada", "ada@example.com")?).await?;
+    let mailbox = store.mailboxes.link(NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?).await?;
+    let days = CampaignDuration::hours(72.0)?;
+    let new = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, days)?;
+    Ok(store.campaigns.create(new).await?)
+}

@@ -1,0 +1,160 @@
+//! Webhooks of four e-mail providers into exact metrics.
+//!
+//! Recorded calls of SendGrid, Mailgun, Postmark and Amazon SES (`fixtures/`) are parsed into
+//! tracking events and recorded through an [`EventRecorder`]: twice, as providers do.
+//!
+//! Run with `cargo run --example webhook_ingest`: in memory, nothing needed. With `MONGODB_URI` set
+//! it does the same on that server, in the database `MONGODB_DB` (`campaign_store_webhooks` unless
+//! set), which it empties at the start and leaves in place. Its tests run with
+//! `cargo test --example webhook_ingest`.
+
+mod mailgun;
+mod payload;
+mod postmark;
+mod sendgrid;
+mod ses;
+#[path = "../support/mod.rs"]
+mod support;
+mod tally;
+
+use campaign_store::{
+    Campaign, CampaignMetrics, EventRecorder, NewSend, RecorderOptions, Store, TrackingEvent, TrackingId,
+};
+use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
+use serde::Deserialize;
+
+use payload::{Payload, Refused};
+use support::Result;
+use tally::Tally;
+
+/// A provider: its recorded calls, and how to read one.
+struct Provider {
+    name: &'static str,
+    calls: &'static [&'static str],
+    parse: fn(&str) -> Result<Payload, Refused>,
+}
+
+const PROVIDERS: [Provider; 4] = [
+    Provider { name: "SendGrid", calls: sendgrid::CALLS, parse: sendgrid::parse },
+    Provider { name: "Mailgun", calls: mailgun::CALLS, parse: mailgun::parse },
+    Provider { name: "Postmark", calls: postmark::CALLS, parse: postmark::parse },
+    Provider { name: "Amazon SES", calls: ses::CALLS, parse: ses::parse },
+];
+
+/// An e-mail that the recorded calls are about.
+#[derive(Deserialize)]
+struct Sent {
+    tracking_id: TrackingId,
+    recipient: String,
+}
+
+#[tokio::main]
+async fn main() -> Result {
+    let store = support::open("campaign_store_webhooks").await?;
+    let campaign = send(&store).await?;
+    let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
+    for round in ["The first time", "The same calls again"] {
+        println!("\n{round}\n{}", Tally::HEADER);
+        for provider in &PROVIDERS {
+            println!("{}", ingest(&recorder, provider).await?);
+        }
+    }
+    let stats = recorder.shutdown().await;
+    println!("\nRecorder: {} events in {} commits, {} failed", stats.recorded, stats.batches, stats.failed);
+    print_metrics(&metrics(&store, &campaign).await?);
+    Ok(())
+}
+
+/// Records what was sent, each e-mail with the tracking id that its provider will give back.
+async fn send(store: &Store) -> Result<Campaign> {
+    let start: DateTime<Utc> = "2026-03-16T08:33:20Z".parse()?;
+    let campaign = support::new_campaign(store, start).await?;
+    let sent: Vec<Sent> = serde_json::from_str(include_str!("fixtures/sends.json"))?;
+    let send = |sent: &Sent| -> Result<NewSend> {
+        let send = NewSend::new(&campaign, "ada@work.example", &sent.recipient, start)?;
+        Ok(send.tracking_id(sent.tracking_id))
+    };
+    store.email_tracking.record_sends(sent.iter().map(send).collect::<Result<_>>()?).await?;
+    Ok(campaign)
+}
+
+/// What the webhook's handler does with each call. It answers the provider when the outcomes are
+/// there: an error makes the provider call again, and what was recorded then is a duplicate.
+async fn ingest(recorder: &EventRecorder, provider: &Provider) -> Result<Tally> {
+    let mut tally = Tally::new(provider.name);
+    for call in provider.calls {
+        let payload = (provider.parse)(call).map_err(|refused| format!("{}: {refused}", provider.name))?;
+        let record = |event: TrackingEvent| recorder.record(event);
+        tally.count(payload.skipped, &try_join_all(payload.events.into_iter().map(record)).await?);
+    }
+    Ok(tally)
+}
+
+async fn metrics(store: &Store, campaign: &Campaign) -> Result<CampaignMetrics> {
+    Ok(store.campaign_metrics.get(campaign.id).await?.ok_or("the metrics are gone")?)
+}
+
+fn print_metrics(metrics: &CampaignMetrics) {
+    let (totals, rates) = (&metrics.totals, &metrics.rates);
+    println!("\nMetrics");
+    println!("  sent         {:>3}", totals.sent);
+    println!("  delivered    {:>3}", totals.delivered);
+    println!("  opened       {:>3}  {:>5.1} % of delivered", totals.opened, rates.open_rate);
+    println!("  clicked      {:>3}  {:>5.1} %", totals.clicked, rates.click_rate);
+    println!("  replied      {:>3}  {:>5.1} %", totals.replied, rates.reply_rate);
+    println!("  unsubscribed {:>3}", totals.unsubscribed);
+    println!("  bounced      {:>3}  {:>5.1} % of sent", totals.bounced, rates.bounce_rate);
+}
+
+#[cfg(test)]
+mod tests {
+    use campaign_store::MemoryStore;
+
+    use super::*;
+
+    async fn ingest_all(recorder: &EventRecorder) -> Vec<Tally> {
+        let mut tallies = Vec::new();
+        for provider in &PROVIDERS {
+            tallies.push(ingest(recorder, provider).await.unwrap());
+        }
+        tallies
+    }
+
+    #[tokio::test]
+    async fn what_is_called_twice_counts_once() {
+        let store = MemoryStore::new().repositories();
+        let campaign = send(&store).await.unwrap();
+        let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
+
+        let first = ingest_all(&recorder).await;
+        // SendGrid's call repeats an event within itself and names an e-mail of somebody else.
+        let [sendgrid, others @ ..] = first.as_slice() else { panic!("four providers") };
+        assert_eq!((sendgrid.duplicates, sendgrid.unknown), (1, 1));
+        assert!(others.iter().all(|tally| (tally.duplicates, tally.unknown) == (0, 0)));
+
+        let metrics = metrics(&store, &campaign).await.unwrap();
+        let totals = metrics.totals;
+        assert_eq!((totals.sent, totals.delivered, totals.bounced), (16, 12, 4));
+        assert_eq!((totals.opened, totals.clicked, totals.replied, totals.unsubscribed), (8, 4, 1, 8));
+
+        let again = ingest_all(&recorder).await;
+        assert!(again.iter().all(|tally| (tally.first, tally.repeats) == (0, 0)));
+        assert_eq!(super::metrics(&store, &campaign).await.unwrap(), metrics);
+        assert_eq!(recorder.shutdown().await.failed, 0);
+    }
+
+    #[tokio::test]
+    async fn the_times_are_those_of_the_events() {
+        let store = MemoryStore::new().repositories();
+        send(&store).await.unwrap();
+        let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
+        ingest_all(&recorder).await;
+        let id = "a0000000-0000-4000-8000-000000000001".parse().unwrap();
+        let row = store.email_tracking.get(id).await.unwrap().unwrap();
+        // The click came first in the call, and the open was five seconds before it.
+        let after_start = |at: Option<DateTime<Utc>>| (at.unwrap() - row.sent_at).num_seconds();
+        assert_eq!([row.delivered_at, row.opened_at, row.clicked_at].map(after_start), [3, 900, 905]);
+        assert_eq!((row.opens, row.clicks), (2, 1));
+    }
+}

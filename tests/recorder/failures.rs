@@ -1,0 +1,99 @@
+//! What fails, for whom, and what is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use campaign_store::{Collection, Error, EventOutcome, EventRecorder, RecorderOptions};
+
+use super::watched::{Fault, bad_event};
+use super::{Scene, Watched, opened, record_all};
+
+fn away() -> Error {
+    Error::unavailable("test", "away")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_event_is_alone_with_its_error() {
+    let scene = Scene::new(1, 100).await;
+    let ids = scene.emails();
+    let fault = Fault::OfBatch([ids[17], ids[70]].into());
+    let watched = Arc::new(Watched::faulty(scene.store.email_tracking.clone(), fault));
+    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default());
+    let outcomes = record_all(&recorder, ids.iter().copied().map(opened)).await;
+    for (n, outcome) in outcomes.into_iter().enumerate() {
+        let expected = if [17, 70].contains(&n) { Err(bad_event()) } else { Ok(EventOutcome::First) };
+        assert_eq!(outcome, expected, "event {n}");
+        assert_eq!(scene.row(ids[n]).await.opens, u64::from(expected.is_ok()), "event {n}");
+    }
+    let stats = recorder.stats();
+    assert_eq!((stats.accepted, stats.recorded, stats.failed, stats.queued), (100, 98, 2, 0));
+    // Two ways down through seven halvings, and not one call for each event.
+    assert!(watched.sizes().len() <= 2 * 2 * 7 + 1, "{:?}", watched.sizes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_recorded_beside_a_failure_is_not_recorded_again() {
+    let scene = Scene::new(2, 8).await;
+    let [(_, good), (_, step)] = &scene.campaigns[..] else { panic!("it has as many") };
+    let fault = Fault::OfStep { bad: step[3], step: step.iter().copied().collect() };
+    let watched = Arc::new(Watched::faulty(scene.store.email_tracking.clone(), fault));
+    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default());
+    record_all(&recorder, good.iter().chain(step).copied().map(opened)).await;
+    for id in good {
+        assert_eq!(scene.row(*id).await.opens, 1);
+    }
+    let mut opens = Vec::new();
+    for id in step {
+        opens.push(scene.row(*id).await.opens);
+    }
+    assert_eq!(opens, [1, 1, 1, 0, 1, 1, 1, 1]);
+    assert_eq!(watched.sizes()[..3], [16, 4, 2]);
+    let metrics = scene.store.campaign_metrics.get(scene.campaigns[0].0.id).await.unwrap().unwrap();
+    assert_eq!(metrics.totals.opened, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_can_pass_is_tried_again() {
+    let scene = Scene::new(1, 10).await;
+    let watched = scene.watched();
+    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default().retries(3));
+    for _ in 0..3 {
+        scene.memory.fail_next(Collection::EmailTracking, away());
+    }
+    let outcomes = record_all(&recorder, scene.emails().into_iter().map(opened)).await;
+    assert_eq!(outcomes, [const { Ok(EventOutcome::First) }; 10]);
+    assert_eq!(watched.sizes(), [10; 4]);
+    assert_eq!(recorder.stats().batches, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_does_not_pass_goes_to_every_caller_of_the_batch() {
+    let scene = Scene::new(1, 10).await;
+    let watched = scene.watched();
+    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default().retries(3));
+    for _ in 0..4 {
+        scene.memory.fail_next(Collection::EmailTracking, away());
+    }
+    let outcomes = record_all(&recorder, scene.emails().into_iter().map(opened)).await;
+    assert_eq!(outcomes, vec![Err(away()); 10]);
+    assert_eq!(watched.sizes(), [10; 4], "halving would not have helped");
+    assert_eq!(scene.row(scene.emails()[0]).await.opens, 0);
+    // The next batch is none the worse for it.
+    assert_eq!(recorder.record(opened(scene.emails()[0])).await, Ok(EventOutcome::First));
+    let stats = recorder.stats();
+    assert_eq!((stats.recorded, stats.failed, stats.queued), (1, 10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_store_is_an_error_to_its_batch_alone() {
+    let scene = Scene::new(1, 3).await;
+    let ids = scene.emails();
+    let watched = Watched::faulty(scene.store.email_tracking.clone(), Fault::Panic(ids[0]));
+    let options = RecorderOptions::default().linger(Duration::from_millis(1));
+    let recorder = EventRecorder::start(Arc::new(watched), options);
+    let outcomes = record_all(&recorder, [ids[0], ids[1]].map(opened)).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Error::Unavailable { .. }))));
+    assert_eq!(recorder.record(opened(ids[2])).await, Ok(EventOutcome::First));
+    let stats = recorder.shutdown().await;
+    assert_eq!((stats.accepted, stats.recorded, stats.failed, stats.queued), (3, 1, 2, 0));
+}
