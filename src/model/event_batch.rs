@@ -7,7 +7,7 @@ use bson::oid::ObjectId;
 use super::{CampaignId, Contribution, EmailTracking, EventOutcome, Shift, TrackingEvent, TrackingId};
 use crate::error::Result;
 
-/// The rows to write, what to remember, and what to answer.
+/// The rows to write and what to remember, both in the order of their collection, and what to answer.
 #[derive(Debug, Default)]
 pub(crate) struct EventBatch {
     pub(crate) outcomes: Vec<EventOutcome>,
@@ -66,6 +66,7 @@ impl EventBatch {
         }
         batch.rows = changed.into_values().filter(|row| row.before != row.after).collect();
         batch.rows.sort_unstable_by_key(|row| row.id);
+        batch.receipts.sort_unstable();
         batch
     }
 }

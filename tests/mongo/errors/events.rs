@@ -181,11 +181,12 @@ async fn events_are_exact_while_transactions_are_aborted_at_random() {
                 "errorLabels": ["UnknownTransactionCommitResult"],
             };
             loop {
-                let (command, failure): (_, Document) = match rng.next_u32() % 5 {
+                // No transient failure of a commit: after an unconfirmed one, which has happened, a
+                // server never says that all is to be done again.
+                let (command, failure): (_, Document) = match rng.next_u32() % 4 {
                     0 => ("insert", transient.clone()),
                     1 => ("update", transient.clone()),
-                    2 => ("commitTransaction", transient.clone()),
-                    3 => ("commitTransaction", unconfirmed.clone()),
+                    2 => ("commitTransaction", unconfirmed.clone()),
                     _ => ("commitTransaction", doc! { "closeConnection": true }),
                 };
                 db.fail(doc! { "activationProbability": 0.3 }, &[command], failure).await;
