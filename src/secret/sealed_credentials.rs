@@ -65,9 +65,8 @@ impl SealedCredentials {
     /// another process has a newer one already.
     pub(crate) async fn open(&self, vault: Option<&Vault>, now: DateTime<Utc>) -> Result<Credentials> {
         match (self.open_now(vault, now), vault) {
-            (Err(Error::Secret { problem: SecretProblem::UnknownKey(_), .. }), Some(vault))
-                if vault.reload_for_unknown_key().await =>
-            {
+            (Err(Error::Secret { problem: SecretProblem::UnknownKey(_), .. }), Some(vault)) => {
+                vault.reload_for_unknown_key().await;
                 self.open_now(Some(vault), now)
             }
             (opened, _) => opened,
