@@ -171,6 +171,11 @@ fn reseal_one(
     for field in SecretField::ALL.iter().copied() {
         match sealed.open_field(field, vault, now) {
             Ok(None) => {}
+            // Sealed, it could still not be read.
+            Ok(Some((None, text))) if !field.allows(&text) => {
+                found.insert(None);
+                failure = Some(Error::secret(sealed.mailbox, field.as_str(), SecretProblem::OutOfBounds));
+            }
             Ok(Some((key, text))) => {
                 found.insert(key);
                 if key != vault.map(Vault::primary) {
