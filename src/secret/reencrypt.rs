@@ -174,7 +174,8 @@ fn reseal_one(
             // Sealed, it could still not be read.
             Ok(Some((None, text))) if !field.allows(&text) => {
                 found.insert(None);
-                failure = Some(Error::secret(sealed.mailbox, field.as_str(), SecretProblem::OutOfBounds));
+                let problem = SecretProblem::OutOfBounds;
+                failure.get_or_insert(Error::secret(sealed.mailbox, field.as_str(), problem));
             }
             Ok(Some((key, text))) => {
                 found.insert(key);
@@ -182,7 +183,9 @@ fn reseal_one(
                     old.push((field, text));
                 }
             }
-            Err(error) => failure = Some(error),
+            Err(error) => {
+                failure.get_or_insert(error);
+            }
         }
     }
     for key in found {
