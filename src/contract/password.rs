@@ -99,7 +99,7 @@ pub async fn every_attempt_that_is_not_right_is_rejected(db: &Opened) {
         (".*", RIGHT),
     ] {
         let outcome = verify(&db.store, login_id, password).await;
-        assert_eq!(outcome, LoginOutcome::Rejected, "{:.20} {:.20}", login_id, password);
+        assert_eq!(outcome, LoginOutcome::Rejected, "{login_id:.20} {password:.20}");
     }
     assert!(matches!(verify(&db.store, "ada", RIGHT).await, LoginOutcome::Accepted(_)));
 }
@@ -159,7 +159,7 @@ pub async fn logging_in_writes_nothing(db: &Opened) {
     let ada = user_with_password(db, "ada").await;
     for text in [RIGHT, "wrong horse"] {
         verify(&db.store, "ada", text).await;
-        assert_eq!(all_users(db).await, [ada.clone()]);
+        assert_eq!(all_users(db).await, std::slice::from_ref(&ada));
     }
 }
 

@@ -10,5 +10,6 @@ mod differential;
 mod errors;
 mod provisioning;
 mod query_plans;
+mod secrets;
 mod standalone;
 mod stored_form;

@@ -23,7 +23,7 @@ const CANARY: &str = "S3CR3T-CANARY-of-a-secret";
 #[track_caller]
 fn assert_discreet(text: &str) {
     let bytes = CANARY.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
-    let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let compact = text.replace(char::is_whitespace, "");
     let keys = [key(1, 1), key(2, 2), key(1, 9)].map(|key| key[2..].to_owned());
     let forms = [CANARY.to_owned(), "S3CR3T".into(), bytes, hex, "UzNDUjNULUNBTkFSW".into()];
@@ -121,6 +121,7 @@ async fn no_value_shows_a_secret() {
 }
 
 /// Errors of every way in which secrets, keys and passwords are refused.
+#[expect(clippy::unwrap_used, reason = "it is a part of two tests")]
 async fn errors() -> Vec<Box<dyn StdError>> {
     let (memory, _) = memory().await;
     let store = memory.repositories();
@@ -218,6 +219,11 @@ fn panics_of(work: impl FnOnce()) -> Vec<String> {
     )
 }
 
+/// Panics, and shows the error.
+fn fail(result: Result<(), impl Debug>) {
+    result.expect("success");
+}
+
 #[test]
 fn no_panic_shows_a_secret() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -226,7 +232,7 @@ fn no_panic_shows_a_secret() {
     let n = errors.len();
     let said = panics_of(|| {
         for error in errors {
-            drop(panic::catch_unwind(AssertUnwindSafe(|| Err::<(), _>(error).unwrap())));
+            drop(panic::catch_unwind(AssertUnwindSafe(|| fail(Err(error)))));
         }
         for held in [
             Box::new(credentials()) as Box<dyn Debug>,
@@ -234,7 +240,7 @@ fn no_panic_shows_a_secret() {
             Box::new(LoginAttempt::new("ada", CANARY)),
             Box::new(store),
         ] {
-            drop(panic::catch_unwind(AssertUnwindSafe(|| Err::<(), _>(held).unwrap())));
+            drop(panic::catch_unwind(AssertUnwindSafe(|| fail(Err(held)))));
         }
         // A panic while a secret is alive wipes it on the way out, and says nothing of it.
         drop(panic::catch_unwind(AssertUnwindSafe(|| {

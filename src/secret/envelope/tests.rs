@@ -90,6 +90,7 @@ fn the_form_is_pinned() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one table")]
 fn a_damaged_value_is_refused() {
     use SecretProblem::{KeyDisabled, Malformed, NotAuthentic, UnknownKey};
     let valid = sealed(2, TOKEN);
