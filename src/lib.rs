@@ -62,6 +62,9 @@ pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkUpsert, EmailTrackingRepository, MailboxRepository,
     RecordStream, Store, UserRepository,
 };
+#[cfg(feature = "contract")]
+#[doc(hidden)]
+pub use secret::fuzzing;
 pub use secret::{
     EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, PasswordOptions, PasswordPolicy,
     ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, UnreadableSecret, Vault,

@@ -86,6 +86,57 @@ macro_rules! contract_tests {
             a_mailbox_that_a_campaign_left_is_free,
         }
         $crate::contract_module! {
+            $harness, $test, password:
+            a_user_created_with_a_password_can_log_in,
+            a_set_password_takes_the_place_of_the_one_before,
+            setting_a_password_is_a_write_of_nothing_else,
+            a_password_of_an_unknown_user_is_not_found,
+            every_attempt_that_is_not_right_is_rejected,
+            a_login_id_is_right_in_any_case,
+            equivalent_forms_are_one_password_and_nothing_else_is,
+            a_user_of_clerk_has_no_password,
+            an_inactive_user_is_rejected,
+            logging_in_writes_nothing,
+            many_can_log_in_at_once,
+            of_passwords_set_at_once_one_is_right,
+            a_weak_hash_is_replaced_and_the_version_stays,
+            a_strong_hash_stays_good_for_a_weak_policy,
+            a_password_set_while_a_weak_hash_is_replaced_wins,
+            a_full_queue_is_busy_and_says_nothing_of_the_password,
+        }
+        $crate::contract_module! {
+            $harness, $test, credentials:
+            secrets_read_back_as_they_were_linked,
+            any_text_of_the_bounds_reads_back_the_same,
+            an_unknown_mailbox_has_no_secrets,
+            replaced_secrets_leave_the_others,
+            replacing_secrets_is_a_write_of_nothing_else,
+            refreshed_tokens_take_the_place_of_those_used,
+            tokens_that_somebody_else_replaced_are_a_conflict,
+            one_of_many_refreshes_the_tokens,
+            other_changes_are_no_obstacle_to_a_refresh,
+            a_refresh_and_many_touches_at_once_all_succeed,
+            secrets_of_an_unknown_mailbox_cannot_be_replaced,
+            no_other_method_opens_a_secret,
+            a_secret_under_an_unknown_key_is_named,
+            a_secret_under_a_disabled_key_is_named,
+        }
+        $crate::contract_module! {
+            $harness, $test, reencrypt:
+            everything_is_under_the_primary_key_afterwards,
+            the_version_of_a_mailbox_stays,
+            a_dry_run_writes_nothing,
+            a_run_that_was_cut_off_can_be_resumed,
+            a_report_comes_after_each_batch,
+            the_reports_count_the_mailboxes_under_each_key,
+            a_run_through_nothing_is_done,
+            two_runs_at_once_lead_to_the_same,
+            a_secret_that_does_not_open_is_reported_and_the_rest_done,
+            a_disabled_key_is_reported,
+            a_mailbox_unlinked_meanwhile_is_no_obstacle,
+            tokens_refreshed_meanwhile_win,
+        }
+        $crate::contract_module! {
             $harness, $test, paging:
             pages_hold_every_record_once_in_order,
             the_last_page_has_no_next_one,
@@ -260,6 +311,9 @@ mod tests {
             include_str!("isolation.rs"),
             include_str!("mailbox.rs"),
             include_str!("mailbox_primary.rs"),
+            include_str!("password.rs"),
+            include_str!("credentials.rs"),
+            include_str!("reencrypt.rs"),
             include_str!("paging.rs"),
             include_str!("campaign.rs"),
             include_str!("campaign_life.rs"),

@@ -15,7 +15,11 @@
 //!     async fn open() -> Opened {
 //!         let clock = Arc::new(ManualClock::new(campaign_store::contract::start()));
 //!         let store = MemoryStore::with_clock(clock.clone());
-//!         Opened::new(store.repositories(), store.clone().repositories(), clock)
+//!         let opened = Opened::new(store.repositories(), store.clone().repositories(), clock);
+//!         opened.reopened_by(move |vault, passwords| {
+//!             let store = store.clone().with_vault(vault).with_passwords(passwords);
+//!             async move { store.repositories() }
+//!         })
 //!     }
 //! }
 //!
@@ -34,24 +38,33 @@ pub mod campaign;
 pub mod campaign_life;
 pub mod campaign_metrics;
 mod cases;
+pub mod credentials;
 pub mod email_events;
 pub mod email_tracking;
 mod fixtures;
 pub mod isolation;
+mod keys;
 pub mod mailbox;
 pub mod mailbox_primary;
 pub mod paging;
+pub mod password;
 pub mod recounts;
+pub mod reencrypt;
 pub mod user;
+
+pub use keys::{key, vault};
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use crate::clock::ManualClock;
 use crate::repository::Store;
+use crate::secret::{PasswordOptions, PasswordPolicy, Vault};
 
 /// How the suite gets a store.
 #[expect(async_fn_in_trait, reason = "a test needs no Send future")]
@@ -68,14 +81,44 @@ pub struct Opened {
     pub second: Store,
     /// The clock of both.
     pub clock: Arc<ManualClock>,
+    reopen: Option<Reopen>,
     guard: Option<Box<dyn Any + Send>>,
 }
+
+type Reopen = Box<dyn Fn(Vault, PasswordOptions) -> BoxFuture<'static, Store> + Send + Sync>;
 
 impl Opened {
     /// A store, a second handle on its data, and the clock of both.
     #[must_use]
     pub fn new(store: Store, second: Store, clock: Arc<ManualClock>) -> Self {
-        Self { store, second, clock, guard: None }
+        Self { store, second, clock, reopen: None, guard: None }
+    }
+
+    /// Opens further handles on the same data by `reopen`, each with the keys and the way of hashing
+    /// that a case needs.
+    #[must_use]
+    pub fn reopened_by<F: Future<Output = Store> + Send + 'static>(
+        mut self,
+        reopen: impl Fn(Vault, PasswordOptions) -> F + Send + Sync + 'static,
+    ) -> Self {
+        self.reopen = Some(Box::new(move |vault, passwords| reopen(vault, passwords).boxed()));
+        self
+    }
+
+    /// A handle with these keys.
+    pub(crate) async fn with_vault(&self, vault: &Vault) -> Store {
+        let cheap = PasswordOptions::new().policy(PasswordPolicy::insecure_for_tests());
+        self.reopen(vault.clone(), cheap).await
+    }
+
+    /// A handle that hashes in this way.
+    pub(crate) async fn with_passwords(&self, passwords: PasswordOptions) -> Store {
+        self.reopen(vault(&[key(1, 1)]).await, passwords).await
+    }
+
+    async fn reopen(&self, vault: Vault, passwords: PasswordOptions) -> Store {
+        let reopen = self.reopen.as_ref().expect("a harness that can open further handles");
+        reopen(vault, passwords).await
     }
 
     /// Keeps `guard` until the case is over, to clean up when it is dropped.

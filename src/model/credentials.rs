@@ -16,6 +16,17 @@ text_enum! {
     }
 }
 
+impl SecretField {
+    /// Whether a text can be the secret of this field.
+    pub(crate) fn allows(self, text: &str) -> bool {
+        match self {
+            Self::Password => MailboxPassword::allows(text),
+            Self::AccessToken => AccessToken::allows(text),
+            Self::RefreshToken => RefreshToken::allows(text),
+        }
+    }
+}
+
 /// The secrets by which a mailbox is used, each of them optional.
 ///
 /// ```

@@ -133,6 +133,11 @@ impl<K: SecretKind> Secret<K> {
         self.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
     }
 
+    /// Whether a text can be a secret of this kind.
+    pub(crate) fn allows(text: &str) -> bool {
+        check::<K>(text).is_ok()
+    }
+
     fn from_checked(mut text: String) -> Self {
         // A boxed text has the size that it needs; to shrink `text` in place would leave a copy.
         let secret = Self(SecretString::from(text.as_str()), PhantomData);

@@ -83,7 +83,7 @@ pub trait MailboxRepository: Debug + Send + Sync {
     /// [`credentials`](Self::credentials) again. `Secret`.
     async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox>;
 
-    /// Seals with the primary key what other keys sealed, and what is not sealed where the vault
+    /// Reloads the vault's keys, and seals with the primary one what other keys sealed, and what is not sealed where the vault
     /// allows to read that. Gives a report after each batch; the last one is
     /// [`is_done`](ReencryptReport::is_done). Whoever changes a secret meanwhile wins. `updated_at`
     /// stays: the secrets are the same. Dropping the stream stops between two batches.

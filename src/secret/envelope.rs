@@ -179,3 +179,6 @@ impl Derived {
         self.0.get(44..).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 //! process.
 
 mod envelope;
+#[cfg(feature = "contract")]
+pub mod fuzzing;
 mod key_error;
 mod key_provider;
 mod keyring;

@@ -64,6 +64,8 @@ impl Default for PasswordOptions {
 pub(crate) struct Passwords {
     options: PasswordOptions,
     turns: Arc<Semaphore>,
+    #[cfg(test)]
+    computed: std::sync::atomic::AtomicUsize,
 }
 
 /// The result of comparing a password.
@@ -76,7 +78,18 @@ pub(super) struct Comparison {
 
 impl Passwords {
     pub(crate) fn new(options: PasswordOptions) -> Self {
-        Self { turns: Arc::new(Semaphore::new(options.at_once)), options }
+        Self {
+            turns: Arc::new(Semaphore::new(options.at_once)),
+            options,
+            #[cfg(test)]
+            computed: std::sync::atomic::AtomicUsize::default(),
+        }
+    }
+
+    /// How often something was computed.
+    #[cfg(test)]
+    pub(super) fn computed(&self) -> usize {
+        self.computed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// The hash of a new password, as it is stored.
@@ -121,6 +134,8 @@ impl Passwords {
     ) -> Result<T> {
         let turn = timeout(self.options.wait, self.turns.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(Error::busy(operation)) };
+        #[cfg(test)]
+        self.computed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let work = spawn_blocking(move || {
             // The turn ends with the work, not with the caller, who may be gone by then.
             let _turn = turn;

@@ -65,8 +65,8 @@ pub struct ReencryptReport {
     pub rewritten: u64,
     /// Mailboxes with nothing to do: no secrets, or all under the primary key.
     pub current: u64,
-    /// Mailboxes that somebody else changed in the same moment. What they wrote is sealed with the
-    /// primary key, so they are left alone.
+    /// Mailboxes of which somebody else changed a secret in the same moment. What they wrote is sealed
+    /// with the primary key already; their other secrets are left to the next run.
     pub conflicts: u64,
     /// Mailboxes that were found with secrets under each key, before they were rewritten. One with
     /// secrets under two keys counts for both.
@@ -113,6 +113,11 @@ pub(crate) fn reencrypt(
     plan: ReencryptPlan,
 ) -> BoxStream<'static, Result<ReencryptReport>> {
     try_stream! {
+        if let Some(vault) = &vault {
+            // With an older primary key this process would seal back. If the provider does not answer,
+            // the keys in use must do.
+            let _ = vault.reload().await;
+        }
         let mut report = ReencryptReport { last: plan.resume_after, ..ReencryptReport::default() };
         let mut batch = secrets.sealed_after(report.last, plan.batch_size).await?;
         while !report.is_done {
@@ -176,13 +181,21 @@ fn reseal_one(
     for field in SecretField::ALL.iter().copied() {
         match sealed.open_field(field, vault, now) {
             Ok(None) => {}
+            // Sealed, it could still not be read.
+            Ok(Some((None, text))) if !field.allows(&text) => {
+                found.insert(None);
+                let problem = SecretProblem::OutOfBounds;
+                failure.get_or_insert(Error::secret(sealed.mailbox, field.as_str(), problem));
+            }
             Ok(Some((key, text))) => {
                 found.insert(key);
                 if key != vault.map(Vault::primary) {
                     old.push((field, text));
                 }
             }
-            Err(error) => failure = Some(error),
+            Err(error) => {
+                failure.get_or_insert(error);
+            }
         }
     }
     for key in found {

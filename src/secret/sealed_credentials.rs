@@ -64,9 +64,8 @@ impl SealedCredentials {
     /// another process has a newer one already.
     pub(crate) async fn open(&self, vault: Option<&Vault>, now: DateTime<Utc>) -> Result<Credentials> {
         match (self.open_now(vault, now), vault) {
-            (Err(Error::Secret { problem: SecretProblem::UnknownKey(_), .. }), Some(vault))
-                if vault.reload_for_unknown_key().await =>
-            {
+            (Err(Error::Secret { problem: SecretProblem::UnknownKey(_), .. }), Some(vault)) => {
+                vault.reload_for_unknown_key().await;
                 self.open_now(Some(vault), now)
             }
             (opened, _) => opened,
@@ -134,7 +133,9 @@ impl SealedCredentials {
         vault: Option<&Vault>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        if self.open(vault, now).await?.has_tokens_of(used) {
+        // A password that does not open is no obstacle.
+        let tokens = Self { password: StoredSecret::Absent, ..self.clone() };
+        if tokens.open(vault, now).await?.has_tokens_of(used) {
             return Ok(());
         }
         Err(Error::conflict(Collection::Mailboxes, self.mailbox))

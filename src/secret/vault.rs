@@ -1,7 +1,7 @@
 //! The keyring in use.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -53,8 +53,8 @@ struct Inner {
     ring: RwLock<Keyring>,
     /// For each field, until when values that are not sealed may be read.
     plaintext: [Option<DateTime<Utc>>; SecretField::ALL.len()],
-    /// When an unknown key last led to a reload.
-    reloaded: Mutex<Option<Instant>>,
+    /// When an unknown key last led to a reload. Held while it does.
+    reloaded: tokio::sync::Mutex<Option<Instant>>,
     random: fn(&mut [u8]) -> Result<(), SecretProblem>,
 }
 
@@ -103,7 +103,7 @@ impl Vault {
             provider,
             ring: RwLock::new(ring),
             plaintext,
-            reloaded: Mutex::default(),
+            reloaded: tokio::sync::Mutex::default(),
             random,
         }))
     }
@@ -136,17 +136,15 @@ impl Vault {
         Ok(ReloadReport { previous_primary, primary: ring.primary(), keys: ring.states().collect() })
     }
 
-    /// Reloads because a value is under a key that is not known, but not for each such value. Says
-    /// whether there may be new keys.
-    pub(super) async fn reload_for_unknown_key(&self) -> bool {
-        {
-            let mut reloaded = self.0.reloaded.lock().unwrap_or_else(PoisonError::into_inner);
-            if reloaded.is_some_and(|at| at.elapsed() < RELOAD_INTERVAL) {
-                return false;
-            }
+    /// Reloads because a value is under a key that is not known, but not for each such value. Whoever
+    /// comes while that is under way waits for it.
+    pub(super) async fn reload_for_unknown_key(&self) {
+        let mut reloaded = self.0.reloaded.lock().await;
+        if reloaded.is_none_or(|at| at.elapsed() >= RELOAD_INTERVAL) {
+            // Without new keys the ones in use stay, and the value stays closed.
+            let _ = self.reload().await;
             *reloaded = Some(Instant::now());
         }
-        self.reload().await.is_ok()
     }
 
     /// The key that seals.
@@ -212,3 +210,6 @@ impl fmt::Debug for Vault {
         f.debug_struct("Vault").field("keys", &self.ring()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

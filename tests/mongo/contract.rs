@@ -1,5 +1,8 @@
 //! The contract on MongoDB.
 
+#![expect(clippy::expect_used, reason = "the harness is part of the tests")]
+
+use campaign_store::MongoStore;
 use campaign_store::contract::{Harness, Opened};
 
 use crate::support::database::TestDatabase;
@@ -12,7 +15,12 @@ impl Harness for OnMongo {
         let store = database.provisioned().await.repositories();
         let second = database.connect().await.repositories();
         let clock = database.clock.clone();
-        Opened::new(store, second, clock).guarded_by(database)
+        let options = database.options().await;
+        let opened = Opened::new(store, second, clock).guarded_by(database);
+        opened.reopened_by(move |vault, passwords| {
+            let options = options.clone().vault(vault).passwords(passwords);
+            async move { MongoStore::connect_with(options).await.expect("the server answers").repositories() }
+        })
     }
 }
 

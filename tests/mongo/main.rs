@@ -12,5 +12,6 @@ mod provisioning;
 mod query_plans;
 mod recorder;
 mod recounts;
+mod secrets;
 mod standalone;
 mod stored_form;

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use campaign_store::{
-    CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, ClerkUser, Collection, EmailAddress,
-    Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, MetricsFilter, NewCampaign, NewMailbox, NewSend,
-    NewUser, Order, Page, PageRequest, Provider, RecordStream, Result, SeriesStep, Store, TrackingEvent,
-    TrackingFilter, TrackingState, User, UserFilter, UserPatch, contract,
+    AccessToken, CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, ClerkUser, Collection,
+    Credentials, EmailAddress, LoginAttempt, LoginPassword, Mailbox, MailboxFilter, MailboxPassword,
+    MailboxPatch, MailboxStatus, MetricsFilter, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser, Order,
+    Page, PageRequest, PasswordOptions, Provider, RecordStream, ReencryptPlan, Result, SeriesStep, Store,
+    TrackingEvent, TrackingFilter, TrackingState, User, UserFilter, UserPatch, contract,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -25,7 +26,7 @@ const SEARCHING: [&str; 6] = ["find", "aggregate", "update", "delete", "findAndM
 const OTHERS: [&str; 6] = ["insert", "getMore", "createIndexes", "listIndexes", "create", "explain"];
 
 /// What at least must be seen; otherwise the test could pass by seeing nothing.
-const EXPECTED: [&str; 21] = [
+const EXPECTED: [&str; 23] = [
     "aggregate campaign_metrics",
     "aggregate campaigns",
     "aggregate email_tracking",
@@ -46,7 +47,9 @@ const EXPECTED: [&str; 21] = [
     "update email_tracking",
     "update mailboxes",
     "update users",
+    "update mailboxes updates: [{q {_id  user_id  password }",
     "update users updates: [{q {_id } u {$set {_lock }}",
+    "update users updates: [{q {_id  password }",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,6 +61,7 @@ async fn no_query_scans_a_collection() {
     driver.create_collection("system.profile").capped(true).size(64 << 20).await.expect("a profile");
     driver.run_command(doc! { "profile": 2 }).await.expect("the profiler starts");
     let people = populate(&store).await.expect("valid inputs");
+    ask_secrets(&database, &people).await.expect("valid inputs");
     ask_everything(&store, &people).await.expect("valid inputs");
     driver.run_command(doc! { "profile": 0 }).await.expect("the profiler stops");
 
@@ -86,12 +90,14 @@ async fn populate(store: &Store) -> Result<Vec<(User, Mailbox)>> {
     for n in 0..20 {
         let new =
             NewUser::new(format!("User {n}"), format!("user{n}"))?.email(format!("user{n}@example.com"))?;
-        let user = store.users.create(new.clerk_user_id(format!("clerk_{n}"))?).await?;
+        let new = new.clerk_user_id(format!("clerk_{n}"))?.password(LoginPassword::new("hunter 22")?);
+        let user = store.users.create(new).await?;
         store
             .mailboxes
             .link(NewMailbox::new(user.id, format!("user{n}@work.example"), Provider::Gmail)?)
             .await?;
-        let mailbox = NewMailbox::new(user.id, format!("user{n}@lab.example"), Provider::Outlook)?;
+        let mailbox = NewMailbox::new(user.id, format!("user{n}@lab.example"), Provider::Outlook)?
+            .password(MailboxPassword::new("hunter 2")?);
         let mailbox = store.mailboxes.link(mailbox).await?;
         let (start, day) = (contract::start(), CampaignDuration::hours(24.0)?);
         let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
@@ -121,6 +127,27 @@ async fn ask_everything(store: &Store, people: &[(User, Mailbox)]) -> Result<()>
         store.mailboxes.unlink(mailbox.id).await?;
     }
     store.users.delete(user.id).await
+}
+
+/// Passwords and secrets, of which older hashes and keys are outgrown.
+async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Result<()> {
+    let vault = contract::vault(&[contract::key(2, 2), contract::key(1, 1)]).await;
+    let options = database.options().await.vault(vault).passwords(PasswordOptions::new());
+    let store = MongoStore::connect_with(options).await?.repositories();
+    let (user, mailbox) = people.first().expect("there are people");
+    for login_id in [user.login_id.as_str(), "nobody"] {
+        store.users.verify_login(LoginAttempt::new(login_id, "hunter 22")).await?;
+    }
+    store.users.set_password(user.id, LoginPassword::new("hunter 33")?).await?;
+    let tokens = Credentials::new().access_token(AccessToken::new("a")?);
+    let mailboxes = &store.mailboxes;
+    mailboxes.replace_credentials(mailbox.id, tokens.clone()).await?;
+    mailboxes.refresh_tokens(mailbox.id, &tokens, tokens.clone()).await?;
+    mailboxes.credentials(mailbox.id).await?;
+    let plan = ReencryptPlan::new().batch_size(15);
+    let reports: Vec<_> = mailboxes.reencrypt(plan).await?.try_collect().await?;
+    assert!(reports.last().is_some_and(|report| report.rewritten > 15), "{reports:?}");
+    Ok(())
 }
 
 async fn ask_users(store: &Store, user: &User) -> Result<()> {

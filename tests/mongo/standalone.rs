@@ -1,5 +1,8 @@
 //! The contract on MongoDB without transactions.
 
+#![expect(clippy::expect_used, reason = "the harness is part of the tests")]
+
+use campaign_store::MongoStore;
 use campaign_store::contract::{Harness, Opened};
 
 use crate::support::database::TestDatabase;
@@ -13,7 +16,12 @@ impl Harness for OnStandalone {
         let store = database.connect_without_transactions().await.repositories();
         let second = database.connect_without_transactions().await.repositories();
         let clock = database.clock.clone();
-        Opened::new(store, second, clock).guarded_by(database)
+        let options = database.options().await.without_transactions();
+        let opened = Opened::new(store, second, clock).guarded_by(database);
+        opened.reopened_by(move |vault, passwords| {
+            let options = options.clone().vault(vault).passwords(passwords);
+            async move { MongoStore::connect_with(options).await.expect("the server answers").repositories() }
+        })
     }
 }
 

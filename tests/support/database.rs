@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::thread;
 
-use campaign_store::{ManualClock, MongoOptions, MongoStore, contract};
+use campaign_store::{
+    ManualClock, MongoOptions, MongoStore, PasswordOptions, PasswordPolicy, Vault, contract,
+};
 use mongodb::Client;
 use mongodb::bson::Document;
 
@@ -24,16 +26,28 @@ impl TestDatabase {
         Self { name: server::database_name(), clock }
     }
 
+    /// With keys that all stores of tests have, and hashes that are almost no work.
+    pub(crate) async fn options(&self) -> MongoOptions {
+        let cheap = PasswordOptions::new().policy(PasswordPolicy::insecure_for_tests());
+        let vault = contract::vault(&[contract::key(1, 1)]).await;
+        let options = MongoOptions::new(server::uri(), &self.name).clock(self.clock.clone());
+        options.vault(vault).passwords(cheap)
+    }
+
     /// A store on the database. Every call makes connections of its own.
     pub(crate) async fn connect(&self) -> MongoStore {
-        let options = MongoOptions::new(server::uri(), &self.name).clock(self.clock.clone());
-        MongoStore::connect_with(options).await.expect("the test server answers")
+        MongoStore::connect_with(self.options().await).await.expect("the test server answers")
+    }
+
+    /// A store with other keys.
+    pub(crate) async fn connect_with_vault(&self, vault: &Vault) -> MongoStore {
+        let connect = MongoStore::connect_with(self.options().await.vault(vault.clone()));
+        connect.await.expect("the test server answers")
     }
 
     /// A store that works as on a standalone server.
     pub(crate) async fn connect_without_transactions(&self) -> MongoStore {
-        let options = MongoOptions::new(server::uri(), &self.name).clock(self.clock.clone());
-        let connect = MongoStore::connect_with(options.without_transactions());
+        let connect = MongoStore::connect_with(self.options().await.without_transactions());
         connect.await.expect("the test server answers")
     }
 

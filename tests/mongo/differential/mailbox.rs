@@ -1,7 +1,8 @@
 //! Operations on mailboxes.
 
 use campaign_store::{
-    Invalid, MailboxFilter, MailboxPatch, MailboxStatus, NewMailbox, Provider, Result, UserProfile,
+    AccessToken, Credentials, Invalid, MailboxFilter, MailboxPassword, MailboxPatch, MailboxStatus,
+    NewMailbox, Provider, ReencryptPlan, RefreshToken, Result, UserProfile,
 };
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -32,6 +33,18 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &["ok", "NotFound", "Conflict", "user_id_1_email_1"],
         |side, draw| update(side, draw).boxed(),
     ),
+    Operation::new("mailboxes.credentials", 5, &["some", "none"], |side, draw| {
+        credentials(side, draw).boxed()
+    }),
+    Operation::new("mailboxes.replace_credentials", 4, &["ok", "NotFound"], |side, draw| {
+        replace_credentials(side, draw).boxed()
+    }),
+    Operation::new("mailboxes.refresh_tokens", 6, &["ok", "NotFound", "Conflict"], |side, draw| {
+        refresh_tokens(side, draw).boxed()
+    }),
+    Operation::new("mailboxes.reencrypt", 4, &["rewritten", "current", "none"], |side, draw| {
+        reencrypt(side, draw).boxed()
+    }),
     Operation::new("mailboxes.set_primary", 5, &["ok", "NotFound"], |side, draw| {
         set_primary(side, draw).boxed()
     }),
@@ -55,6 +68,7 @@ async fn link(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     if draw.maybe(30, "primary", &[true]).is_some() {
         new = new.primary();
     }
+    new = new.credentials(secrets(draw));
     let mailbox = side.store.mailboxes.link(new).await?;
     side.mailboxes.see(&mailbox);
     Ok(Reply::ok(&mailbox))
@@ -125,6 +139,67 @@ fn patch(draw: &mut Draw) -> Result<MailboxPatch, Invalid> {
     };
     draw.note(format!("{patch:?}"));
     Ok(patch)
+}
+
+/// Few texts, so that tokens are often the same as before.
+fn secrets(draw: &mut Draw) -> Credentials {
+    let mut new = Credentials::new();
+    if let Some(text) = draw.maybe(30, "password", &["hunter 2", "$password", "enc1.1.AAAA"]) {
+        new = new.password(MailboxPassword::new(text).expect("a valid password"));
+    }
+    if let Some(text) = draw.maybe(50, "access token", &["a1", "a2"]) {
+        new = new.access_token(AccessToken::new(text).expect("a valid token"));
+    }
+    if let Some(text) = draw.maybe(50, "refresh token", &["r1", "$refresh_token"]) {
+        new = new.refresh_token(RefreshToken::new(text).expect("a valid token"));
+    }
+    new
+}
+
+async fn credentials(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let found = side.store.mailboxes.credentials(side.mailboxes.pick(draw)).await?;
+    let texts = found.map(|found| {
+        let access = found.access_token.map(|token| token.expose().to_owned());
+        let refresh = found.refresh_token.map(|token| token.expose().to_owned());
+        (found.password.map(|password| password.expose().to_owned()), access, refresh)
+    });
+    Ok(Reply::found(texts.as_ref()))
+}
+
+async fn replace_credentials(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = side.mailboxes.pick(draw);
+    let mailbox = side.store.mailboxes.replace_credentials(id, secrets(draw)).await?;
+    side.mailboxes.see(&mailbox);
+    Ok(Reply::ok(&mailbox))
+}
+
+async fn refresh_tokens(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = side.mailboxes.pick(draw);
+    let (drawn, new) = (secrets(draw), secrets(draw));
+    let used = if draw.chance(70) { side.store.mailboxes.credentials(id).await? } else { None };
+    let mailbox = side.store.mailboxes.refresh_tokens(id, &used.unwrap_or(drawn), new).await?;
+    side.mailboxes.see(&mailbox);
+    Ok(Reply::ok(&mailbox))
+}
+
+async fn reencrypt(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    if draw.chance(50) {
+        draw.note("other primary key");
+        side.turn_keys().await;
+    }
+    let mut plan = ReencryptPlan::new().batch_size(draw.of("batch", &[1, 3, 1_000]));
+    if draw.chance(30) {
+        draw.note("dry");
+        plan = plan.dry_run();
+    }
+    let reports = drain(side.store.mailboxes.reencrypt(plan).await).await;
+    let last = reports.last().expect("a report");
+    let kind = match (last.scanned, last.rewritten) {
+        (0, _) => "none",
+        (_, 0) => "current",
+        _ => "rewritten",
+    };
+    Ok(Reply::new([kind], &reports))
 }
 
 async fn set_primary(side: &mut Side, draw: &mut Draw) -> Result<Reply> {

@@ -24,7 +24,7 @@ use std::env;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::str::FromStr;
 
-use campaign_store::MemoryStore;
+use campaign_store::{MemoryStore, MongoStore};
 use tokio::task::JoinSet;
 
 use self::draw::Draw;
@@ -103,12 +103,16 @@ fn from_environment<T: FromStr>(name: &str) -> Option<T> {
 async fn run(seed: u64) -> Result<Tally, String> {
     let database = TestDatabase::new();
     let memory = MemoryStore::with_clock(database.clock.clone());
-    let mut memory = Side::new(memory.repositories(), database.clock.clone());
-    let mut mongo = database.provisioned().await;
-    if seed.is_multiple_of(3) {
-        mongo = database.connect_without_transactions().await;
-    }
-    let mut mongo = Side::new(mongo.repositories(), database.clock.clone());
+    let open = async |vault| memory.with_vault(vault).repositories();
+    let mut memory = Side::new(database.clock.clone(), open).await;
+    database.provisioned().await;
+    let open = async |vault| {
+        let options = database.options().await.vault(vault);
+        let is_standalone = seed.is_multiple_of(3);
+        let options = if is_standalone { options.without_transactions() } else { options };
+        MongoStore::connect_with(options).await.expect("the test server answers").repositories()
+    };
+    let mut mongo = Side::new(database.clock.clone(), open).await;
     let mut tally = Tally::default();
     let mut trace = Vec::new();
     for step in 1..=STEPS {

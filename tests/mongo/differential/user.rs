@@ -1,8 +1,8 @@
 //! Operations on users.
 
 use campaign_store::{
-    ClerkUpsert, ClerkUser, ClerkUserId, EmailAddress, Invalid, LoginId, NewUser, Result, UserFilter,
-    UserPatch,
+    ClerkUpsert, ClerkUser, ClerkUserId, EmailAddress, Invalid, LoginAttempt, LoginId, LoginOutcome,
+    LoginPassword, NewUser, Result, UserFilter, UserPatch,
 };
 use futures_util::FutureExt;
 
@@ -15,6 +15,8 @@ use super::side::Side;
 
 const NAMES: &[&str] = &["Ada", "Grace Hopper", "$login_id", "Łukasz"];
 const LOGINS: &[&str] = &["ada", "ADA", "grace", "$email", "łukasz", "bob@example.com", "alan", "barbara"];
+/// Two of them are the same in another Unicode form.
+const PASSWORDS: &[&str] = &["caf\u{e9} latte", "cafe\u{301} latte", "$password"];
 const CLERK_IDS: &[&str] = &["user_1", "USER_1", "user_2", "$clerk_user_id"];
 pub(super) const ADDRESSES: &[&str] =
     &["ada@example.com", "Ada@Example.com", "bob@example.com", "łu@example.com", "o'hara+x@example.com"];
@@ -45,6 +47,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &["created", "updated", "login_id_1", "email_1"],
         |side, draw| upsert_from_clerk(side, draw).boxed(),
     ),
+    Operation::new("users.set_password", 4, &["ok", "NotFound"], |side, draw| {
+        set_password(side, draw).boxed()
+    }),
+    Operation::new("users.verify_login", 8, &["accepted", "rejected"], |side, draw| {
+        verify_login(side, draw).boxed()
+    }),
     Operation::new("users.record_login", 4, &["ok", "NotFound"], |side, draw| {
         record_login(side, draw).boxed()
     }),
@@ -67,6 +75,9 @@ fn new_user(draw: &mut Draw) -> Result<NewUser, Invalid> {
     }
     if let Some(id) = draw.maybe(45, "clerk id", CLERK_IDS) {
         new = new.clerk_user_id(id)?;
+    }
+    if let Some(password) = draw.maybe(60, "password", PASSWORDS) {
+        new = new.password(LoginPassword::new(password)?);
     }
     Ok(new)
 }
@@ -134,6 +145,23 @@ fn clerk_user(draw: &mut Draw) -> Result<ClerkUser, Invalid> {
     match draw.maybe(40, "address", ADDRESSES) {
         Some(address) => user.email(address),
         None => Ok(user),
+    }
+}
+
+async fn set_password(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = side.users.pick(draw);
+    let password = LoginPassword::new(draw.of("password", PASSWORDS)).expect("a valid password");
+    let user = side.store.users.set_password(id, password).await?;
+    side.users.see(&user);
+    Ok(Reply::ok(&user))
+}
+
+async fn verify_login(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let login_id = if draw.chance(90) { draw.of("login", LOGINS) } else { "no login id" };
+    let password = if draw.chance(90) { draw.of("password", PASSWORDS) } else { "" };
+    match side.store.users.verify_login(LoginAttempt::new(login_id, password)).await? {
+        LoginOutcome::Accepted(user) => Ok(Reply::new(["accepted"], &user)),
+        _ => Ok(Reply::new(["rejected"], &())),
     }
 }
 

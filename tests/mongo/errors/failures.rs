@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bson::{Document, doc};
-use campaign_store::{Error, PageRequest, UserFilter};
+use campaign_store::{Error, LoginAttempt, LoginOutcome, LoginPassword, PageRequest, UserFilter};
 use futures_util::StreamExt;
 
 use super::connecting::in_time;
@@ -34,6 +34,23 @@ async fn a_broken_connection_is_unavailable_and_the_next_call_succeeds() {
     db.fail(times(TRIES), &["findAndModify"], hang_up()).await;
     assert_unavailable(&error_of(db.store.users.set_active(id, false).await), &target);
     assert!(!db.store.users.set_active(id, false).await.unwrap().is_active);
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_be_looked_up_is_unavailable_and_not_rejected() {
+    let db = Failing::new().await;
+    let password = LoginPassword::new("correct horse").unwrap();
+    db.sound.users.set_password(db.scene.user.id, password).await.unwrap();
+    let attempt = || LoginAttempt::new("canary", "correct horse");
+    db.fail(times(TRIES), &["find"], hang_up()).await;
+    assert_unavailable(&error_of(db.store.users.verify_login(attempt()).await), &target().await);
+    // The hash is weaker than this store's: it cannot be replaced, and the login is right all the same.
+    db.fail("alwaysOn", &["update"], code(8)).await;
+    for _ in 0..2 {
+        let outcome = db.store.users.verify_login(attempt()).await.unwrap();
+        assert!(matches!(outcome, LoginOutcome::Accepted(_)));
+    }
+    db.stop().await;
 }
 
 #[tokio::test]

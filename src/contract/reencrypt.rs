@@ -1,0 +1,260 @@
+//! The contract of sealing anew, [`MailboxRepository::reencrypt`](crate::MailboxRepository::reencrypt).
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt;
+use futures_util::future::join;
+
+use super::credentials::{Texts, assert_secrets, credentials, linked};
+use super::fixtures::{all_mailboxes, crowd, drain};
+use super::{Opened, key, vault};
+use crate::{KeyId, Mailbox, MailboxId, ReencryptPlan, ReencryptReport, SecretProblem, Store};
+
+const TEXTS: Texts<'_> = [Some("hunter 2"), Some("access1"), Some("refresh1")];
+
+/// The store before the rotation from key 1 to key 2, during it, and after it.
+struct Rotation {
+    before: Store,
+    during: Store,
+    after: Store,
+}
+
+impl Rotation {
+    async fn new(db: &Opened) -> Self {
+        Self {
+            before: db.with_vault(&vault(&[key(1, 1)]).await).await,
+            during: db.with_vault(&vault(&[key(2, 2), key(1, 1)]).await).await,
+            after: db.with_vault(&vault(&[key(2, 2)]).await).await,
+        }
+    }
+
+    /// Links `n` mailboxes with secrets under key 1.
+    async fn linked(&self, db: &Opened, n: usize) -> Vec<Mailbox> {
+        let mut mailboxes = Vec::with_capacity(n);
+        for n in 0..n {
+            mailboxes.push(linked(db, &self.before, &format!("user{n}"), TEXTS).await);
+        }
+        mailboxes
+    }
+}
+
+async fn reports(store: &Store, plan: ReencryptPlan) -> Vec<ReencryptReport> {
+    drain(store.mailboxes.reencrypt(plan).await.expect("a run")).await
+}
+
+/// The last report of a run.
+async fn run(store: &Store, plan: ReencryptPlan) -> ReencryptReport {
+    let report = reports(store, plan).await.pop().expect("a report");
+    assert!(report.is_done);
+    report
+}
+
+fn under(counts: &[(u32, u64)]) -> BTreeMap<KeyId, u64> {
+    counts.iter().map(|(id, n)| (KeyId::new(*id).expect("not zero"), *n)).collect()
+}
+
+/// The first run rewrites all, the second finds nothing to do, and the old key is not needed any more.
+pub async fn everything_is_under_the_primary_key_afterwards(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 5).await;
+    let first = run(&rotation.during, ReencryptPlan::new()).await;
+    assert_eq!((first.scanned, first.rewritten, first.current, first.conflicts), (5, 5, 0, 0));
+    assert_eq!((first.unreadable, first.found_plaintext), (0, 0));
+    assert_eq!(first.found_under, under(&[(1, 5)]));
+    assert_eq!(first.last, mailboxes.last().map(|mailbox| mailbox.id));
+    for mailbox in &mailboxes {
+        assert_secrets(&rotation.after, mailbox.id, TEXTS).await;
+    }
+    let second = run(&rotation.after, ReencryptPlan::new()).await;
+    assert_eq!((second.scanned, second.rewritten, second.current), (5, 0, 5));
+    assert_eq!(second.found_under, under(&[(2, 5)]));
+}
+
+/// The secrets are the same, so the version is.
+pub async fn the_version_of_a_mailbox_stays(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 3).await;
+    run(&rotation.during, ReencryptPlan::new()).await;
+    assert_eq!(all_mailboxes(db).await, mailboxes);
+}
+
+/// A dry run reports what a run would do, and does nothing.
+pub async fn a_dry_run_writes_nothing(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 3).await;
+    let dry = run(&rotation.during, ReencryptPlan::new().dry_run()).await;
+    assert_eq!(all_mailboxes(db).await, mailboxes);
+    for mailbox in &mailboxes {
+        assert_secrets(&rotation.before, mailbox.id, TEXTS).await;
+    }
+    assert_eq!(run(&rotation.during, ReencryptPlan::new()).await, dry);
+}
+
+/// A run that was dropped goes on where it was, without loss.
+pub async fn a_run_that_was_cut_off_can_be_resumed(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 5).await;
+    let plan = ReencryptPlan::new().batch_size(2);
+    let mut cut_off = rotation.during.mailboxes.reencrypt(plan).await.expect("a run");
+    let first = cut_off.next().await.expect("a report").expect("no error");
+    drop(cut_off);
+    assert_eq!((first.scanned, first.rewritten, first.is_done), (2, 2, false));
+    assert_eq!(first.last, Some(mailboxes[1].id));
+    let rest = run(&rotation.during, plan.resume_after(mailboxes[1].id)).await;
+    assert_eq!((rest.scanned, rest.rewritten), (3, 3));
+    for mailbox in &mailboxes {
+        assert_secrets(&rotation.after, mailbox.id, TEXTS).await;
+    }
+    let beyond = run(&rotation.during, plan.resume_after(mailboxes[4].id)).await;
+    assert_eq!((beyond.scanned, beyond.last), (0, Some(mailboxes[4].id)));
+}
+
+/// Batches of any size find every mailbox once, and each brings a report.
+pub async fn a_report_comes_after_each_batch(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    rotation.linked(db, 5).await;
+    for (size, scanned) in [
+        // 0 is as good as 1.
+        (0, vec![1, 2, 3, 4, 5, 5]),
+        (2, vec![2, 4, 5]),
+        (5, vec![5, 5]),
+        (6, vec![5]),
+        (usize::MAX, vec![5]),
+    ] {
+        let reports = reports(&rotation.during, ReencryptPlan::new().dry_run().batch_size(size)).await;
+        let of_each: Vec<_> = reports.iter().map(|report| report.scanned).collect();
+        assert_eq!(of_each, scanned, "{size} at a time");
+        let (last, others) = reports.split_last().expect("a report");
+        assert!(last.is_done && others.iter().all(|report| !report.is_done));
+        assert_eq!(last.rewritten, 5);
+    }
+}
+
+/// A mailbox counts for each key that it has secrets under; one without secrets for none.
+pub async fn the_reports_count_the_mailboxes_under_each_key(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let both = linked(db, &rotation.before, "both", TEXTS).await;
+    let renewed = credentials([None, Some("access2"), Some("refresh2")]);
+    rotation.during.mailboxes.replace_credentials(both.id, renewed).await.expect("the mailbox exists");
+    linked(db, &rotation.before, "old", [TEXTS[0], None, None]).await;
+    linked(db, &rotation.during, "new", [TEXTS[0], None, None]).await;
+    linked(db, &rotation.before, "none", [None; 3]).await;
+    let report = run(&rotation.during, ReencryptPlan::new()).await;
+    assert_eq!(report.found_under, under(&[(1, 2), (2, 2)]));
+    assert_eq!((report.scanned, report.rewritten, report.current), (4, 2, 2));
+    assert_secrets(&rotation.after, both.id, [TEXTS[0], Some("access2"), Some("refresh2")]).await;
+}
+
+/// Where there are no mailboxes, a run is done at once.
+pub async fn a_run_through_nothing_is_done(db: &Opened) {
+    let reports = reports(&db.store, ReencryptPlan::new()).await;
+    let done = ReencryptReport { is_done: true, ..ReencryptReport::default() };
+    assert_eq!(reports, [done]);
+}
+
+/// Many runs at once rewrite each mailbox, and none of them fails.
+pub async fn two_runs_at_once_lead_to_the_same(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 6).await;
+    let plan = ReencryptPlan::new().batch_size(2);
+    let reports = crowd(db, async |_, _| run(&rotation.during, plan).await).await;
+    let rewritten: u64 = reports.iter().map(|report| report.rewritten).sum();
+    assert_eq!(rewritten, 6, "by one of them each");
+    for report in reports {
+        assert_eq!((report.scanned, report.unreadable), (6, 0));
+        assert_eq!(report.rewritten + report.current + report.conflicts, 6);
+    }
+    for mailbox in mailboxes {
+        assert_secrets(&rotation.after, mailbox.id, TEXTS).await;
+    }
+}
+
+/// A mailbox with a secret that was not sealed for it is listed, and the others are rewritten.
+pub async fn a_secret_that_does_not_open_is_reported_and_the_rest_done(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 5).await;
+    let broken = mailboxes[2].id;
+    let forged = db.with_vault(&vault(&[key(1, 9)]).await).await;
+    let forgery = credentials([None, Some("forged"), None]);
+    forged.mailboxes.replace_credentials(broken, forgery).await.expect("the mailbox exists");
+    let report = run(&rotation.during, ReencryptPlan::new().batch_size(2)).await;
+    assert_eq!((report.scanned, report.rewritten, report.unreadable), (5, 4, 1));
+    let listed: Vec<_> = report.first_unreadable.iter().map(|unreadable| unreadable.mailbox).collect();
+    assert_eq!(listed, [broken]);
+    let problem = &report.first_unreadable[0].problem;
+    assert_eq!(problem, &format!("mailboxes: access_token of {broken}: {}", SecretProblem::NotAuthentic));
+    // It is as it was, also the part of it that does open.
+    rotation
+        .before
+        .mailboxes
+        .replace_credentials(broken, credentials([None, TEXTS[1], None]))
+        .await
+        .expect("it exists");
+    for mailbox in mailboxes {
+        let store = if mailbox.id == broken { &rotation.before } else { &rotation.after };
+        assert_secrets(store, mailbox.id, TEXTS).await;
+    }
+}
+
+/// What is under a disabled or an unknown key cannot be rewritten.
+pub async fn a_disabled_key_is_reported(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 2).await;
+    let disabled = db.with_vault(&vault(&[key(2, 2), format!("{}:disabled", key(1, 1))]).await).await;
+    for (store, expected) in
+        [(&disabled, "key 1 is disabled"), (&rotation.after, "key 1 is not in the keyring")]
+    {
+        let report = run(store, ReencryptPlan::new()).await;
+        assert_eq!((report.scanned, report.rewritten, report.unreadable), (2, 0, 2));
+        for unreadable in report.first_unreadable {
+            assert!(unreadable.problem.ends_with(expected), "{}", unreadable.problem);
+        }
+    }
+    for mailbox in mailboxes {
+        assert_secrets(&rotation.before, mailbox.id, TEXTS).await;
+    }
+}
+
+/// A mailbox that is gone when its turn comes is not missed.
+pub async fn a_mailbox_unlinked_meanwhile_is_no_obstacle(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 4).await;
+    let mut reports =
+        rotation.during.mailboxes.reencrypt(ReencryptPlan::new().batch_size(1)).await.expect("a run");
+    reports.next().await.expect("a report").expect("no error");
+    for gone in [0, 2] {
+        db.store.mailboxes.unlink(mailboxes[gone].id).await.expect("nobody needs the mailbox");
+    }
+    let rest: Vec<_> = reports.collect().await;
+    let last = rest.last().expect("a report").as_ref().expect("no error");
+    assert_eq!((last.scanned, last.rewritten, last.is_done), (3, 3, true));
+    for left in [1, 3] {
+        assert_secrets(&rotation.after, mailboxes[left].id, TEXTS).await;
+    }
+}
+
+/// Tokens that are refreshed while a run is under way are the ones that stay.
+pub async fn tokens_refreshed_meanwhile_win(db: &Opened) {
+    let rotation = Rotation::new(db).await;
+    let mailboxes = rotation.linked(db, 8).await;
+    let ids: Vec<MailboxId> = mailboxes.iter().map(|mailbox| mailbox.id).collect();
+    let refresh_all = async {
+        for id in &ids {
+            let new = credentials([None, Some("access2"), Some("refresh2")]);
+            // By a process that does not seal with the new key yet.
+            let store = &rotation.before;
+            let used = credentials(TEXTS);
+            if let Err(error) = store.mailboxes.refresh_tokens(*id, &used, new.clone()).await {
+                // It cannot read what is under the new key already.
+                assert!(error.to_string().ends_with("key 2 is not in the keyring"), "{error}");
+                let store = &rotation.during;
+                store.mailboxes.refresh_tokens(*id, &used, new).await.expect("the same tokens");
+            }
+        }
+    };
+    let (report, ()) = join(run(&rotation.during, ReencryptPlan::new().batch_size(3)), refresh_all).await;
+    assert_eq!(report.unreadable, 0);
+    for id in ids {
+        assert_secrets(&rotation.during, id, [TEXTS[0], Some("access2"), Some("refresh2")]).await;
+    }
+}

@@ -1,0 +1,121 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use base64ct::{Base64, Encoding};
+use futures_util::future::join_all;
+
+use super::*;
+use crate::{
+    Collection, Error, MailboxFilter, MailboxPassword, MemoryStore, NewMailbox, NewUser, PageRequest,
+    Provider,
+};
+
+fn entry(id: u8) -> String {
+    let bytes: Vec<u8> = (0..32).map(|place| id * 41 + place).collect();
+    format!("{id}:{}", Base64::encode_string(&bytes))
+}
+
+fn place() -> SecretPlace {
+    let id = |byte| bson::oid::ObjectId::from_bytes([byte; 12]);
+    SecretPlace { mailbox: id(1).into(), owner: id(2).into(), field: SecretField::Password }
+}
+
+/// Knows key 1 at first and keys 2 and 1 later, and takes its time.
+#[derive(Debug, Clone, Default)]
+struct Slow {
+    loads: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl KeyProvider for Slow {
+    async fn load(&self) -> Result<Keyring, KeyError> {
+        if self.loads.fetch_add(1, Ordering::Relaxed) == 0 {
+            return entry(1).parse();
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        [entry(2), entry(1)].join(",").parse()
+    }
+}
+
+#[tokio::test]
+async fn without_random_numbers_nothing_is_stored() {
+    let ring = Keyring::ephemeral().unwrap();
+    let vault =
+        Vault::with(Arc::new(ring.clone()), ring, Default::default(), |_| Err(SecretProblem::NoRandomness));
+    let store = MemoryStore::new().with_vault(vault).repositories();
+    let user = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
+    let new = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).unwrap();
+    let new = new.password(MailboxPassword::new("hunter 2").unwrap());
+    let error = store.mailboxes.link(new).await.unwrap_err();
+    assert!(matches!(error, Error::Secret { problem: SecretProblem::NoRandomness, .. }), "44: {error:?}");
+    let all = store.mailboxes.list(&MailboxFilter::all(), &PageRequest::default()).await.unwrap();
+    assert!(all.items.is_empty(), "44: no part of {}", Collection::Mailboxes);
+}
+
+#[tokio::test]
+async fn plaintext_is_read_in_its_field_and_its_time_alone() {
+    let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+    let vault = Vault::open(Keyring::ephemeral().unwrap()).await.unwrap();
+    let read = |vault: &Vault, field, text: &str, seconds| {
+        let opened = vault.open_stored(SecretPlace { field, ..place() }, text, at(seconds));
+        opened.map(|(key, text)| (key, text.to_string()))
+    };
+    let refused = Err(SecretProblem::PlaintextRefused);
+    assert_eq!(read(&vault, SecretField::Password, "hunter2", 0), refused, "51");
+    let allowing = vault.clone().allow_plaintext(SecretField::Password, at(100));
+    let plain = |text: &str| Ok((None, text.to_owned()));
+    assert_eq!(read(&allowing, SecretField::Password, "hunter2", 99), plain("hunter2"));
+    assert_eq!(read(&allowing, SecretField::Password, "hunter2", 100), refused, "52");
+    assert_eq!(read(&allowing, SecretField::AccessToken, "hunter2", 99), refused);
+    assert_eq!(
+        read(&vault, SecretField::Password, "hunter2", 99),
+        refused,
+        "the other handle forbids it still"
+    );
+    for text in ["", "ob1.", "ENC1.1.AA", "enc", "🔑"] {
+        assert_eq!(read(&allowing, SecretField::Password, text, 99), plain(text), "54");
+    }
+    let sealed = allowing.seal(place(), "hunter2").unwrap();
+    for broken in ["enc1.", "enc1.hunter2", &sealed[..sealed.len() - 1]] {
+        let expected = Err(SecretProblem::Malformed);
+        assert_eq!(read(&allowing, SecretField::Password, broken, 99), expected, "53");
+    }
+    let elsewhere = read(
+        &allowing.allow_plaintext(SecretField::AccessToken, at(100)),
+        SecretField::AccessToken,
+        &sealed,
+        99,
+    );
+    assert_eq!(elsewhere, Err(SecretProblem::NotAuthentic), "53");
+}
+
+#[tokio::test]
+async fn all_who_meet_an_unknown_key_at_once_get_the_new_ring() {
+    let provider = Slow::default();
+    let vault = Vault::open(provider.clone()).await.unwrap();
+    let newer = Vault::open([entry(2), entry(1)].join(",").parse::<Keyring>().unwrap()).await.unwrap();
+    let sealed = newer.seal(place(), "hunter2").unwrap();
+    let opened = join_all((0..50).map(async |_| {
+        let now = DateTime::UNIX_EPOCH;
+        match vault.open_stored(place(), &sealed, now) {
+            Err(SecretProblem::UnknownKey(2)) => {
+                vault.reload_for_unknown_key().await;
+                vault.open_stored(place(), &sealed, now)
+            }
+            opened => opened,
+        }
+    }))
+    .await;
+    assert!(opened.iter().all(Result::is_ok), "41");
+    assert_eq!(provider.loads.load(Ordering::Relaxed), 2, "one reload for all of them");
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_has_does_not_lead_to_a_reload_each_time() {
+    let provider = Slow::default();
+    let vault = Vault::open(provider.clone()).await.unwrap();
+    for _ in 0..100 {
+        vault.reload_for_unknown_key().await;
+    }
+    assert_eq!(provider.loads.load(Ordering::Relaxed), 2, "9");
+}

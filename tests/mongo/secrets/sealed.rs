@@ -1,0 +1,182 @@
+//! Sealed values that were changed, moved or forged in the database: groups A, B and C.
+
+use campaign_store::{
+    Collection, Error, MailboxFilter, MongoStore, PageRequest, Result, SecretProblem, Store,
+};
+use futures_util::TryStreamExt;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Regex, Timestamp, doc};
+
+use super::{ACCESS, PASSWORD, REFRESH, Stored, credentials, link, texts};
+use crate::support::database::TestDatabase;
+
+const FIELDS: [&str; 3] = ["password", "access_token", "refresh_token"];
+
+/// Checks that the mailbox can be read, and its secrets not.
+async fn assert_closed(stored: &Stored, row: &str, field: &'static str, problem: SecretProblem) {
+    let mailboxes = &stored.store.mailboxes;
+    let expected = Error::secret(stored.mailbox.id, field, problem);
+    assert_eq!(mailboxes.credentials(stored.mailbox.id).await.err(), Some(expected.clone()), "{row}");
+    let used = credentials(PASSWORD, ACCESS, REFRESH);
+    let refreshed = mailboxes.refresh_tokens(stored.mailbox.id, &used, used.clone()).await;
+    assert_eq!(refreshed.err(), Some(expected), "{row}");
+    assert_eq!(mailboxes.get(stored.mailbox.id).await, Ok(Some(stored.mailbox.clone())), "{row}");
+    let page = mailboxes.list(&MailboxFilter::all(), &PageRequest::default()).await.expect("a page");
+    let streamed: Vec<_> = mailboxes
+        .stream(&MailboxFilter::all())
+        .await
+        .expect("a stream")
+        .try_collect()
+        .await
+        .expect("records");
+    assert!(page.items.contains(&stored.mailbox) && streamed.contains(&stored.mailbox), "{row}");
+}
+
+#[tokio::test]
+async fn secrets_are_stored_sealed_under_the_names_of_the_schema() {
+    let stored = Stored::new().await;
+    let document = stored.sealed().await;
+    for (field, text) in FIELDS.into_iter().zip([PASSWORD, ACCESS, REFRESH]) {
+        let sealed = document.get_str(field).unwrap();
+        assert!(sealed.starts_with("enc1.1.") && !sealed.contains(text), "{sealed}");
+        assert_eq!(sealed.len(), "enc1.1.".len() + (142_usize * 8).div_ceil(6), "no length is shown");
+    }
+    let hash = stored.document(Collection::Users, stored.user.id.as_object_id()).await;
+    assert!(hash.get_str("password").unwrap().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_sealed_text_is_refused_by_field() {
+    use SecretProblem::{Malformed, PlaintextRefused};
+    let stored = Stored::new().await;
+    let sound = stored.sealed().await;
+    let binary = |subtype| Binary { subtype, bytes: b"canary".to_vec() };
+    let sealed = sound.get_str("password").unwrap();
+    let rows: Vec<(&str, Bson, SecretProblem)> = vec![
+        ("20: int", 7.into(), Malformed),
+        ("20: long", 7_i64.into(), Malformed),
+        ("20: double", f64::NAN.into(), Malformed),
+        ("55: array", vec![sealed].into(), Malformed),
+        ("55: document", doc! { "k": 1, "c": sealed }.into(), Malformed),
+        ("21: binary", binary(BinarySubtype::Generic).into(), Malformed),
+        ("21: encrypted", binary(BinarySubtype::Encrypted).into(), Malformed),
+        ("110: boolean", true.into(), Malformed),
+        ("110: date", DateTime::MAX.into(), Malformed),
+        ("110: timestamp", Timestamp { time: 1, increment: 1 }.into(), Malformed),
+        (
+            "110: regex",
+            Regex { pattern: "canary".try_into().unwrap(), options: "i".try_into().unwrap() }.into(),
+            Malformed,
+        ),
+        ("110: symbol", Bson::Symbol("canary".into()), Malformed),
+        ("110: code", Bson::JavaScriptCode("canary".into()), Malformed),
+        ("110: smallest", Bson::MinKey, Malformed),
+        ("51: plaintext", "hunter2".into(), PlaintextRefused),
+        ("51: empty", "".into(), PlaintextRefused),
+        ("51: another prefix", "ob1.1.AAAA".into(), PlaintextRefused),
+        ("51: upper case", sealed.replacen("enc1", "ENC1", 1).into(), PlaintextRefused),
+        ("51: 1 MiB", "x".repeat(1 << 20).into(), PlaintextRefused),
+        ("1: a prefix alone", "enc1.".into(), Malformed),
+        ("3: longer", format!("{sealed}AA").into(), Malformed),
+        ("18: 1 MiB", format!("{sealed}{}", "A".repeat(1 << 20)).into(), Malformed),
+        ("23: padding", format!("{sealed}==").into(), Malformed),
+        ("23: a line break", format!("{sealed}\n").into(), Malformed),
+        ("9: an unknown key", sealed.replacen(".1.", ".9.", 1).into(), Malformed),
+    ];
+    for field in FIELDS {
+        for (row, value, problem) in &rows {
+            stored.set(field, value.clone()).await;
+            assert_closed(&stored, row, field, *problem).await;
+        }
+        stored.set(field, sound.get_str(field).unwrap()).await;
+    }
+    let opened = stored.store.mailboxes.credentials(stored.mailbox.id).await.unwrap().unwrap();
+    assert_eq!(texts(&opened), [Some(PASSWORD), Some(ACCESS), Some(REFRESH)], "all are as they were");
+}
+
+#[tokio::test]
+async fn null_and_missing_secrets_are_absent() {
+    let stored = Stored::new().await;
+    stored.set("password", Bson::Null).await;
+    stored.set("access_token", Bson::Undefined).await;
+    let mailboxes = stored.driver.collection::<mongodb::bson::Document>("mailboxes");
+    mailboxes.update_one(doc! {}, doc! { "$unset": { "refresh_token": "" } }).await.unwrap();
+    let opened = stored.store.mailboxes.credentials(stored.mailbox.id).await.unwrap().unwrap();
+    assert_eq!(texts(&opened), [None; 3], "55");
+}
+
+#[tokio::test]
+async fn a_value_that_was_moved_does_not_open() {
+    use SecretProblem::NotAuthentic;
+    let stored = Stored::new().await;
+    let sound = stored.sealed().await;
+    let other = link(&stored.store, &stored.user, "other").await;
+    let of_other = stored.document(Collection::Mailboxes, other.id.as_object_id()).await;
+    for (row, field, from, document) in [
+        ("24: to the refresh token", "refresh_token", "password", &sound),
+        ("24: to the password", "password", "access_token", &sound),
+        ("24: to the access token", "access_token", "refresh_token", &sound),
+        ("25: from another mailbox", "password", "password", &of_other),
+        ("25: from another mailbox", "refresh_token", "refresh_token", &of_other),
+    ] {
+        stored.set(field, document.get_str(from).unwrap()).await;
+        assert_closed(&stored, row, field, NotAuthentic).await;
+        stored.set(field, sound.get_str(field).unwrap()).await;
+    }
+    // 28: whoever makes himself the owner gets nothing.
+    let eve = stored.store.users.create(campaign_store::NewUser::new("Eve", "eve").unwrap()).await.unwrap();
+    stored.set("user_id", eve.id.as_object_id()).await;
+    let error = stored.store.mailboxes.credentials(stored.mailbox.id).await.unwrap_err();
+    assert_eq!(error, Error::secret(stored.mailbox.id, "password", NotAuthentic), "28");
+    // 31: an older value of the same place opens; that cannot be told from a backup.
+    stored.set("user_id", stored.user.id.as_object_id()).await;
+    let new = credentials("another", ACCESS, REFRESH);
+    stored.store.mailboxes.replace_credentials(stored.mailbox.id, new).await.unwrap();
+    stored.set("password", sound.get_str("password").unwrap()).await;
+    assert_eq!(opened(&stored.store, &stored).await.unwrap()[0].as_deref(), Some(PASSWORD), "31");
+}
+
+#[tokio::test]
+async fn a_restored_copy_opens_in_another_database() {
+    let stored = Stored::new().await;
+    let copy = TestDatabase::new();
+    let elsewhere = copy.provisioned().await.repositories();
+    copy.collection("mailboxes").await.insert_one(stored.sealed().await).await.unwrap();
+    assert_eq!(opened(&elsewhere, &stored).await, opened(&stored.store, &stored).await, "30");
+}
+
+async fn opened(store: &Store, stored: &Stored) -> Result<[Option<String>; 3]> {
+    let credentials = store.mailboxes.credentials(stored.mailbox.id).await?.expect("the mailbox exists");
+    Ok(texts(&credentials).map(|text| text.map(str::to_owned)))
+}
+
+#[tokio::test]
+async fn a_store_without_keys_neither_stores_nor_reads_secrets() {
+    let stored = Stored::new().await;
+    let options = campaign_store::MongoOptions::new(crate::support::server::uri(), &stored.database.name);
+    let keyless = MongoStore::connect_with(options).await.unwrap().repositories();
+    let no_keys =
+        |mailbox: campaign_store::MailboxId| Error::secret(mailbox, "password", SecretProblem::NoKeys);
+    let id = stored.mailbox.id;
+    let before = stored.sealed().await;
+    let mailboxes = &keyless.mailboxes;
+    assert_eq!(mailboxes.credentials(id).await.err(), Some(no_keys(id)));
+    let new = || credentials(PASSWORD, ACCESS, REFRESH);
+    assert_eq!(mailboxes.replace_credentials(id, new()).await.err(), Some(no_keys(id)));
+    assert_eq!(mailboxes.refresh_tokens(id, &new(), new()).await.err(), Some(no_keys(id)));
+    let mut run = mailboxes.reencrypt(campaign_store::ReencryptPlan::new()).await.unwrap();
+    assert_eq!(run.try_next().await.err(), Some(no_keys(id)));
+    assert_eq!(stored.sealed().await, before);
+
+    let plain = campaign_store::NewMailbox::new(
+        stored.user.id,
+        "plain@work.example",
+        campaign_store::Provider::Gmail,
+    )
+    .unwrap();
+    let refused = mailboxes.link(plain.clone().credentials(new())).await.unwrap_err();
+    assert!(matches!(refused, Error::Secret { problem: SecretProblem::NoKeys, .. }), "{refused:?}");
+    // Without secrets no keys are needed.
+    let plain = mailboxes.link(plain).await.unwrap();
+    assert_eq!(texts(&mailboxes.credentials(plain.id).await.unwrap().unwrap()), [None; 3]);
+}
