@@ -13,6 +13,8 @@
 //!   time, as most programs do; it loses count when the same event comes twice;
 //! - `update_many_per_s`: rows a second of one server-side `updateMany`, the limit;
 //! - `receipts_per_s`: as the first, with provider event ids that are remembered;
+//! - `recorder_per_s`: events a second through an `EventRecorder` with 64 callers, each with the 64
+//!   events of a webhook call at a time;
 //! - `recount_per_s`: rows a second of `recount_all`;
 //! - `group_per_s`: rows a second of the bare aggregation of the same totals.
 //!
@@ -55,6 +57,7 @@ async fn figures() -> Result<Value> {
             ("batch_per_s", ours::batches(&world, turn, false).await?),
             ("update_many_per_s", plain::update_many(&world).await?),
             ("receipts_per_s", ours::batches(&world, turn, true).await?),
+            ("recorder_per_s", ours::recorder(&world, turn).await?),
             ("naive_per_s", plain::naive(&world, turn).await?),
         ] {
             eprintln!("turn {turn}: {name} {figure:.0}");

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use campaign_store::EventOutcome;
+use campaign_store::{EventOutcome, EventRecorder, RecorderOptions};
 use futures_util::TryStreamExt;
+use futures_util::future::join_all;
 
 use crate::Result;
 use crate::world::World;
@@ -23,6 +24,34 @@ pub(crate) async fn batches(world: &World, turn: usize, with_ids: bool) -> Resul
     if !with_ids {
         world.check().await?;
     }
+    Ok(per_second(EVENTS, seconds))
+}
+
+/// Events a second through a recorder: 64 callers, each of which hands in the events of one webhook
+/// call after the other and waits for all their outcomes.
+pub(crate) async fn recorder(world: &World, turn: usize) -> Result<f64> {
+    const CALLERS: usize = 64;
+    const EVENTS_PER_CALL: usize = 64;
+    let events = world.opens(EVENTS, turn, false)?;
+    let recorder = EventRecorder::start(world.store.email_tracking.clone(), RecorderOptions::default());
+    let started = Instant::now();
+    let callers = events.chunks(EVENTS.div_ceil(CALLERS)).map(|events| {
+        let (recorder, events) = (recorder.clone(), events.to_vec());
+        tokio::spawn(async move {
+            for call in events.chunks(EVENTS_PER_CALL) {
+                let outcomes = join_all(call.iter().map(|event| recorder.record(event.clone()))).await;
+                outcomes.into_iter().collect::<campaign_store::Result<Vec<_>>>()?;
+            }
+            campaign_store::Result::Ok(())
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await??;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let stats = recorder.shutdown().await;
+    eprintln!("{} events in {} batches", stats.recorded, stats.batches);
+    world.check().await?;
     Ok(per_second(EVENTS, seconds))
 }
 

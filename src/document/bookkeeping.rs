@@ -1,16 +1,19 @@
 //! What the store keeps for itself.
 
-use bson::raw::RawDocumentBuf;
+use bson::raw::{RawDocumentBuf, cstr};
 use chrono::{DateTime, Utc};
 
-use super::{Condition, Query, field};
+use super::field::{self, Field};
+use super::{Condition, Query};
 use crate::model::{CampaignId, new_object_id};
+
+const EXPIRES_AT: Field = cstr!("expires_at");
 
 /// That an event was seen, until the database removes it.
 pub(crate) fn receipt(receipt: &str, expires_at: DateTime<Utc>) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
     document.append(field::ID, receipt);
-    document.append(field::EXPIRES_AT, bson::DateTime::from(expires_at));
+    document.append(EXPIRES_AT, bson::DateTime::from(expires_at));
     document
 }
 

@@ -10,8 +10,10 @@ use super::fields::{boolean, count, object_id, parsed, string, text, time};
 use super::{Changes, Condition, Decode, Fields, Query, Record};
 use crate::collection::Collection;
 use crate::error::Result;
+#[cfg(feature = "mongo")]
+use crate::model::TrackingId;
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, TrackingFilter, TrackingId, TrackingState, UserId, new_object_id,
+    CampaignId, EmailAddress, EmailTracking, TrackingFilter, TrackingState, UserId, new_object_id,
 };
 
 impl Decode for EmailTracking {

@@ -29,7 +29,6 @@ fields! {
     DURATION = "duration",
     EMAIL = "email",
     END_TIME = "end_time",
-    EXPIRES_AT = "expires_at",
     IS_ACTIVE = "is_active",
     IS_PRIMARY = "is_primary",
     LAST_LOGIN = "last_login",

@@ -26,10 +26,12 @@ pub(crate) enum Condition {
     /// It is there and not null.
     Present(Field),
     /// It is absent or null.
+    #[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "only the guards on MongoDB ask it"))]
     Absent(Field),
     /// It is a number over 0.
     Positive(Field),
     /// It is no number over 0.
+    #[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "only the guards on MongoDB ask it"))]
     NotPositive(Field),
     /// It is a date or a text from the first to before the second.
     Within(Field, Bson, Bson),

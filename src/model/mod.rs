@@ -42,7 +42,9 @@ pub use contribution::Contribution;
 pub use credentials::{Credentials, SecretField};
 pub use email_address::EmailAddress;
 pub use email_tracking::{EmailTracking, NewSend, SendOutcome, TrackingFilter, TrackingState};
-pub(crate) use event_batch::{ChangedRow, EventBatch, results_of, shifts_of};
+#[cfg(feature = "mongo")]
+pub(crate) use event_batch::ChangedRow;
+pub(crate) use event_batch::{EventBatch, results_of, shifts_of};
 pub use event_outcome::EventOutcome;
 pub(crate) use ids::new_object_id;
 pub use ids::{CampaignId, ClerkUserId, MailboxId, MetricId, TrackingId, UserId};

@@ -1,0 +1,98 @@
+use thiserror::Error as ThisError;
+
+/// An input that was refused: which one and why, never its value.
+#[derive(Debug, Clone, PartialEq, ThisError)]
+#[error("{field} {problem}")]
+#[non_exhaustive]
+pub struct Invalid {
+    /// The name of the input, as in the schema.
+    pub field: &'static str,
+    /// Why it was refused.
+    pub problem: Problem,
+}
+
+impl Invalid {
+    /// Refuses `field` for `problem`.
+    #[must_use]
+    pub const fn new(field: &'static str, problem: Problem) -> Self {
+        Self { field, problem }
+    }
+}
+
+/// What is wrong with an input.
+#[derive(Debug, Clone, PartialEq, ThisError)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Nothing is left after trimming.
+    #[error("is empty")]
+    Empty,
+    /// More than `max` bytes.
+    #[error("is longer than {max} bytes")]
+    #[non_exhaustive]
+    TooLong {
+        /// The largest number of bytes.
+        max: usize,
+    },
+    /// Fewer than `min` bytes.
+    #[error("is shorter than {min} bytes")]
+    #[non_exhaustive]
+    TooShort {
+        /// The smallest number of bytes.
+        min: usize,
+    },
+    /// A character that a secret of this kind cannot have.
+    #[error("contains a character that is not allowed")]
+    ForbiddenCharacter,
+    /// A line break or another control character, which could start a new header.
+    #[error("contains a control character")]
+    ControlCharacter,
+    /// A space where none may be.
+    #[error("contains white space")]
+    WhiteSpace,
+    /// Not an address by RFC 5321.
+    #[error("is not an e-mail address")]
+    NotAnEmailAddress,
+    /// Not of the form that an id has.
+    #[error("is not an id of its kind")]
+    NotAnId,
+    /// A name that is not one of the known ones.
+    #[error("is not one of the known values")]
+    UnknownValue,
+    /// Not a finite number.
+    #[error("is not a finite number")]
+    NotFinite,
+    /// A number outside its bounds.
+    #[error("is not between {min} and {max}")]
+    #[non_exhaustive]
+    OutOfRange {
+        /// The smallest value that is allowed.
+        min: f64,
+        /// The largest value that is allowed.
+        max: f64,
+    },
+    /// A period whose end is not after its start.
+    #[error("ends before it starts")]
+    EndBeforeStart,
+    /// A time that the database or the calendar cannot hold.
+    #[error("is out of the calendar")]
+    OutOfCalendar,
+    /// An object that is nested more than `max` levels deep.
+    #[error("is nested more than {max} levels deep")]
+    #[non_exhaustive]
+    TooDeep {
+        /// The largest number of levels.
+        max: usize,
+    },
+    /// A number that the database cannot hold exactly.
+    #[error("contains a number that cannot be stored")]
+    NumberNotStorable,
+    /// A key that starts with `$`: the database and its drivers take such keys for commands.
+    #[error("contains a key that starts with $")]
+    ReservedKey,
+    /// A connection string that cannot be understood.
+    #[error("is not a MongoDB connection string")]
+    NotAConnectionString,
+    /// A name that the database does not allow.
+    #[error("is not a name that the database allows")]
+    NotADatabaseName,
+}
