@@ -42,7 +42,7 @@ pub(crate) async fn recorder(world: &World, turn: usize) -> Result<f64> {
                 let outcomes = join_all(call.iter().map(|event| recorder.record(event.clone()))).await;
                 outcomes.into_iter().collect::<campaign_store::Result<Vec<_>>>()?;
             }
-            campaign_store::Result::Ok(())
+            campaign_store::Result::<()>::Ok(())
         })
     });
     for caller in callers.collect::<Vec<_>>() {
