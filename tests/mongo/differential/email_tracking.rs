@@ -34,6 +34,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &["nothing", "First", "Repeat", "Duplicate", "UnknownTracking"],
         |side, draw| record_events(side, draw).boxed(),
     ),
+    Operation::new(
+        "email_tracking.record_events_each",
+        6,
+        &["nothing", "First", "Repeat", "Duplicate", "UnknownTracking"],
+        |side, draw| record_events_each(side, draw).boxed(),
+    ),
     Operation::new("email_tracking.is_suppressed", 3, &["false", "true"], |side, draw| {
         is_suppressed(side, draw).boxed()
     }),
@@ -142,10 +148,19 @@ async fn suppressed(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 async fn record_events(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let events = events(side, draw).expect("valid values");
-    let outcomes = side.store.email_tracking.record_events(events).await?;
+    Ok(outcomes_reply(&side.store.email_tracking.record_events(events).await?))
+}
+
+async fn record_events_each(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let events = events(side, draw).expect("valid values");
+    let results = side.store.email_tracking.record_events_each(events).await;
+    Ok(outcomes_reply(&results.into_iter().collect::<Result<Vec<_>>>()?))
+}
+
+fn outcomes_reply(outcomes: &[EventOutcome]) -> Reply {
     let names: Vec<_> = outcomes.iter().map(|outcome| outcome_name(*outcome)).collect();
     let kinds = BTreeSet::from_iter(if names.is_empty() { vec!["nothing"] } else { names.clone() });
-    Ok(Reply::new(kinds, &names))
+    Reply::new(kinds, &names)
 }
 
 fn outcome_name(outcome: EventOutcome) -> &'static str {

@@ -68,12 +68,15 @@ fn free_port() -> io::Result<u16> {
 fn spawn(mongod: &Path, directory: &Path, data: &Path, port: u16) -> io::Result<Child> {
     let log = File::create(directory.join("log"))?;
     Command::new("sh")
-        .args(["-c", r#"echo $$ >"$0/pid" && exec "$@""#])
+        .args(["-c", r#"ulimit -n "$(ulimit -Hn)"; echo $$ >"$0/pid" && exec "$@""#])
         .args([directory, mongod])
         .args([OsStr::new("--dbpath"), data.as_os_str()])
         .args(["--port", &port.to_string(), "--bind_ip", "127.0.0.1"])
         .args(["--replSet", "rs0", "--wiredTigerCacheSizeGB", "1"])
         .args(["--setParameter", "enableTestCommands=1", "--nounixsocket"])
+        // Hundreds of databases come and go. What was dropped must not stay open for five minutes, or
+        // the server runs out of files.
+        .args(["--setParameter", "minSnapshotHistoryWindowInSeconds=0"])
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
