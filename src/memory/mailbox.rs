@@ -16,7 +16,7 @@ use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, RecordStream};
 use crate::secret::{
     MailboxSecrets, ReencryptPlan, ReencryptReport, Resealed, SealedCredentials, SealedField, SealedMailbox,
-    reencrypt, refresh_tokens, seal,
+    credentials, reencrypt, refresh_tokens, seal,
 };
 
 #[derive(Debug)]
@@ -130,10 +130,7 @@ impl MailboxRepository for Mailboxes {
     }
 
     async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
-        match self.sealed(id).await? {
-            Some(sealed) => sealed.open(self.0.vault.as_ref(), self.0.clock.now()).await.map(Some),
-            None => Ok(None),
-        }
+        credentials(self, self.0.vault.as_ref(), &*self.0.clock, id).await
     }
 
     async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {

@@ -51,10 +51,7 @@ impl Logins for Users {
 #[async_trait]
 impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
-        let hash = match &user.password {
-            Some(password) => Some(self.0.passwords.hash("users.create", password).await?),
-            None => None,
-        };
+        let hash = self.0.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
         self.call(|state, now| {
             let user = user.build(UserId::new(), now);
             let hash = hash.iter().map(|hash| (field::PASSWORD, hash.as_str()));

@@ -21,7 +21,7 @@ use crate::repository::{MailboxRepository, RecordStream};
 use crate::schema::index::MAILBOXES_ONE_PRIMARY;
 use crate::secret::{
     MailboxSecrets, ReencryptPlan, ReencryptReport, Resealed, SealedCredentials, SealedField, SealedMailbox,
-    reencrypt, refresh_tokens, seal,
+    credentials, reencrypt, refresh_tokens, seal,
 };
 
 #[derive(Debug)]
@@ -211,10 +211,7 @@ impl MailboxRepository for Mailboxes {
     }
 
     async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
-        match self.sealed(id).await? {
-            Some(sealed) => sealed.open(self.0.vault.as_ref(), self.0.now()).await.map(Some),
-            None => Ok(None),
-        }
+        credentials(self, self.0.vault.as_ref(), &*self.0.clock, id).await
     }
 
     async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {

@@ -78,10 +78,7 @@ impl Logins for Users {
 #[async_trait]
 impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
-        let hash = match &user.password {
-            Some(password) => Some(self.0.passwords.hash("users.create", password).await?),
-            None => None,
-        };
+        let hash = self.0.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
         let user = user.build(UserId::new(), self.0.now());
         let hash = hash.iter().map(|hash| (field::PASSWORD, hash.as_str()));
         let insert = self.0.users.insert_document(None, with_texts(user.encode(), hash));

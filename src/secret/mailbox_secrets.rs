@@ -32,6 +32,19 @@ pub(crate) trait MailboxSecrets: Send + Sync {
     async fn replace(&self, resealed: Vec<Resealed>) -> Result<u64>;
 }
 
+/// The secrets of a mailbox, opened.
+pub(crate) async fn credentials(
+    mailboxes: &impl MailboxSecrets,
+    vault: Option<&Vault>,
+    clock: &dyn Clock,
+    id: MailboxId,
+) -> Result<Option<Credentials>> {
+    match mailboxes.sealed(id).await? {
+        Some(sealed) => sealed.open(vault, clock.now()).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Replaces tokens, if they are still those of `used`. What else changes meanwhile is no obstacle.
 pub(crate) async fn refresh_tokens(
     mailboxes: &impl MailboxSecrets,

@@ -27,7 +27,7 @@ pub use secret_place::SecretPlace;
 pub use vault::{ReloadReport, Vault};
 
 pub(crate) use login::{Logins, StoredLogin, verify};
-pub(crate) use mailbox_secrets::{MailboxSecrets, SealedMailbox, refresh_tokens};
+pub(crate) use mailbox_secrets::{MailboxSecrets, SealedMailbox, credentials, refresh_tokens};
 pub(crate) use passwords::Passwords;
 pub(crate) use reencrypt::reencrypt;
 pub(crate) use sealed_credentials::{Resealed, SealedCredentials, SealedField, StoredSecret, seal};

@@ -97,6 +97,18 @@ impl Passwords {
         self.hash_text(operation, password.expose()).await
     }
 
+    /// The same for a password that may not be given.
+    pub(crate) async fn hash_if_any(
+        &self,
+        operation: &'static str,
+        password: Option<&LoginPassword>,
+    ) -> Result<Option<String>> {
+        match password {
+            Some(password) => self.hash(operation, password).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     pub(super) async fn hash_text(&self, operation: &'static str, password: &str) -> Result<String> {
         let (policy, password) = (self.options.policy, Zeroizing::new(password.to_owned()));
         self.compute(operation, move || Some(PasswordHash::new(policy, &password)?.to_stored())).await
