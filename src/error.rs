@@ -151,6 +151,34 @@ pub enum Error {
     #[error("the event recorder was shut down")]
     ShutDown,
 
+    /// Somebody else migrates, and goes on.
+    #[error("{owner} migrates this database; its lease lasts for {} s unless it is renewed", .remaining_ms.div_ceil(1_000))]
+    #[non_exhaustive]
+    LeaseHeld {
+        /// Who: a process and a name of its own.
+        owner: String,
+        /// How long the lease still lasts, in milliseconds.
+        remaining_ms: u64,
+    },
+
+    /// The lease to migrate ran out while this process slept or could not reach the server, and what
+    /// it was about to write was not written. Somebody else may have gone on.
+    #[error("the lease to migrate was lost")]
+    LeaseLost,
+
+    /// So many documents of an old collection cannot be taken over that something else must be wrong.
+    /// Nothing is lost; the migration can go on where it stopped.
+    #[error("{rejected} of {read} documents of {from} cannot be taken over")]
+    #[non_exhaustive]
+    TooManyRejected {
+        /// The old collection.
+        from: &'static str,
+        /// Documents that were read.
+        read: u64,
+        /// Those that go to quarantine.
+        rejected: u64,
+    },
+
     /// An index exists, but not as the schema declares it. Nothing was changed.
     #[error("{collection}: the index {index} differs from the schema: {difference}")]
     #[non_exhaustive]

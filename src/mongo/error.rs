@@ -10,12 +10,12 @@ use crate::collection::Collection;
 use crate::error::Error;
 
 /// The result of a call to the driver; an error of this crate travels in it as a custom one.
-pub(super) type DriverResult<T> = mongodb::error::Result<T>;
+pub(crate) type DriverResult<T> = mongodb::error::Result<T>;
 
 const DUPLICATE_KEY: i32 = 11_000;
 
 /// An error of this crate, for the way through the driver.
-pub(super) fn ours(error: Error) -> DriverError {
+pub(crate) fn ours(error: Error) -> DriverError {
     DriverError::custom(error)
 }
 
@@ -38,7 +38,7 @@ pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError)
 }
 
 /// Whether a write failed because the value of a unique index is taken.
-pub(super) fn is_duplicate(error: &DriverError) -> bool {
+pub(crate) fn is_duplicate(error: &DriverError) -> bool {
     code_and_message(error).0 == Some(DUPLICATE_KEY)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn is_duplicate_of(error: &DriverError, index: &str) -> bool {
 }
 
 /// The places of an insert's documents that this index refused, if that is all that went wrong.
-pub(super) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usize>> {
+pub(crate) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usize>> {
     let ErrorKind::InsertMany(errors) = &*error.kind else { return None };
     let refused = errors.write_errors.as_deref().filter(|_| errors.write_concern_error.is_none())?;
     let place = |error: &IndexedWriteError| {
@@ -85,6 +85,7 @@ fn unique(operation: &'static str, message: &str) -> Error {
         Collection::ALL
             .into_iter()
             .chain(Collection::BOOKKEEPING)
+            .chain(Collection::MIGRATION)
             .find(|collection| collection.name() == name)
     };
     match parse_duplicate(message).map(|(namespace, index)| (collection(namespace), index)) {

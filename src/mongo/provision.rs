@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::schema::{self, IndexSpec};
 
 /// Creates what is missing, if nothing that exists differs.
-pub(super) async fn provision(connection: &Connection) -> Result<()> {
+pub(crate) async fn provision(connection: &Connection) -> Result<()> {
     let mut missing = Vec::new();
     for collection in Collection::ALL.into_iter().chain(Collection::BOOKKEEPING) {
         missing.push((collection, missing_indexes(connection, collection).await?));

@@ -8,6 +8,7 @@ use super::mailbox::Mailboxes;
 use super::user::Users;
 use super::{MongoOptions, provision};
 use crate::error::Result;
+use crate::migrate::Migration;
 use crate::repository::Store;
 
 /// The store on a MongoDB database.
@@ -61,6 +62,14 @@ impl MongoStore {
     /// index.
     pub async fn provision(&self) -> Result<()> {
         provision::provision(&self.0).await
+    }
+
+    /// The migration of the old collections of this database.
+    ///
+    /// # Errors
+    /// `Invalid` without a vault: what is secret in the old documents must be sealed.
+    pub fn migration(&self) -> Result<Migration> {
+        Migration::new(self.0.clone())
     }
 
     /// The repositories.
