@@ -166,6 +166,14 @@ pub enum Error {
     #[error("the lease to migrate was lost")]
     LeaseLost,
 
+    /// The old collections were retired, so there is no way back.
+    #[error("the migration was finalised")]
+    Finalised,
+
+    /// What is asked for needs a migration that is done.
+    #[error("the migration is not done")]
+    NotMigrated,
+
     /// So many documents of an old collection cannot be taken over that something else must be wrong.
     /// Nothing is lost; the migration can go on where it stopped.
     #[error("{rejected} of {read} documents of {from} cannot be taken over")]

@@ -116,7 +116,7 @@ impl Context {
         };
         let found = self.connection.run(OPERATION, find).await?;
         let ids = found.iter().filter_map(|document| document.get_object_id("_id").ok());
-        let mut originals = self.originals(L::STEP, ids).await?;
+        let mut originals = self.source(L::STEP).by_id(ids).await?;
         let mut holders = HashMap::new();
         for document in found {
             let (Ok(id), Some(key)) = (document.get_object_id("_id"), L::key(&document)) else { continue };
@@ -133,24 +133,6 @@ impl Context {
         Ok(holders)
     }
 
-    /// The old documents of these ids.
-    pub(super) async fn originals(
-        &self,
-        step: MigrationStep,
-        ids: impl Iterator<Item = ObjectId>,
-    ) -> Result<HashMap<ObjectId, RawDocumentBuf>> {
-        let ids = Query::all().one_of(field::ID, ids);
-        let find = async {
-            let found = self.source(step).find(ids.to_filter()).await?;
-            found.try_collect::<Vec<_>>().await
-        };
-        let found = self.connection.run(OPERATION, find).await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|document| Some((document.get_object_id("_id").ok()?, document)))
-            .collect())
-    }
-
     /// Of a user's primary mailboxes the first to come is inserted as such. Which one stays is found
     /// out when all are there.
     async fn insert_with_one_primary<'a, L: LegacyRecord>(
@@ -158,11 +140,12 @@ impl Context {
         winners: Vec<&'a Candidate<L>>,
         writes: &mut Writes<'a>,
     ) -> Result<()> {
-        let users: HashSet<UserId> = winners.iter().filter_map(|winner| winner.record.primary_of()).collect();
+        let users: HashSet<UserId> =
+            winners.iter().filter_map(|winner| Some(winner.record.primary_of()?.0)).collect();
         let mut taken = self.users_with_primary(&users, &writes.removed).await?;
         for winner in winners {
             match winner.record.primary_of() {
-                Some(user) if !taken.insert(user) => {
+                Some((user, _)) if !taken.insert(user) => {
                     writes.contested.push(user);
                     writes.inserted.push(Cow::Owned(winner.record.encode_demoted(&self.vault)?));
                 }

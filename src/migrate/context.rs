@@ -5,6 +5,7 @@ use bson::raw::RawDocumentBuf;
 
 use super::MigrationStep;
 use super::quarantine::Quarantined;
+use super::source::Source;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::mongo::connection::Connection;
@@ -34,8 +35,8 @@ impl Context {
     }
 
     /// The old collection.
-    pub(super) fn source(&self, step: MigrationStep) -> mongodb::Collection<RawDocumentBuf> {
-        self.connection.database.collection(step.source())
+    pub(super) fn source(&self, step: MigrationStep) -> Source {
+        Source::new(&self.connection, step.source())
     }
 
     /// The new collection.

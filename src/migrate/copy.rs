@@ -16,7 +16,7 @@ use super::commit::Writes;
 use super::context::Context;
 use super::lease::Lease;
 use super::legacy_record::LegacyRecord;
-use super::page;
+use super::page::Page;
 use super::part::Part;
 use super::stop::Stop;
 use crate::error::{Error, Result};
@@ -67,10 +67,7 @@ impl Copying {
         // After an answer that was lost, this is what it was.
         let stored = self.context.part(&part.id).await?;
         let part = stored.as_ref().filter(|stored| stored.token == part.token).ok_or(Error::LeaseLost)?;
-        let source = self.context.source(L::STEP);
-        let range = (part.from.as_ref(), part.until.as_ref());
-        let read = page::read(&source, range, part.last.as_ref(), page::LIMIT);
-        let page = self.context.connection.run("migration.read", read).await?;
+        let page = self.context.source(L::STEP).page(&part.range, part.last.as_ref()).await?;
         let (last, is_last) = (page.last(), page.is_last);
         let batch = self.read::<L>(page).await?;
         self.require_sense::<L>(&batch)?;
@@ -81,7 +78,7 @@ impl Copying {
         Ok(next)
     }
 
-    async fn read<L: LegacyRecord>(&self, page: page::Page) -> Result<Batch<L>> {
+    async fn read<L: LegacyRecord>(&self, page: Page) -> Result<Batch<L>> {
         let mut present = HashSet::new();
         if self.is_repeated {
             let ids = page.documents.iter().filter_map(|document| document.get_object_id("_id").ok());

@@ -1,15 +1,13 @@
 //! What is done and what is to be done, where every runner finds it.
 
-use bson::{Bson, Document, doc};
+use bson::{Document, doc};
 use futures_util::{FutureExt, TryStreamExt};
-use mongodb::Collection;
-use mongodb::bson::raw::RawDocumentBuf;
-use mongodb::options::Hint;
 
 use super::MigrationStep;
 use super::context::Context;
 use super::counts::{count, stored};
 use super::part::Part;
+use super::range::Range;
 use crate::error::{Error, Result};
 use crate::mongo::error::{DriverResult, ours};
 use crate::mongo::table::Session;
@@ -17,10 +15,6 @@ use crate::mongo::table::Session;
 const OPERATION: &str = "migration.ledger";
 /// The entry of the migration as a whole.
 const MIGRATION: &str = "migration";
-/// About how many documents a part has. A part is the unit that runners work on side by side.
-const PART_SIZE: u64 = 100_000;
-/// How many `_id`s are looked at for each border between parts.
-const SAMPLES: u64 = 20;
 
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -88,23 +82,26 @@ impl Context {
         if updated.matched_count == 1 { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
+    /// Nothing is done any more: the next run looks at everything again.
+    pub(super) async fn reopen(&self, token: i64) -> Result<()> {
+        let again = doc! { "$set": { "is_done": false, "is_planned": false, "is_repeated": true } };
+        for step in [None].into_iter().chain(MigrationStep::ALL.map(Some)) {
+            self.note(step, token, again.clone()).await?;
+        }
+        Ok(())
+    }
+
     /// Cuts the old collection into parts, which stay as they are.
     pub(super) async fn plan(&self, step: MigrationStep, token: i64) -> Result<()> {
         let source = self.source(step);
-        let (total, cuts) = self.connection.run(OPERATION, cuts(&source)).await?;
-        let bounds: Vec<_> = std::iter::once(None).chain(cuts.into_iter().map(Some)).chain([None]).collect();
-        let mut parts: Vec<_> = bounds
-            .windows(2)
-            .enumerate()
-            .filter_map(|(number, bounds)| match bounds {
-                [from, until] => Some(Part::new(step, &format!("{number:04}"), from.clone(), until.clone())),
-                _ => None,
-            })
-            .collect();
+        let total = source.count().await?;
+        let ranges = source.cut(total).await?.into_iter().enumerate();
+        let mut parts: Vec<_> =
+            ranges.map(|(number, range)| Part::new(step, &format!("{number:04}"), range)).collect();
         if step == MigrationStep::Mailboxes {
-            parts.push(Part::new(step, PRIMARIES, None, None));
+            parts.push(Part::new(step, PRIMARIES, Range::default()));
         }
-        let mut retries = Part::new(step, RETRIES, None, None);
+        let mut retries = Part::new(step, RETRIES, Range::default());
         retries.is_done = true;
         parts.push(retries);
         for part in &mut parts {
@@ -180,30 +177,4 @@ fn entries() -> impl Iterator<Item = &'static str> {
 
 fn name(step: Option<MigrationStep>) -> &'static str {
     step.map_or(MIGRATION, MigrationStep::source)
-}
-
-/// The number of documents, and the `_id`s at which to cut them.
-async fn cuts(source: &Collection<RawDocumentBuf>) -> DriverResult<(u64, Vec<Bson>)> {
-    let total = source.count_documents(doc! {}).hint(Hint::Keys(doc! { "_id": 1 })).await?;
-    let parts = total.div_ceil(PART_SIZE).clamp(1, 256);
-    if parts == 1 {
-        return Ok((total, Vec::new()));
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
-    let rate = ((parts * SAMPLES) as f64 / total as f64).min(1.0);
-    let sample = source
-        .aggregate([
-            doc! { "$match": { "$sampleRate": rate } },
-            doc! { "$project": { "_id": 1 } },
-            doc! { "$sort": { "_id": 1 } },
-        ])
-        .hint(Hint::Keys(doc! { "_id": 1 }))
-        .allow_disk_use(true)
-        .await?;
-    let sample: Vec<Document> = sample.try_collect().await?;
-    let parts = usize::try_from(parts).unwrap_or(1);
-    let cut = |number: usize| sample.get(number * sample.len() / parts).and_then(|id| id.get("_id").cloned());
-    let mut cuts: Vec<_> = (1..parts).filter_map(cut).collect();
-    cuts.dedup();
-    Ok((total, cuts))
 }

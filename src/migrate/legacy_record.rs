@@ -11,13 +11,16 @@ use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::reason::Reason;
 use super::{MigrationStep, Rejection, Repair};
 use crate::document::mailbox::secret_texts;
-use crate::document::{Record, field, with_texts};
+use crate::document::{Decode, Record, field, with_texts};
 use crate::error::Result;
 use crate::model::{CampaignStatus, Credentials, Mailbox, MailboxId, SecretField, UserId};
-use crate::secret::{SecretPlace, Vault, is_sealed, seal};
+use crate::secret::{SealedCredentials, SecretPlace, Vault, is_sealed, seal};
 
 /// Who survives when two documents clash: the smallest.
 pub(super) type Rank = (bool, Reverse<DateTime<Utc>>, ObjectId);
+
+/// Which of a user's primary mailboxes stays primary: the smallest.
+pub(super) type PrimaryRank = (Reverse<Option<DateTime<Utc>>>, ObjectId);
 
 /// An old document, read.
 pub(super) trait LegacyRecord: Sized + Send + Sync + 'static {
@@ -50,13 +53,26 @@ pub(super) trait LegacyRecord: Sized + Send + Sync + 'static {
     /// The fields that no two new documents may share, as one value.
     fn key(document: &RawDocument) -> Option<RawDocumentBuf>;
 
+    /// The new document without its secrets.
+    fn encode_plain(&self) -> RawDocumentBuf;
+
+    /// The field of a new document whose secret is not that of this one, if there is such.
+    fn differing_secret(
+        &self,
+        _document: &RawDocument,
+        _vault: &Vault,
+        _now: DateTime<Utc>,
+    ) -> Option<&'static str> {
+        None
+    }
+
     /// The mailbox without which the document makes no sense.
     fn needed_mailbox(&self) -> Option<MailboxId> {
         None
     }
 
-    /// The user whose primary mailbox it is.
-    fn primary_of(&self) -> Option<UserId> {
+    /// The user whose primary mailbox it is, and of several the one that stays: the smallest.
+    fn primary_of(&self) -> Option<(UserId, PrimaryRank)> {
         None
     }
 
@@ -116,8 +132,29 @@ impl LegacyRecord for LegacyMailbox {
         fields(document, &[field::USER_ID, field::EMAIL])
     }
 
-    fn primary_of(&self) -> Option<UserId> {
-        self.mailbox.is_primary.then_some(self.mailbox.user_id)
+    fn encode_plain(&self) -> RawDocumentBuf {
+        self.mailbox.encode()
+    }
+
+    fn differing_secret(
+        &self,
+        document: &RawDocument,
+        vault: &Vault,
+        now: DateTime<Utc>,
+    ) -> Option<&'static str> {
+        let Ok(stored) = SealedCredentials::decode(document) else { return Some("(document)") };
+        let differs = |field: &SecretField| {
+            let opened = stored.open_field(*field, Some(vault), now);
+            let opened = opened.as_ref().map(|opened| opened.as_ref().map(|(_, text)| text.as_str()));
+            !opened.is_ok_and(|opened| opened == self.credentials.get(*field))
+        };
+        SecretField::ALL.iter().copied().find(differs).map(SecretField::as_str)
+    }
+
+    /// The one used last.
+    fn primary_of(&self) -> Option<(UserId, PrimaryRank)> {
+        let rank = (Reverse(self.mailbox.last_used), self.id());
+        self.mailbox.is_primary.then_some((self.mailbox.user_id, rank))
     }
 
     fn encode_demoted(&self, vault: &Vault) -> Result<RawDocumentBuf> {
@@ -156,7 +193,11 @@ impl LegacyRecord for LegacyCampaign {
     }
 
     fn encode(&self, _vault: &Vault) -> Result<RawDocumentBuf> {
-        Ok(self.campaign.encode_as(self.object_id))
+        Ok(self.encode_plain())
+    }
+
+    fn encode_plain(&self) -> RawDocumentBuf {
+        self.campaign.encode_as(self.object_id)
     }
 
     fn key(document: &RawDocument) -> Option<RawDocumentBuf> {

@@ -2,15 +2,13 @@ use bson::{Bson, Document, doc};
 
 use super::MigrationStep;
 use super::counts::Counts;
+use super::range::Range;
 
 /// A range of the `_id`s of an old collection, and how far it is copied.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Part {
     pub(super) id: String,
-    /// The first `_id`; without one, from the start.
-    pub(super) from: Option<Bson>,
-    /// The `_id` before which it ends; without one, at the end.
-    pub(super) until: Option<Bson>,
+    pub(super) range: Range,
     /// The last `_id` that is done.
     pub(super) last: Option<Bson>,
     /// How often it was written.
@@ -22,11 +20,10 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn new(step: MigrationStep, name: &str, from: Option<Bson>, until: Option<Bson>) -> Self {
+    pub(super) fn new(step: MigrationStep, name: &str, range: Range) -> Self {
         Self {
             id: format!("{}/{name}", step.source()),
-            from,
-            until,
+            range,
             last: None,
             sequence: 0,
             token: 0,
@@ -59,7 +56,7 @@ impl Part {
             "counts": self.counts.to_document(),
             "is_done": self.is_done,
         };
-        for (name, id) in [("from", &self.from), ("until", &self.until), ("last", &self.last)] {
+        for (name, id) in [("from", &self.range.from), ("until", &self.range.until), ("last", &self.last)] {
             if let Some(id) = id {
                 document.insert(name, id);
             }
@@ -75,8 +72,7 @@ impl Part {
             token: document.get_i64("token").ok()?,
             counts,
             is_done: document.get_bool("is_done").ok()?,
-            from: document.remove("from"),
-            until: document.remove("until"),
+            range: Range { from: document.remove("from"), until: document.remove("until") },
             last: document.remove("last"),
         })
     }

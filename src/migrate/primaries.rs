@@ -1,7 +1,5 @@
 //! Which of a user's mailboxes is the primary one, when the old database had several.
 
-use std::cmp::Reverse;
-
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
@@ -69,7 +67,7 @@ impl Context {
         };
         let mailboxes = self.connection.run(OPERATION, find).await?;
         let ids = mailboxes.iter().filter_map(|mailbox| mailbox.get_object_id("_id").ok());
-        let originals = self.originals(MigrationStep::Mailboxes, ids).await?;
+        let originals = self.source(MigrationStep::Mailboxes).by_id(ids).await?;
         let mut candidates = Vec::new();
         let mut has_other = false;
         for mailbox in &mailboxes {
@@ -77,7 +75,7 @@ impl Context {
             let candidate = originals
                 .get(&id)
                 .and_then(|original| read::<LegacyMailbox>(original, &self.vault).ok())
-                .filter(|candidate| candidate.primary_of() == Some(user))
+                .filter(|candidate| candidate.primary_of().is_some_and(|(owner, _)| owner == user))
                 // What the application changed since is its own.
                 .filter(|candidate| {
                     mailbox.get_datetime(field::UPDATED_AT.as_str()).ok()
@@ -88,7 +86,7 @@ impl Context {
                 None => has_other |= mailbox.get_bool(field::IS_PRIMARY.as_str()).unwrap_or(false),
             }
         }
-        candidates.sort_by_key(|candidate| (Reverse(candidate.mailbox.last_used), candidate.id()));
+        candidates.sort_by_key(LegacyRecord::primary_of);
         let mut candidates = candidates.iter().peekable();
         let winner = candidates.next_if(|_| !has_other).map(|winner| (winner.id(), winner.updated_at()));
         let losers = candidates

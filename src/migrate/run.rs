@@ -17,7 +17,9 @@ use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::legacy_record::LegacyRecord;
 use super::part::Part;
 use super::progress::Stopwatch;
+use super::source::Source;
 use super::{MigrationOptions, MigrationOutcome, MigrationPhase, MigrationProgress, MigrationStep, Stop};
+use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::mongo::provision;
 
@@ -81,9 +83,7 @@ impl Run {
             return Ok(whole.is_done);
         }
         for step in MigrationStep::ALL {
-            let source = self.context.source(step);
-            let now = async { source.estimated_document_count().await };
-            let now = self.context.connection.run("migration.count", now).await?;
+            let now = self.context.source(step).estimated_count().await?;
             if now != self.context.entry(Some(step)).await?.source {
                 return Ok(false);
             }
@@ -96,7 +96,8 @@ impl Run {
             self.context.prepare().await?;
             self.context.take_over(self.lease.token()).await?;
             if self.context.entry(None).await?.is_done {
-                self.reopen().await?;
+                // The old collections have changed.
+                self.context.reopen(self.lease.token()).await?;
             }
             yield MigrationProgress::of(MigrationPhase::Provisioning);
             provision::provision(&self.context.connection).await?;
@@ -116,15 +117,6 @@ impl Run {
                 yield progress;
             }
         }
-    }
-
-    /// Looks at everything once more: the old collections have changed.
-    async fn reopen(&self) -> Result<()> {
-        let again = doc! { "$set": { "is_done": false, "is_planned": false, "is_repeated": true } };
-        for step in MigrationStep::ALL {
-            self.context.note(Some(step), self.lease.token(), again.clone()).await?;
-        }
-        self.context.note(None, self.lease.token(), again).await
     }
 
     /// Copies an old collection.
@@ -211,9 +203,7 @@ impl Run {
 
     /// The step is done, if nothing has come behind it.
     async fn close<L: LegacyRecord>(&self) -> Result<()> {
-        let source = self.context.source(L::STEP);
-        let now = async { source.count_documents(doc! {}).await };
-        let now = self.context.connection.run("migration.count", now).await?;
+        let now = self.context.source(L::STEP).count().await?;
         let mut counts = Counts::default();
         for part in self.context.parts_of(L::STEP).await? {
             counts += &part.counts;
@@ -228,9 +218,8 @@ impl Run {
 
     fn metrics(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
         try_stream! {
-            let rows = &self.context.connection.email_tracking.raw;
-            let total = async { rows.estimated_document_count().await };
-            let total = self.context.connection.run("migration.count", total).await?;
+            let rows = Source::new(&self.context.connection, Collection::EmailTracking.name());
+            let total = rows.estimated_count().await?;
             let watch = Stopwatch::start(MigrationPhase::Metrics, 0, Some(total));
             yield watch.at(0, 0);
             let mut tallies = std::pin::pin!(self.context.write_metrics(&self.lease));

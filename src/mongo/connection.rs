@@ -92,6 +92,11 @@ impl Connection {
         })
     }
 
+    /// The database for commands that concern several.
+    pub(crate) fn admin(&self) -> Database {
+        self.client.database("admin")
+    }
+
     pub(super) fn target(&self) -> String {
         self.target.clone()
     }

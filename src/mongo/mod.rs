@@ -11,7 +11,7 @@ mod mailbox;
 mod options;
 pub(crate) mod provision;
 mod receipts;
-mod recount;
+pub(crate) mod recount;
 mod store;
 mod stream;
 pub(crate) mod table;
