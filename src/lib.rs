@@ -41,6 +41,8 @@ mod document;
 mod error;
 mod ingest;
 mod memory;
+#[cfg(feature = "mongo")]
+mod migrate;
 mod model;
 #[cfg(feature = "mongo")]
 mod mongo;
@@ -54,6 +56,8 @@ pub use collection::Collection;
 pub use error::{Error, Invalid, Problem, Result, SecretProblem};
 pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;
+#[cfg(feature = "mongo")]
+pub use migrate::{Rejection, Repair};
 pub use model::*;
 #[cfg(feature = "mongo")]
 pub use mongo::{MongoOptions, MongoStore};
