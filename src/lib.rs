@@ -58,9 +58,9 @@ pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;
 #[cfg(feature = "mongo")]
 pub use migrate::{
-    CopyReport, DryRunReport, FinaliseReport, Forecast, MetricsReport, Migration, MigrationOptions, MigrationOutcome, MigrationPhase,
-    MigrationProgress, MigrationReport, MigrationStep, Rejection, Repair, RetryReport, RollbackReport, Stop, VerificationProblem,
-    VerificationReport,
+    CopyReport, DryRunReport, FinaliseReport, Forecast, MetricsReport, Migration, MigrationOptions,
+    MigrationOutcome, MigrationPhase, MigrationProgress, MigrationReport, MigrationStep, Rejection, Repair,
+    RetryReport, RollbackReport, Stop, VerificationProblem, VerificationReport,
 };
 pub use model::*;
 #[cfg(feature = "mongo")]

@@ -12,12 +12,12 @@ use super::batch::{Batch, Candidate, read};
 use super::commit::Writes;
 use super::context::Context;
 use super::legacy_record::{LegacyRecord, Rank};
-use super::quarantine::Quarantined;
+use super::quarantine::{Quarantined, quarantine_id};
 use super::{MigrationStep, Repair};
 use crate::collection::Collection;
 use crate::document::{Query, field};
 use crate::error::Result;
-use crate::model::UserId;
+use crate::model::{MailboxId, UserId};
 
 const OPERATION: &str = "migration.clashes";
 
@@ -86,6 +86,9 @@ impl Context {
             writes.quarantined.push(self.seal(L::STEP, quarantined)?);
         }
         winners.sort_by_key(|candidate| candidate.record.id());
+        // Whoever is taken over now may have been put aside before.
+        let released = winners.iter().map(|winner| quarantine_id(L::STEP, &winner.original));
+        writes.released = released.collect();
         self.insert_with_one_primary(winners, &mut writes).await?;
         Ok(writes)
     }
@@ -103,6 +106,16 @@ impl Context {
         };
         let found = self.connection.run(OPERATION, find).await?;
         Ok(found.iter().filter_map(|document| document.get_object_id("_id").ok()).collect())
+    }
+
+    /// Those of the mailboxes that are there.
+    pub(super) async fn linked(&self, mailboxes: HashSet<MailboxId>) -> Result<HashSet<MailboxId>> {
+        if mailboxes.is_empty() {
+            return Ok(mailboxes);
+        }
+        let ids = mailboxes.into_iter().map(MailboxId::as_object_id);
+        let linked = self.present(MigrationStep::Mailboxes, ids).await?;
+        Ok(linked.into_iter().map(MailboxId::from).collect())
     }
 
     /// The new documents that have one of these keys, by key.

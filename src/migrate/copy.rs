@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_stream::try_stream;
-use bson::oid::ObjectId;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::batch::Batch;
@@ -20,7 +19,6 @@ use super::page::Page;
 use super::part::Part;
 use super::stop::Stop;
 use crate::error::{Error, Result};
-use crate::model::MailboxId;
 
 /// How many parts are copied side by side: one reads and seals while the server writes another.
 const WORKERS: usize = 4;
@@ -89,18 +87,9 @@ impl Copying {
         // It ends early only when the runtime does.
         let batch = tokio::task::spawn_blocking(read).await.map_err(|_| Error::ShutDown)?;
         let mut batch = batch?;
-        let needed = batch.needed_mailboxes();
-        if !needed.is_empty() {
-            let known = self.known(needed).await?;
-            batch.require_mailboxes(&known);
-        }
+        let known = self.context.linked(batch.needed_mailboxes()).await?;
+        batch.require_mailboxes(&known);
         Ok(batch)
-    }
-
-    async fn known(&self, mailboxes: HashSet<MailboxId>) -> Result<HashSet<MailboxId>> {
-        let ids = mailboxes.into_iter().map(MailboxId::as_object_id);
-        let known: HashSet<ObjectId> = self.context.present(super::MigrationStep::Mailboxes, ids).await?;
-        Ok(known.into_iter().map(MailboxId::from).collect())
     }
 
     /// Makes sure that not so many documents are rejected that the mistake must be ours.

@@ -8,8 +8,8 @@ use futures_util::stream::{StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::context::Context;
-use super::legacy::is_secret_name;
 use super::lease::{Holder, Lease};
+use super::legacy::is_secret_name;
 use super::source::Source;
 use super::{MigrationOptions, MigrationStep};
 use crate::error::{Error, Result};

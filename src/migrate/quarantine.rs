@@ -80,6 +80,25 @@ impl Quarantined {
     }
 }
 
+/// The quarantined document, if its original is still as it was, and the same sealed with the primary
+/// key. `None` when it already is.
+pub(super) fn reseal(
+    document: &Document,
+    vault: &Vault,
+) -> Result<Option<(Document, Document)>, SecretProblem> {
+    let (Ok(id), Ok(sealed)) = (document.get_document("_id"), document.get_binary_generic("original")) else {
+        return Ok(None);
+    };
+    let place = place(id)?;
+    let (key, bytes) = vault.unseal_document(place.as_bytes(), sealed)?;
+    if key == vault.primary() {
+        return Ok(None);
+    }
+    let anew = binary(vault.seal_document(place.as_bytes(), &bytes)?);
+    let unchanged = doc! { "_id": id, "original": binary(sealed.clone()) };
+    Ok(Some((unchanged, doc! { "$set": { "original": anew } })))
+}
+
 /// The sealed original of a document in the quarantine, opened.
 pub(super) fn open(document: &Document, vault: &Vault) -> Option<Result<RawDocumentBuf, SecretProblem>> {
     let id = document.get_document("_id").ok()?;

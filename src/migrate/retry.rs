@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use async_stream::try_stream;
-use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
 use futures_util::stream::{Stream, TryStreamExt};
 use serde::Serialize;
@@ -16,11 +15,9 @@ use super::lease::{Holder, Lease};
 use super::ledger::RETRIES;
 use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::legacy_record::LegacyRecord;
-use super::quarantine::{counted_as, open, resealed};
+use super::quarantine::{Quarantined, counted_as, open, reseal};
 use super::{MigrationOptions, MigrationStep, Rejection};
-use crate::collection::Collection;
 use crate::error::{Error, Result};
-use crate::mongo::table::Table;
 
 const OPERATION: &str = "migration.retry";
 /// How many documents are tried at a time.
@@ -92,13 +89,13 @@ impl Context {
         report: &mut RetryReport,
     ) -> Result<()> {
         report.tried += count(page.len());
-        let batch = self.batch_of::<L>(&page).await?;
-        let known = self.known(batch.needed_mailboxes()).await?;
-        let mut batch = batch;
+        let mut batch = self.batch_of::<L>(&page).await?;
+        let known = self.linked(batch.needed_mailboxes()).await?;
         batch.require_mailboxes(&known);
         let mut attempts = 0;
         loop {
-            let part = self.part(&format!("{}/{RETRIES}", L::STEP.source())).await?.ok_or(Error::LeaseLost)?;
+            let part =
+                self.part(&format!("{}/{RETRIES}", L::STEP.source())).await?.ok_or(Error::LeaseLost)?;
             let writes = self.settle(&batch).await?;
             lease.require()?;
             let next = part.after(None, &batch.counts, true);
@@ -122,7 +119,57 @@ impl Context {
 
     /// The quarantined documents as they are in the old collection, else as they were.
     async fn batch_of<L: LegacyRecord>(&self, page: &[Document]) -> Result<Batch<L>> {
-        todo!()
+        let sealed = |problem| Error::secret(L::STEP.source(), "original", problem);
+        let ids = page.iter().filter_map(|document| document.get_document("_id").ok()?.get("id").cloned());
+        let now = self.source(L::STEP).by_any_id(ids).await?;
+        let mut batch = Batch { counts: Counts::default(), taken: Vec::new(), rejected: Vec::new() };
+        for document in page {
+            let id = document.get_document("_id").ok().and_then(|id| Some(id.get("id")?.to_string()));
+            let original = match id.and_then(|id| now.get(&id)) {
+                Some(original) => original.clone(),
+                None => match open(document, &self.vault) {
+                    Some(original) => original.map_err(sealed)?,
+                    // It was too large to be kept.
+                    None => continue,
+                },
+            };
+            let was_counted = counted_as(document).is_some();
+            match read::<L>(&original, &self.vault) {
+                Ok(record) => {
+                    if !was_counted {
+                        batch.counts.take(record.repairs().first().copied());
+                    }
+                    let document = record.encode(&self.vault)?;
+                    batch.taken.push(Candidate { record, document, original });
+                }
+                Err(reasons) if !was_counted => batch.rejected.push(Quarantined::rejected(reasons, original)),
+                // It was fit once, and is counted so.
+                Err(_) => {}
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Seals anew the originals that are not under the primary key.
+    pub(super) async fn reseal_quarantine(&self) -> Result<u64> {
+        let mut resealed = 0;
+        for step in MigrationStep::ALL {
+            let mut last = None;
+            loop {
+                let page = self.quarantine_page(step, last.as_ref()).await?;
+                let Some(document) = page.last() else { break };
+                last = document.get("_id").cloned();
+                for document in &page {
+                    let update = reseal(document, &self.vault);
+                    let update =
+                        update.map_err(|problem| Error::secret(step.source(), "original", problem))?;
+                    let Some((unchanged, update)) = update else { continue };
+                    let update = async { self.quarantine().update_one(unchanged, update).await };
+                    resealed += self.connection.run(OPERATION, update).await?.modified_count;
+                }
+            }
+        }
+        Ok(resealed)
     }
 }
 

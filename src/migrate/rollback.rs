@@ -93,12 +93,14 @@ impl Context {
         let targets = self.new_documents(L::STEP, ids).await?;
         let mut removable = Vec::new();
         for original in &page.documents {
-            let Some((id, target)) = original.get_object_id("_id").ok().and_then(|id| targets.get_key_value(&id))
+            let Some((id, target)) =
+                original.get_object_id("_id").ok().and_then(|id| targets.get_key_value(&id))
             else {
                 continue;
             };
             let Ok(record) = read::<L>(original, &self.vault) else { continue };
-            let comparison = compare(&record, target, demoted.contains(id), &self.vault, self.connection.now());
+            let comparison =
+                compare(&record, target, demoted.contains(id), &self.vault, self.connection.now());
             match comparison {
                 Comparison::Same => removable.push((*id, record.updated_at(), target)),
                 _ => report.changed_since += 1,
@@ -121,7 +123,9 @@ impl Context {
         let deleted = self.connection.run(OPERATION, delete).await?;
         *report.removed.entry(L::STEP.target().name()).or_default() += deleted.deleted_count;
         if L::STEP == MigrationStep::Campaigns {
-            let ids = removable.iter().filter_map(|(_, _, target)| target.get_str(field::CAMPAIGN_ID.as_str()).ok());
+            let ids = removable
+                .iter()
+                .filter_map(|(_, _, target)| target.get_str(field::CAMPAIGN_ID.as_str()).ok());
             *report.removed.entry(Collection::CampaignMetrics.name()).or_default() +=
                 self.remove_metrics(ids).await?;
         }
@@ -134,13 +138,15 @@ impl Context {
         let of_campaigns = || Query::all().one_of(field::CAMPAIGN_ID, ids.iter().copied()).to_filter();
         let left = async {
             let campaigns = self.target(MigrationStep::Campaigns);
-            let left = campaigns.find(of_campaigns()).projection(doc! { field::CAMPAIGN_ID.as_str(): 1 }).await?;
+            let left =
+                campaigns.find(of_campaigns()).projection(doc! { field::CAMPAIGN_ID.as_str(): 1 }).await?;
             left.try_collect::<Vec<_>>().await
         };
         let left = self.connection.run(OPERATION, left).await?;
         let left: HashSet<&str> =
             left.iter().filter_map(|campaign| campaign.get_str(field::CAMPAIGN_ID.as_str()).ok()).collect();
-        let gone = Query::all().one_of(field::CAMPAIGN_ID, ids.iter().copied().filter(|id| !left.contains(id)));
+        let gone =
+            Query::all().one_of(field::CAMPAIGN_ID, ids.iter().copied().filter(|id| !left.contains(id)));
         let delete = async { self.connection.campaign_metrics.raw.delete_many(gone.to_filter()).await };
         Ok(self.connection.run(OPERATION, delete).await?.deleted_count)
     }

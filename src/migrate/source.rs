@@ -94,6 +94,18 @@ impl Source {
         Ok(found.into_iter().filter_map(by_id).collect())
     }
 
+    /// The documents of these ids, of whatever types they are, by the text of the id.
+    pub(super) async fn by_any_id(
+        &self,
+        ids: impl Iterator<Item = Bson>,
+    ) -> Result<HashMap<String, RawDocumentBuf>> {
+        let ids = Query::all().one_of(field::ID, ids);
+        let find = async { self.collection.find(ids.to_filter()).await?.try_collect::<Vec<_>>().await };
+        let found = self.connection.run(OPERATION, find).await?;
+        let by_id = |document: RawDocumentBuf| Some((id_of(&document)?.to_string(), document));
+        Ok(found.into_iter().filter_map(by_id).collect())
+    }
+
     /// Cuts `total` documents into ranges of about the same size.
     pub(super) async fn cut(&self, total: u64) -> Result<Vec<Range>> {
         let ranges = total.div_ceil(RANGE).clamp(1, 256);

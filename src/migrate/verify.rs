@@ -136,7 +136,8 @@ impl Context {
         self,
         demoted: Arc<HashSet<ObjectId>>,
     ) -> impl Stream<Item = Result<VerificationReport>> + Send {
-        self.source(L::STEP).all_pages()
+        self.source(L::STEP)
+            .all_pages()
             .map_ok(move |page| (self.clone(), demoted.clone(), page))
             .and_then(|(context, demoted, page)| async move { context.verify_page::<L>(page, demoted).await })
     }
