@@ -88,6 +88,10 @@ impl Context {
         for step in [None].into_iter().chain(MigrationStep::ALL.map(Some)) {
             self.note(step, token, again.clone()).await?;
         }
+        // Who comes now may be primary before others.
+        let unsettled = doc! { "$set": { "is_settled": false } };
+        let unsettle = async { self.clashes().update_many(doc! {}, unsettled).await };
+        self.connection.run(OPERATION, unsettle).await?;
         Ok(())
     }
 

@@ -22,6 +22,8 @@ const RANGE: u64 = 100_000;
 /// How many `_id`s are looked at for each border between ranges.
 const SAMPLES: u64 = 20;
 
+/// All of a page at once.
+const BATCH: u32 = 1_002;
 /// How many ranges are read side by side.
 const READERS: usize = 2;
 
@@ -130,7 +132,7 @@ impl Source {
         if let Some(until) = &range.until {
             find = find.max(doc! { "_id": until });
         }
-        let mut cursor = find.batch_size(u32::MAX).await?;
+        let mut cursor = find.batch_size(BATCH).await?;
         let (mut documents, mut bytes, mut is_last) = (Vec::new(), 0, true);
         while cursor.advance().await? {
             let document = cursor.current();

@@ -166,7 +166,8 @@ const fn as_number(count: u64) -> f64 {
 }
 
 fn percentage(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { as_number(part) / as_number(whole) * 100.0 }
+    // Times 100 first: the division is then the only step that rounds.
+    if whole == 0 { 0.0 } else { 100.0 * as_number(part) / as_number(whole) }
 }
 
 #[cfg(test)]

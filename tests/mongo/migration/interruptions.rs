@@ -1,0 +1,142 @@
+//! Runs that are cut off and go on. `tests/cli` does the same with processes that are killed.
+
+use std::time::Duration;
+
+use campaign_store::{Error, MigrationOptions, MigrationOutcome, Stop};
+use futures_util::TryStreamExt;
+use mongodb::bson::doc;
+
+use super::world::{World, run};
+use crate::errors::fail_point::FailPoint;
+use crate::support::legacy::Sizes;
+
+const SIZES: Sizes = Sizes { mailboxes: 2_200, campaigns: 1_300, tracking: 2_000 };
+
+fn short() -> MigrationOptions {
+    MigrationOptions::new().lease(Duration::from_secs(1)).wait(Duration::from_secs(60))
+}
+
+async fn uninterrupted() -> World {
+    let world = World::new(3, 1.0, SIZES).await;
+    world.migrate().await;
+    world
+}
+
+async fn assert_whole(world: &World, whole: &World) {
+    assert_eq!(world.content().await, whole.content().await);
+    assert!(world.verify().await.is_ok());
+    let (report, expected) =
+        (world.migration().status().await.unwrap(), whole.migration().status().await.unwrap());
+    for (copy, expected) in report.collections.iter().zip(&expected.collections) {
+        assert_eq!(copy.migrated, expected.migrated);
+        assert_eq!(copy.repaired, expected.repaired);
+        assert_eq!(copy.quarantined, expected.quarantined);
+        assert!(copy.adds_up());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_dropped_after_any_item_goes_on_to_the_same_end() {
+    let whole = uninterrupted().await;
+    for world in [World::new(3, 1.0, SIZES).await, World::standalone(3, 1.0, SIZES).await] {
+        let mut items = 1;
+        loop {
+            let mut progress = world.migration().run(short());
+            let mut is_finished = false;
+            for _ in 0..items {
+                is_finished = progress.try_next().await.unwrap().is_none();
+                if is_finished {
+                    break;
+                }
+            }
+            if is_finished {
+                break;
+            }
+            items += 1;
+        }
+        assert_whole(&world, &whole).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_cut_off_at_any_time_goes_on_to_the_same_end() {
+    let whole = uninterrupted().await;
+    for world in [World::new(3, 1.0, SIZES).await, World::standalone(3, 1.0, SIZES).await] {
+        let mut patience = Duration::from_millis(5);
+        loop {
+            let migration = world.migration();
+            match tokio::time::timeout(patience, run(&migration, short())).await {
+                Ok(outcome) => {
+                    assert_eq!(outcome.unwrap(), MigrationOutcome::Done);
+                    break;
+                }
+                Err(_) => patience += Duration::from_millis(35),
+            }
+            // Whoever dies does not give the lease back: here nobody waits for its end.
+            let leases = world.database.collection("migration_lease").await;
+            let past = doc! { "$set": { "expires_at": mongodb::bson::DateTime::from_millis(0) } };
+            leases.update_one(doc! {}, past).await.unwrap();
+        }
+        assert_whole(&world, &whole).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_says_so_and_lets_others_go_on_at_once() {
+    let whole = uninterrupted().await;
+    let world = World::new(3, 1.0, SIZES).await;
+    let stop = Stop::default();
+    let mut progress = world.migration().run(MigrationOptions::new().stop(stop.clone()));
+    progress.try_next().await.unwrap();
+    stop.request();
+    let rest: Vec<_> = progress.try_collect().await.unwrap();
+    let phase = rest.last().unwrap().phase;
+    assert_eq!(phase, campaign_store::MigrationPhase::Finished(MigrationOutcome::Stopped));
+    assert!(!world.migration().status().await.unwrap().is_done);
+    world.migrate().await;
+    assert_whole(&world, &whole).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_the_network_and_of_transactions_are_got_over() {
+    let whole = uninterrupted().await;
+    let world = World::new(3, 1.0, SIZES).await;
+    for (command, data) in [
+        ("insert", doc! { "errorCode": 112, "errorLabels": ["TransientTransactionError"] }),
+        ("find", doc! { "closeConnection": true }),
+        ("commitTransaction", doc! { "closeConnection": true }),
+        ("commitTransaction", doc! { "errorCode": 91, "errorLabels": ["TransientTransactionError"] }),
+        ("aggregate", doc! { "closeConnection": true }),
+        ("update", doc! { "errorCode": 91 }),
+    ] {
+        let _failing = FailPoint::sometimes(&world.database, command, data, 0.2).await;
+        let stop = Stop::default();
+        let mut progress = world.migration().run(short().stop(stop.clone()));
+        // Some errors go beyond the patience of a run; the next one goes on.
+        for _ in 0..3 {
+            if progress.try_next().await.is_err() {
+                break;
+            }
+        }
+        stop.request();
+        drop(progress.try_collect::<Vec<_>>().await);
+    }
+    assert_eq!(run(&world.migration(), short()).await.unwrap(), MigrationOutcome::Done);
+    assert_whole(&world, &whole).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_bad_documents_stop_the_run_and_nothing_is_lost() {
+    let world = World::new(3, 0.0, SIZES).await;
+    let old = world.database.collection("warm_up_emails_table").await;
+    old.update_many(doc! {}, doc! { "$set": { "email": 42 } }).await.unwrap();
+    let error = run(&world.migration(), short()).await.unwrap_err();
+    let Error::TooManyRejected { from, read, rejected, .. } = error else { panic!("{error}") };
+    assert_eq!((from, read), ("warm_up_emails_table", rejected));
+    assert!(world.all("migration_quarantine").await.len() < 1_000);
+    let all = short().max_bad_share(1.0).unwrap();
+    assert_eq!(run(&world.migration(), all).await.unwrap(), MigrationOutcome::Done);
+    let report = world.migration().status().await.unwrap();
+    assert_eq!(report.collections[0].quarantined(), 2_200);
+    assert!(report.collections.iter().all(campaign_store::CopyReport::adds_up));
+}
