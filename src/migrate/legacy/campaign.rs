@@ -147,13 +147,10 @@ fn period(start: Slot<'_>, duration: Slot<'_>, end: Slot<'_>, findings: &mut Fin
         return None;
     };
     match end.value.map(date::date) {
-        None => {}
-        Some(Some(Reading { value, converted })) if value == end_time => {
-            if converted {
-                findings.repair(Repair::ConvertedDate);
-            }
-        }
+        Some(Some(stated)) if stated == Reading::plain(end_time) => {}
+        Some(Some(stated)) if stated.value == end_time => findings.repair(Repair::ConvertedDate),
         Some(_) => findings.repair(Repair::RecomputedEndTime),
+        None => {}
     }
     Some(Period { start_time, duration, end_time })
 }

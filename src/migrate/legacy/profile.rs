@@ -1,5 +1,6 @@
 //! What a provider tells about the owner of a mailbox.
 
+use bson::DateTime;
 use bson::raw::{RawBsonRef, RawDocument};
 use serde_json::Value;
 
@@ -40,7 +41,9 @@ impl Content {
             RawBsonRef::Double(number) => number.is_finite().then_some(()),
             RawBsonRef::DateTime(date) => {
                 self.is_converted = true;
-                date.try_to_rfc3339_string().ok().map(|_| ())
+                // Far dates have a text of another date.
+                let text = date.try_to_rfc3339_string().ok()?;
+                (DateTime::parse_rfc3339_str(text).ok()? == date).then_some(())
             }
             RawBsonRef::ObjectId(_) | RawBsonRef::Symbol(_) => {
                 self.is_converted = true;

@@ -1,6 +1,6 @@
 use bson::oid::ObjectId;
-use bson::raw::RawDocument;
-use bson::{Bson, Decimal128, RawDocumentBuf, Timestamp, doc, rawdoc};
+use bson::raw::{RawBson, RawDocument, cstr};
+use bson::{Bson, Decimal128, Timestamp, doc, rawdoc};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -57,7 +57,7 @@ fn a_field_under_two_names_must_have_one_value() {
         [(Rejection::ConflictingFields, "user_id")]
     );
     let mut document = with(mailbox(), doc! {});
-    document.append(bson::raw::cstr!("userId"), bson::raw::RawBson::Null);
+    document.append(cstr!("userId"), RawBson::Null);
     assert_eq!(repairs(&LegacyMailbox::map(&document).unwrap()), []);
 }
 
@@ -65,7 +65,7 @@ fn a_field_under_two_names_must_have_one_value() {
 fn a_field_that_is_there_twice_is_a_conflict() {
     for again in [Bson::from("ada@example.com"), "eve@example.com".into(), Bson::Null] {
         let mut document = with(mailbox(), doc! {});
-        document.append(bson::raw::cstr!("email"), bson::raw::RawBson::try_from(again).unwrap());
+        document.append(cstr!("email"), RawBson::try_from(again).unwrap());
         assert_eq!(reasons(LegacyMailbox::map(&document)), [(Rejection::ConflictingFields, "email")]);
     }
 }
@@ -379,10 +379,10 @@ fn a_profile_is_what_json_can_hold() {
         doc! { "a": "x".repeat(70_000) }.into(),
         deep.into(),
     ] {
-        let found = reasons(map_mailbox(doc! { "user_profile": value }));
-        assert_eq!(found, [(Rejection::InvalidProfile, "user_profile")]);
+        let found = reasons(map_mailbox(doc! { "user_profile": &value }));
+        assert_eq!(found, [(Rejection::InvalidProfile, "user_profile")], "{value}");
     }
-    let mut document: RawDocumentBuf = with(mailbox(), doc! {});
-    document.append(bson::raw::cstr!("user_profile"), twice);
+    let mut document = with(mailbox(), doc! {});
+    document.append(cstr!("user_profile"), twice);
     assert_eq!(reasons(LegacyMailbox::map(&document)), [(Rejection::InvalidProfile, "user_profile")]);
 }
