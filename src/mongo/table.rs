@@ -205,7 +205,7 @@ impl Table {
     }
 
     /// Whether the query finds anything.
-    pub(super) async fn any(&self, session: Session<'_>, query: &Query) -> DriverResult<bool> {
+    pub(crate) async fn any(&self, session: Session<'_>, query: &Query) -> DriverResult<bool> {
         let find = self.raw.clone_with_type::<Document>();
         let find = find.find_one(query.to_filter()).projection(doc! { "_id": 1 });
         let row = match session {

@@ -9,7 +9,7 @@ mod connecting;
 mod corrupt;
 mod duplicates;
 mod events;
-mod fail_point;
+pub(crate) mod fail_point;
 mod failures;
 mod refusals;
 mod transactions;

@@ -22,6 +22,12 @@ pub(super) struct Failing {
     /// The same database, whose commands do not fail.
     pub(super) sound: Store,
     pub(super) database: TestDatabase,
+    failures: Failures,
+}
+
+/// The failures of the connections of one name.
+pub(crate) struct Failures {
+    name: String,
     admin: mongodb::Database,
     _alone: MutexGuard<'static, ()>,
 }
@@ -32,38 +38,49 @@ impl Failing {
     }
 
     pub(super) async fn with_timeout(timeout: Duration) -> Self {
-        let alone = FAIL_COMMAND.lock().await;
         let database = TestDatabase::new();
+        let failures = Failures::of(&database.name).await;
         let sound = database.provisioned().await.repositories();
         let scene = scene(&sound).await;
         let uri = with_app_name(server::uri(), &database.name);
         let options = MongoOptions::new(uri, &database.name).timeout(timeout).clock(database.clock.clone());
         let store = MongoStore::connect_with(options).await.expect("the test server answers");
-        let client = Client::with_uri_str(server::uri()).await.expect("the test server answers");
-        Self {
-            store: store.repositories(),
-            scene,
-            sound,
-            admin: client.database("admin"),
-            database,
-            _alone: alone,
-        }
+        Self { store: store.repositories(), scene, sound, database, failures }
     }
 
     /// Lets the commands of these names fail as `failure` says.
     pub(super) async fn fail(&self, mode: impl Into<Bson>, commands: &[&str], failure: Document) {
-        let mut data = doc! { "failCommands": commands, "appName": &self.database.name };
+        self.failures.fail(mode, commands, failure).await;
+    }
+
+    /// Lets no command fail any more.
+    pub(super) async fn stop(&self) {
+        self.failures.stop().await;
+    }
+}
+
+impl Failures {
+    /// Of connections that have `name`. One test at a time has them.
+    pub(crate) async fn of(name: &str) -> Self {
+        let alone = FAIL_COMMAND.lock().await;
+        let client = Client::with_uri_str(server::uri()).await.expect("the test server answers");
+        Self { name: name.to_owned(), admin: client.database("admin"), _alone: alone }
+    }
+
+    /// Lets the commands of these names fail as `failure` says.
+    pub(crate) async fn fail(&self, mode: impl Into<Bson>, commands: &[&str], failure: Document) {
+        let mut data = doc! { "failCommands": commands, "appName": &self.name };
         data.extend(failure);
         self.set(doc! { "configureFailPoint": "failCommand", "mode": mode.into(), "data": data }).await;
     }
 
     /// Lets no command fail any more, and ends the transactions that were left open. The server
     /// would keep their locks for a minute.
-    pub(super) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.set(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await;
         let stages = [
             doc! { "$currentOp": { "allUsers": true, "idleSessions": true } },
-            doc! { "$match": { "type": "idleSession", "appName": &self.database.name } },
+            doc! { "$match": { "type": "idleSession", "appName": &self.name } },
             doc! { "$project": { "lsid.id": 1 } },
         ];
         let open = self.admin.aggregate(stages).await.expect("the sessions");
@@ -84,7 +101,7 @@ pub(super) fn times(n: i32) -> Document {
     doc! { "times": n }
 }
 
-fn with_app_name(uri: &str, name: &str) -> String {
+pub(crate) fn with_app_name(uri: &str, name: &str) -> String {
     let separator = match uri.trim_start_matches("mongodb://") {
         rest if rest.contains('?') => "&",
         rest if rest.contains('/') => "?",

@@ -19,7 +19,8 @@ async fn dry_run(world: &World) -> DryRunReport {
 /// Every command but those that read.
 async fn writes(world: &World) -> u64 {
     let reads = ["find", "aggregate", "count", "listIndexes", "listCollections", "hello", "getMore"];
-    let reading: Vec<_> = reads.iter().map(|name| doc! { format!("command.{name}"): { "$exists": true } }).collect();
+    let reading: Vec<_> =
+        reads.iter().map(|name| doc! { format!("command.{name}"): { "$exists": true } }).collect();
     let profile = world.database.collection("system.profile").await;
     let namespace = doc! { "$not": { "$regex": "system.profile$" } };
     profile.count_documents(doc! { "$nor": reading, "ns": namespace }).await.unwrap()

@@ -70,10 +70,9 @@ async fn a_runner_that_slept_past_its_lease_writes_nothing_more() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let mut progress = migration.run(lease);
-                while !matches!(
-                    progress.try_next().await.unwrap().unwrap().phase,
-                    MigrationPhase::Copying(_)
-                ) {}
+                while !matches!(progress.try_next().await.unwrap().unwrap().phase, MigrationPhase::Copying(_))
+                {
+                }
                 asleep.send(()).unwrap();
                 woken.recv().unwrap();
                 progress.try_collect::<Vec<_>>().await

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use campaign_store::{Error, MigrationOptions, MigrationOutcome, Stop};
+use campaign_store::{Error, MigrationOptions, MigrationOutcome, MongoOptions, MongoStore, Stop, contract};
 use futures_util::TryStreamExt;
 use mongodb::bson::doc;
 
 use super::world::{World, run};
-use crate::errors::fail_point::FailPoint;
+use crate::errors::fail_point::{Failures, with_app_name};
 use crate::support::legacy::Sizes;
+use crate::support::server;
 
 const SIZES: Sizes = Sizes { mailboxes: 2_200, campaigns: 1_300, tracking: 2_000 };
 
@@ -101,6 +102,11 @@ async fn a_run_that_is_stopped_says_so_and_lets_others_go_on_at_once() {
 async fn errors_of_the_network_and_of_transactions_are_got_over() {
     let whole = uninterrupted().await;
     let world = World::new(3, 1.0, SIZES).await;
+    let uri = with_app_name(server::uri(), &world.database.name);
+    let options = MongoOptions::new(uri, &world.database.name).clock(world.database.clock.clone());
+    let vault = contract::vault(&[contract::key(1, 1)]).await;
+    let store = MongoStore::connect_with(options.vault(vault)).await.unwrap();
+    let failures = Failures::of(&world.database.name).await;
     for (command, data) in [
         ("insert", doc! { "errorCode": 112, "errorLabels": ["TransientTransactionError"] }),
         ("find", doc! { "closeConnection": true }),
@@ -109,9 +115,9 @@ async fn errors_of_the_network_and_of_transactions_are_got_over() {
         ("aggregate", doc! { "closeConnection": true }),
         ("update", doc! { "errorCode": 91 }),
     ] {
-        let _failing = FailPoint::sometimes(&world.database, command, data, 0.2).await;
+        failures.fail(doc! { "activationProbability": 0.2 }, &[command], data).await;
         let stop = Stop::default();
-        let mut progress = world.migration().run(short().stop(stop.clone()));
+        let mut progress = store.migration().unwrap().run(short().stop(stop.clone()));
         // Some errors go beyond the patience of a run; the next one goes on.
         for _ in 0..3 {
             if progress.try_next().await.is_err() {
@@ -120,6 +126,7 @@ async fn errors_of_the_network_and_of_transactions_are_got_over() {
         }
         stop.request();
         drop(progress.try_collect::<Vec<_>>().await);
+        failures.stop().await;
     }
     assert_eq!(run(&world.migration(), short()).await.unwrap(), MigrationOutcome::Done);
     assert_whole(&world, &whole).await;

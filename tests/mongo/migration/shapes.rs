@@ -103,7 +103,7 @@ async fn a_mailbox_that_the_application_linked_meanwhile_goes_before() {
     let report = world.migrate().await;
     let mailboxes = world.all("mailboxes").await;
     let primary: Vec<_> =
-        mailboxes.iter().filter(|mailbox| mailbox.get_bool("is_primary") == Ok(true)).collect();
+        mailboxes.iter().filter(|mailbox| mailbox.get_bool("is_primary").unwrap()).collect();
     assert_eq!(primary, [&own], "of {user}");
     assert_eq!(mailboxes.len(), 2);
     assert_eq!(report.collections[0].repaired[&campaign_store::Repair::SecondPrimary], 1);

@@ -69,7 +69,9 @@ impl World {
         for name in COLLECTIONS {
             let all = self.database.driver().await.collection::<RawDocumentBuf>(name);
             let all = all.find(doc! {}).sort(doc! { "_id": 1 }).await.unwrap();
-            bytes.extend(all.try_collect::<Vec<_>>().await.unwrap().into_iter().map(RawDocumentBuf::into_bytes));
+            bytes.extend(
+                all.try_collect::<Vec<_>>().await.unwrap().into_iter().map(RawDocumentBuf::into_bytes),
+            );
         }
         bytes
     }
@@ -117,9 +119,7 @@ pub(super) async fn run(migration: &Migration, options: MigrationOptions) -> Res
 pub(super) fn plain(value: &Bson) -> Value {
     match value {
         Bson::ObjectId(id) => id.to_hex().into(),
-        Bson::DateTime(time) => {
-            time.to_chrono().to_rfc3339_opts(chrono::SecondsFormat::Millis, true).into()
-        }
+        Bson::DateTime(time) => time.to_chrono().to_rfc3339_opts(chrono::SecondsFormat::Millis, true).into(),
         Bson::Document(document) => {
             document.iter().map(|(key, value)| (key.clone(), plain(value))).collect::<Value>()
         }
@@ -132,7 +132,11 @@ pub(super) fn plain(value: &Bson) -> Value {
 /// Whether two values are the same, whatever the types of their numbers.
 pub(super) fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Number(one), Value::Number(other)) => {
+            let (one, other) = (one.as_f64().unwrap(), other.as_f64().unwrap());
+            // The reader of JSON is not exact in the last digit.
+            (one - other).abs() <= 1e-12 * one.abs()
+        }
         (Value::Object(one), Value::Object(other)) => {
             one.len() == other.len()
                 && one.iter().all(|(key, value)| other.get(key).is_some_and(|other| is_same(value, other)))
