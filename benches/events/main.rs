@@ -20,6 +20,7 @@
 //!
 //! After every turn that is exact the metrics must equal what a recount finds.
 
+mod group;
 mod ours;
 mod plain;
 #[path = "../../tests/support/server/mod.rs"]

@@ -8,6 +8,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
 use crate::Result;
+use crate::group::stage;
 use crate::ours::per_second;
 use crate::world::World;
 
@@ -56,28 +57,8 @@ pub(crate) async fn update_many(world: &World) -> Result<f64> {
 
 /// Rows a second of the aggregation that counts them by campaign.
 pub(crate) async fn group(world: &World) -> Result<f64> {
-    let there = |name: &str| doc! { "$gt": [format!("${name}"), null] };
-    let positive = |name: &str| doc! { "$gt": [format!("${name}"), 0] };
-    let reached = |signs: Vec<Document>| {
-        let reached = doc! { "$and": [{ "$ne": ["$bounced", true] }, { "$or": signs }] };
-        doc! { "$sum": { "$cond": [reached, 1_i64, 0_i64] } }
-    };
-    let clicked = vec![there("clicked_at"), positive("clicks")];
-    let opened = [clicked.clone(), vec![there("opened_at"), positive("opens")]].concat();
-    let replied = vec![there("replied_at"), positive("replies")];
-    let delivered = [vec![there("delivered_at")], opened.clone(), replied.clone()].concat();
-    let group = doc! { "$group": {
-        "_id": "$campaign_id",
-        "sent": { "$sum": 1_i64 },
-        "delivered": reached(delivered),
-        "opened": reached(opened),
-        "clicked": reached(clicked),
-        "replied": reached(replied),
-        "bounced": { "$sum": { "$cond": ["$bounced", 1_i64, 0_i64] } },
-        "unsubscribed": { "$sum": { "$cond": ["$unsubscribed", 1_i64, 0_i64] } },
-    } };
     let started = Instant::now();
-    let groups: Vec<Document> = world.rows().aggregate([group]).await?.try_collect().await?;
+    let groups: Vec<Document> = world.rows().aggregate([stage()]).await?.try_collect().await?;
     let seconds = started.elapsed().as_secs_f64();
     if groups.len() != world.campaigns.len() {
         return Err("not every campaign was counted".into());

@@ -1,0 +1,74 @@
+//! What a migration costs, beside what the server can do by itself.
+//!
+//! ```text
+//! cargo bench --bench migration                # one line of JSON on standard output
+//! MIGRATION_MAILBOXES=100000 MIGRATION_ROWS=100000 cargo bench --bench migration
+//! ```
+//!
+//! All figures are of one run on one server, of 1,000,000 old mailboxes with three secrets each and
+//! 1,000,000 tracking rows of 1,000 campaigns:
+//!
+//! - `merge_per_s`: mailboxes a second of the server's own `$merge`, which only inserts, into a
+//!   collection with the same unique index;
+//! - `copy_per_s`: mailboxes a second that the migration reads, maps, seals and writes, until all of
+//!   them are there;
+//! - `group_per_s`: rows a second of the bare aggregation that counts them by campaign;
+//! - `metrics_per_s`: rows a second of the migration's metrics, until they are written;
+//! - `peak_rss_mib`: the most memory of the process that migrates; `small_rss_mib` the same of one that
+//!   migrates ten pages of 1,000 mailboxes;
+//! - `second_run_s`: the time of a run after the last one.
+//!
+//! The migration runs in a process of its own, so that its memory is its own.
+
+#[path = "../events/group.rs"]
+mod group;
+mod runner;
+#[path = "../../tests/support/server/mod.rs"]
+mod server;
+mod world;
+
+use std::error::Error;
+
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use self::world::World;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> Result<()> {
+    let runtime = Runtime::new()?;
+    if let Some(database) = runner::database() {
+        return runtime.block_on(runtime.spawn(async move { runner::migrate(&database).await }))?;
+    }
+    runtime.block_on(runtime.spawn(figures()))?
+}
+
+async fn figures() -> Result<()> {
+    let (mailboxes, rows) = (number("MIGRATION_MAILBOXES")?, number("MIGRATION_ROWS")?);
+    let small = World::new(10_000, 0).await?;
+    let small_run = runner::run(&small)?;
+    small.remove().await?;
+    let world = World::new(mailboxes, rows).await?;
+    eprintln!("the old database is there");
+    let merge = world.merge().await?;
+    let first = runner::run(&world)?;
+    let group = world.group().await?;
+    let second = runner::run(&world)?;
+    world.remove().await?;
+    let figures = json!({
+        "copy_per_s": first.copy_per_s.round(),
+        "merge_per_s": merge.round(),
+        "metrics_per_s": first.metrics_per_s.round(),
+        "group_per_s": group.round(),
+        "peak_rss_mib": first.peak_rss_mib.round(),
+        "small_rss_mib": small_run.peak_rss_mib.round(),
+        "second_run_s": second.seconds,
+    });
+    println!("{figures}");
+    Ok(())
+}
+
+fn number(name: &str) -> Result<u32> {
+    Ok(std::env::var(name).map_or(Ok(1_000_000), |number| number.parse())?)
+}
