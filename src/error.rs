@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 mod invalid;
+mod provisioning;
 mod secret_problem;
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 use thiserror::Error as ThisError;
 
 pub use self::invalid::{Invalid, Problem};
+pub use self::provisioning::{DuplicateGroup, Offenders};
 pub use self::secret_problem::SecretProblem;
 use crate::collection::Collection;
 
@@ -161,6 +163,41 @@ pub enum Error {
         index: String,
         /// How it differs.
         difference: String,
+    },
+
+    /// Documents have the same value in a unique index that is to be built. Nothing was created in
+    /// any collection.
+    #[error("{collection}: {index} cannot be unique because of {}", .groups.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[non_exhaustive]
+    Duplicates {
+        /// The collection of the index.
+        collection: Collection,
+        /// The name of the index, one of those in [`schema`](crate::schema).
+        index: &'static str,
+        /// The documents, those that share a value together; at most 20 groups.
+        groups: Vec<DuplicateGroup>,
+    },
+
+    /// A validator is to be enforced, and documents are there that it would refuse. Nothing was
+    /// changed.
+    #[error("{0}")]
+    Offenders(Offenders),
+
+    /// The database is no longer as it was when the plan was made: make a new one.
+    #[error("{collection}: the plan is out of date")]
+    #[non_exhaustive]
+    PlanStale {
+        /// The collection that changed.
+        collection: Collection,
+    },
+
+    /// The validator of a collection refused a document. It is stricter than that of the schema,
+    /// or the document was changed into something that the store cannot read.
+    #[error("{operation} was refused by the validator of the collection")]
+    #[non_exhaustive]
+    RefusedByValidator {
+        /// The operation, such as `users.create`.
+        operation: &'static str,
     },
 
     /// The database refused the operation for another reason.

@@ -15,7 +15,7 @@
 //! | The secrets of mailboxes | [`Credentials`], and [`Vault`] with the keys |
 //! | What can go wrong | [`Error`], [`Invalid`], [`KeyError`] |
 //! | Percentages | [`Rates`], [`Rate`] |
-//! | Indexes | [`schema`] |
+//! | Indexes and validators | [`schema`], [`MongoStore::provision`], [`ProvisionPlan`] |
 //! | Time in tests | [`ManualClock`] |
 //! | Testing a store of your own | `contract` (feature `contract`) |
 //!
@@ -51,12 +51,15 @@ mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collection::Collection;
-pub use error::{Error, Invalid, Problem, Result, SecretProblem};
+pub use error::{DuplicateGroup, Error, Invalid, Offenders, Problem, Result, SecretProblem};
 pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;
 pub use model::*;
 #[cfg(feature = "mongo")]
-pub use mongo::{MongoOptions, MongoStore};
+pub use mongo::{
+    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, MongoOptions, MongoStore,
+    ProvisionOptions, ProvisionPlan, SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
+};
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkUpsert, EmailTrackingRepository, MailboxRepository,

@@ -13,6 +13,7 @@ use crate::error::Error;
 pub(super) type DriverResult<T> = mongodb::error::Result<T>;
 
 const DUPLICATE_KEY: i32 = 11_000;
+const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
 
 /// An error of this crate, for the way through the driver.
 pub(super) fn ours(error: Error) -> DriverError {
@@ -28,6 +29,9 @@ pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError)
     if code == Some(DUPLICATE_KEY) {
         return unique(operation, message);
     }
+    if code == Some(DOCUMENT_VALIDATION_FAILURE) {
+        return Error::RefusedByValidator { operation };
+    }
     if let Some(reason) = refusal(error, code) {
         return Error::Unauthorized { target: target.to_owned(), reason };
     }
@@ -39,7 +43,7 @@ pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError)
 
 /// Whether a write failed because the value of a unique index is taken.
 pub(super) fn is_duplicate(error: &DriverError) -> bool {
-    code_and_message(error).0 == Some(DUPLICATE_KEY)
+    code_of(error) == Some(DUPLICATE_KEY)
 }
 
 /// The same for this index.
@@ -57,6 +61,11 @@ pub(super) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usiz
         (error.code == DUPLICATE_KEY && name == index).then_some(error.index)
     };
     refused.iter().map(place).collect::<Option<Vec<_>>>().filter(|places| !places.is_empty())
+}
+
+/// The code of the server, where it gave one.
+pub(super) fn code_of(error: &DriverError) -> Option<i32> {
+    code_and_message(error).0
 }
 
 /// The code and the text of the server, whichever shape the error has.
