@@ -22,11 +22,16 @@ impl ProvisionPlan {
 
 fn index_plans(collection: Collection, existing: &Existing, options: &ProvisionOptions) -> Vec<IndexPlan> {
     let plan = |name: &str, state| IndexPlan { index: name.to_owned(), state };
+    // What is as the schema says is never dropped, so that the same options can be used again.
+    let is_right = |index: &ExistingIndex| {
+        let same_name = schema::indexes_of(collection).find(|spec| spec.name == index.name());
+        same_name.is_some_and(|spec| index.differences(spec).is_empty())
+    };
     let (dropped, kept): (Vec<_>, Vec<_>) = existing
         .indexes
         .iter()
         .filter(|index| index.name() != "_id_")
-        .partition(|index| options.drops(collection, index.name()));
+        .partition(|index| options.drops(collection, index.name()) && !is_right(index));
     let mut plans = Vec::new();
     for spec in schema::indexes_of(collection) {
         let states = states_of(spec, &kept, options);

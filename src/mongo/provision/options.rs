@@ -34,7 +34,7 @@ impl ProvisionOptions {
         Self::default()
     }
 
-    /// Drops this index. One that is not there is no error.
+    /// Drops this index, if it is there and not exactly what the schema declares.
     ///
     /// This is the way to replace an index that differs from the schema: what the schema declares
     /// in its place is created, before the drop if the server allows both side by side. It does

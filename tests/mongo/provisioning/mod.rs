@@ -7,10 +7,12 @@
     reason = "the helpers are part of the tests"
 )]
 
+mod adopted;
 mod apply;
 mod duplicates;
 mod indexes;
 mod plan;
+mod readable;
 mod validators;
 
 use std::collections::BTreeMap;
@@ -84,4 +86,12 @@ fn names_of(commands: &[Document]) -> Vec<&str> {
 /// Makes a plan and applies it.
 async fn provision(store: &MongoStore, options: &ProvisionOptions) -> campaign_store::Result<()> {
     store.apply(&store.plan(options).await?).await
+}
+
+/// The options of a collection, its validator among them.
+async fn options_of(database: &Database, collection: Collection) -> Document {
+    let list = doc! { "listCollections": 1, "filter": { "name": collection.name() } };
+    let mut listed = database.run_cursor_command(list).await.expect("the collections");
+    let listed = listed.try_next().await.expect("the collections").expect("the collection");
+    listed.get_document("options").cloned().unwrap_or_default()
 }

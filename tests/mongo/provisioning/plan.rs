@@ -181,7 +181,6 @@ async fn planning_and_watching_only_read_the_definitions() {
         assert_eq!(plan.drift().len(), 6, "{plan}");
     })
     .await;
-    let names = names_of(&commands);
-    assert_eq!(names.len(), 16, "{names:?}");
-    assert!(names.iter().all(|name| ["listCollections", "listIndexes"].contains(name)), "{names:?}");
+    // The server does not profile the list of collections.
+    assert_eq!(names_of(&commands), ["listIndexes"; 12]);
 }
