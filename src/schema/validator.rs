@@ -1,5 +1,5 @@
 //! What a document of each collection looks like, for the database to check: whatever the store
-//! reads without an error passes.
+//! reads without an error passes, but for the deprecated type Undefined.
 
 use bson::{Bson, Document, doc};
 
@@ -153,7 +153,7 @@ impl Kind {
                 "minimum": CampaignDuration::MIN_HOURS,
                 "maximum": CampaignDuration::MAX_HOURS,
             },
-            Self::OneOf(values) => doc! { "enum": values },
+            Self::OneOf(values) => doc! { "bsonType": ["string"], "enum": values },
         }
     }
 }

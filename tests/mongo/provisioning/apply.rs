@@ -1,7 +1,7 @@
 //! What is applied is the plan: no less, no more, and not once it is out of date.
 
 use bson::doc;
-use campaign_store::{Collection, CommitQuorum, Error, IndexState, ProvisionOptions};
+use campaign_store::{Collection, CommitQuorum, Error, ProvisionOptions};
 use futures_util::future::join_all;
 
 use super::{commands_during, create_index, described, indexes_of, names_of, provision};
