@@ -22,6 +22,16 @@ pub enum Collection {
     EventReceipts,
     /// `recount_marks`: campaigns whose metrics may lag. Empty on servers with transactions.
     RecountMarks,
+    /// `migration_lease`: who migrates.
+    MigrationLease,
+    /// `migration_steps`: how far a migration is.
+    MigrationSteps,
+    /// `migration_parts`: how far each range of an old collection is.
+    MigrationParts,
+    /// `migration_clashes`: users with several primary mailboxes in the old database.
+    MigrationClashes,
+    /// `migration_quarantine`: old documents that are not taken over.
+    MigrationQuarantine,
 }
 
 impl Collection {
@@ -31,6 +41,15 @@ impl Collection {
 
     /// What the store keeps for itself: no repository reads or lists it.
     pub const BOOKKEEPING: [Self; 2] = [Self::EventReceipts, Self::RecountMarks];
+
+    /// What a migration keeps for itself.
+    pub const MIGRATION: [Self; 5] = [
+        Self::MigrationLease,
+        Self::MigrationSteps,
+        Self::MigrationParts,
+        Self::MigrationClashes,
+        Self::MigrationQuarantine,
+    ];
 
     /// The name of the collection in the database.
     #[must_use]
@@ -43,6 +62,11 @@ impl Collection {
             Self::EmailTracking => "email_tracking",
             Self::EventReceipts => "event_receipts",
             Self::RecountMarks => "recount_marks",
+            Self::MigrationLease => "migration_lease",
+            Self::MigrationSteps => "migration_steps",
+            Self::MigrationParts => "migration_parts",
+            Self::MigrationClashes => "migration_clashes",
+            Self::MigrationQuarantine => "migration_quarantine",
         }
     }
 }

@@ -153,6 +153,42 @@ pub enum Error {
     #[error("the event recorder was shut down")]
     ShutDown,
 
+    /// Somebody else migrates, and goes on.
+    #[error("{owner} migrates this database; its lease lasts for {} s unless it is renewed", .remaining_ms.div_ceil(1_000))]
+    #[non_exhaustive]
+    LeaseHeld {
+        /// Who: a process and a name of its own.
+        owner: String,
+        /// How long the lease still lasts, in milliseconds.
+        remaining_ms: u64,
+    },
+
+    /// The lease to migrate ran out while this process slept or could not reach the server, and what
+    /// it was about to write was not written. Somebody else may have gone on.
+    #[error("the lease to migrate was lost")]
+    LeaseLost,
+
+    /// The old collections were retired, so there is no way back.
+    #[error("the migration was finalised")]
+    Finalised,
+
+    /// What is asked for needs a migration that is done.
+    #[error("the migration is not done")]
+    NotMigrated,
+
+    /// So many documents of an old collection cannot be taken over that something else must be wrong.
+    /// Nothing is lost; the migration can go on where it stopped.
+    #[error("{rejected} of {read} documents of {from} cannot be taken over")]
+    #[non_exhaustive]
+    TooManyRejected {
+        /// The old collection.
+        from: &'static str,
+        /// Documents that were read.
+        read: u64,
+        /// Those that go to quarantine.
+        rejected: u64,
+    },
+
     /// An index exists, but not as the schema declares it. Nothing was changed.
     #[error("{collection}: the index {index} differs from the schema: {difference}")]
     #[non_exhaustive]
@@ -316,6 +352,21 @@ mod tests {
             Error::unavailable("localhost:1", "timed out"),
             Error::busy("users.verify_login"),
             Error::ShutDown,
+            Error::Duplicates {
+                collection: Collection::Users,
+                index: "login_id_1",
+                groups: vec![
+                    DuplicateGroup { documents: 2, ids: ["66f0", "66f1"].map(str::to_owned) },
+                    DuplicateGroup { documents: 5, ids: ["66f2", "66f9"].map(str::to_owned) },
+                ],
+            },
+            Error::Offenders(Offenders {
+                collection: Collection::Users,
+                documents: 7,
+                ids: vec!["66f0".to_owned(), "66f1".to_owned()],
+            }),
+            Error::PlanStale { collection: Collection::Users },
+            Error::RefusedByValidator { operation: "users.create" },
             Error::backend("users.create", Some(26)),
             Error::backend("users.create", None),
         ]
@@ -333,6 +384,10 @@ mod tests {
                 "the database at localhost:1 is unavailable: timed out",
                 "users.verify_login: too many are waiting already",
                 "the event recorder was shut down",
+                "users: login_id_1 cannot be unique because of 66f0 and 66f1; 66f2 and 66f9 and 3 more",
+                "users: the validator would refuse 7 documents, such as 66f0, 66f1",
+                "users: the plan is out of date",
+                "users.create was refused by the validator of the collection",
                 "users.create failed in the database with code 26",
                 "users.create failed in the database",
             ]

@@ -27,7 +27,8 @@
 //! 1. `model/`: the record, `New…`, `…Patch`, `…Filter`, and every rule as a pure function.
 //! 2. `repository/`: the trait, with its contract in the documentation.
 //! 3. `schema/index.rs`: the indexes. Both stores read them there.
-//! 4. `document/`: the stored form, how a patch changes it, and which query a filter is.
+//! 4. `document/`: the stored form, how a patch changes it, and which query a filter is;
+//!    `schema/validator.rs`: what can be read.
 //! 5. `contract/`: the cases, one for each sentence of the contract.
 //! 6. `memory/`, then `mongo/`: the same few lines each, since rules and stored form are elsewhere.
 //!
@@ -41,6 +42,8 @@ mod document;
 mod error;
 mod ingest;
 mod memory;
+#[cfg(feature = "mongo")]
+mod migrate;
 mod model;
 #[cfg(feature = "mongo")]
 mod mongo;
@@ -54,6 +57,12 @@ pub use collection::Collection;
 pub use error::{DuplicateGroup, Error, Invalid, Offenders, Problem, Result, SecretProblem};
 pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;
+#[cfg(feature = "mongo")]
+pub use migrate::{
+    CopyReport, DryRunReport, FinaliseReport, Forecast, MetricsReport, Migration, MigrationOptions,
+    MigrationOutcome, MigrationPhase, MigrationProgress, MigrationReport, MigrationStep, Rejection, Repair,
+    RetryReport, RollbackReport, Stop, VerificationProblem, VerificationReport,
+};
 pub use model::*;
 #[cfg(feature = "mongo")]
 pub use mongo::{

@@ -45,6 +45,11 @@ pub(crate) fn counted(group: &RawDocument) -> Result<(CampaignId, Contribution)>
     Ok((fields.required(field::ID, parsed)?, totals_of(&fields)?))
 }
 
+/// How many rows such a stage put together, whatever their campaign is.
+pub(crate) fn rows_of(group: &RawDocument) -> Result<u64> {
+    Fields::of(Collection::EmailTracking, group)?.required(field::TOTAL_SENT, count)
+}
+
 /// The stage that adds up metrics.
 pub(crate) fn sum_of_totals() -> Document {
     let mut group = doc! { "_id": null };

@@ -1,3 +1,4 @@
+use bson::oid::ObjectId;
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use chrono::{DateTime, Utc};
 
@@ -38,8 +39,15 @@ impl Decode for Campaign {
 
 impl Record for Campaign {
     fn encode(&self) -> RawDocumentBuf {
+        self.encode_as(new_object_id())
+    }
+}
+
+impl Campaign {
+    /// Writes the stored form under this `_id`, which a campaign does not know.
+    pub(crate) fn encode_as(&self, id: ObjectId) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
-        document.append(field::ID, new_object_id());
+        document.append(field::ID, id);
         document.append(field::CAMPAIGN_ID, self.id.to_string());
         document.append(field::USER_ID, self.user_id.as_object_id());
         document.append(field::MAILBOX_ID, self.mailbox_id.as_object_id());

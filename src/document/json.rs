@@ -28,7 +28,7 @@ fn to_bson(value: &Value) -> Bson {
     }
 }
 
-pub(super) fn from_raw(value: RawBsonRef<'_>) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn from_raw(value: RawBsonRef<'_>) -> Result<Map<String, Value>, Problem> {
     map_of(value.as_document().ok_or("is not an object")?, MAX_DEPTH)
 }
 

@@ -13,7 +13,7 @@ mod changes;
 pub(crate) mod email_tracking;
 pub(crate) mod field;
 mod fields;
-mod json;
+pub(crate) mod json;
 pub(crate) mod mailbox;
 mod query;
 pub(crate) mod user;

@@ -23,6 +23,9 @@ impl Invalid {
 #[derive(Debug, Clone, PartialEq, ThisError)]
 #[non_exhaustive]
 pub enum Problem {
+    /// It is needed, and was not given.
+    #[error("is missing")]
+    Missing,
     /// Nothing is left after trimming.
     #[error("is empty")]
     Empty,

@@ -80,6 +80,16 @@ impl Credentials {
             && is_same(self.refresh_token.as_ref(), other.refresh_token.as_ref())
     }
 
+    /// Sets a field, if the text can be its secret, and says whether it can.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn set(&mut self, field: SecretField, text: &str) -> bool {
+        match field {
+            SecretField::Password => put(&mut self.password, text),
+            SecretField::AccessToken => put(&mut self.access_token, text),
+            SecretField::RefreshToken => put(&mut self.refresh_token, text),
+        }
+    }
+
     /// The text of a field.
     pub(crate) fn get(&self, field: SecretField) -> Option<&str> {
         match field {
@@ -88,6 +98,12 @@ impl Credentials {
             SecretField::RefreshToken => self.refresh_token.as_ref().map(Secret::expose),
         }
     }
+}
+
+#[cfg(feature = "mongo")]
+fn put<K: SecretKind>(place: &mut Option<Secret<K>>, text: &str) -> bool {
+    *place = Secret::new(text).ok();
+    place.is_some()
 }
 
 fn is_same<K: SecretKind>(one: Option<&Secret<K>>, other: Option<&Secret<K>>) -> bool {

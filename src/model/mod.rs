@@ -27,8 +27,8 @@ mod secret;
 mod send_batch;
 mod series;
 mod shift;
-mod text;
-mod text_enum;
+pub(crate) mod text;
+pub(crate) mod text_enum;
 mod tracking_event;
 mod user;
 

@@ -28,21 +28,21 @@ use crate::secret::{Passwords, Vault};
 const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A database, open.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     client: Client,
-    pub(super) database: Database,
+    pub(crate) database: Database,
     pub(super) clock: Arc<dyn Clock>,
     timeout: Duration,
     /// The servers, as `host:port`.
     target: String,
     has_transactions: bool,
-    pub(super) vault: Option<Vault>,
+    pub(crate) vault: Option<Vault>,
     pub(super) passwords: Passwords,
     pub(super) users: Table,
-    pub(super) mailboxes: Table,
-    pub(super) campaigns: Table,
-    pub(super) campaign_metrics: Table,
-    pub(super) email_tracking: Table,
+    pub(crate) mailboxes: Table,
+    pub(crate) campaigns: Table,
+    pub(crate) campaign_metrics: Table,
+    pub(crate) email_tracking: Table,
     pub(super) event_receipts: Table,
     pub(super) recount_marks: Table,
     pub(super) receipt_lifetime: Duration,
@@ -92,21 +92,31 @@ impl Connection {
         })
     }
 
+    /// The database for commands that concern several.
+    pub(crate) fn admin(&self) -> Database {
+        self.client.database("admin")
+    }
+
     pub(super) fn target(&self) -> String {
         self.target.clone()
     }
 
-    pub(super) fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
     /// Does `work` and translates its error.
-    pub(super) async fn run<T>(
+    pub(crate) async fn run<T>(
         &self,
         operation: &'static str,
         work: impl Future<Output = DriverResult<T>>,
     ) -> Result<T> {
-        work.await.map_err(|error| theirs(operation, &self.target, &error))
+        work.await.map_err(|error| self.translate(operation, &error))
+    }
+
+    /// The error of this crate that an error of the driver is.
+    pub(crate) fn translate(&self, operation: &'static str, error: &mongodb::error::Error) -> Error {
+        theirs(operation, &self.target, error)
     }
 
     /// All records that the query finds.
@@ -116,7 +126,7 @@ impl Connection {
 
     /// Does `work` in a transaction, again and again while others are in its way. Without
     /// transactions it does the same work once, command by command.
-    pub(super) async fn transact<C, T, W>(
+    pub(crate) async fn transact<C, T, W>(
         &self,
         operation: &'static str,
         context: C,

@@ -11,13 +11,13 @@ use crate::error::Error;
 use crate::schema;
 
 /// The result of a call to the driver; an error of this crate travels in it as a custom one.
-pub(super) type DriverResult<T> = mongodb::error::Result<T>;
+pub(crate) type DriverResult<T> = mongodb::error::Result<T>;
 
 const DUPLICATE_KEY: i32 = 11_000;
 const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
 
 /// An error of this crate, for the way through the driver.
-pub(super) fn ours(error: Error) -> DriverError {
+pub(crate) fn ours(error: Error) -> DriverError {
     DriverError::custom(error)
 }
 
@@ -43,7 +43,7 @@ pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError)
 }
 
 /// Whether a write failed because the value of a unique index is taken.
-pub(super) fn is_duplicate(error: &DriverError) -> bool {
+pub(crate) fn is_duplicate(error: &DriverError) -> bool {
     code_of(error) == Some(DUPLICATE_KEY)
 }
 
@@ -54,7 +54,7 @@ pub(super) fn is_duplicate_of(error: &DriverError, index: &str) -> bool {
 }
 
 /// The places of an insert's documents that this index refused, if that is all that went wrong.
-pub(super) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usize>> {
+pub(crate) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usize>> {
     let ErrorKind::InsertMany(errors) = &*error.kind else { return None };
     let refused = errors.write_errors.as_deref().filter(|_| errors.write_concern_error.is_none())?;
     let place = |error: &IndexedWriteError| {
@@ -103,7 +103,8 @@ fn parse_duplicate(message: &str) -> Option<(Collection, &str)> {
     let (namespace, rest) = rest.split_once(" index: ")?;
     let (index, key) = rest.split_once(" dup key: { ")?;
     let (_, name) = namespace.split_once('.')?;
-    let mut collections = Collection::ALL.into_iter().chain(Collection::BOOKKEEPING);
+    let bookkeeping = Collection::BOOKKEEPING.into_iter().chain(Collection::MIGRATION);
+    let mut collections = Collection::ALL.into_iter().chain(bookkeeping);
     let collection = collections.find(|collection| collection.name() == name)?;
     let index = index.split_once(" collation: ").map_or(index, |(name, _)| name);
     Some((collection, schema_name(collection, index, key)))

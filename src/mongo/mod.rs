@@ -2,19 +2,19 @@
 
 mod campaign;
 mod campaign_metrics;
-mod connection;
+pub(crate) mod connection;
 mod email_tracking;
-mod error;
+pub(crate) mod error;
 mod events;
 mod gates;
 mod mailbox;
 mod options;
-mod provision;
+pub(crate) mod provision;
 mod receipts;
-mod recount;
+pub(crate) mod recount;
 mod store;
 mod stream;
-mod table;
+pub(crate) mod table;
 mod user;
 
 pub use options::MongoOptions;

@@ -35,7 +35,7 @@ struct Recounted {
 }
 
 impl Connection {
-    pub(super) async fn recount(&self, id: CampaignId) -> Result<CampaignMetrics> {
+    pub(crate) async fn recount(&self, id: CampaignId) -> Result<CampaignMetrics> {
         let recounted = self.recount_one(id).await?;
         recounted.map(|done| done.metrics).ok_or_else(|| Error::not_found(Collection::Campaigns, id))
     }
@@ -226,7 +226,7 @@ pub(super) async fn recount_all(
 }
 
 /// Tells what is wrong with the campaigns that seem so.
-pub(super) async fn drift(
+pub(crate) async fn drift(
     connection: Arc<Connection>,
 ) -> Result<impl Stream<Item = Result<Drift>> + Send + 'static> {
     let compared = connection.compared().await?;

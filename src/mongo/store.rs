@@ -8,6 +8,7 @@ use super::mailbox::Mailboxes;
 use super::user::Users;
 use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, Result};
+use crate::migrate::Migration;
 use crate::repository::Store;
 
 /// The store on a MongoDB database.
@@ -118,6 +119,14 @@ impl MongoStore {
     /// `Unavailable` when it takes longer than the options allow, and those of the connection.
     pub async fn offenders(&self, options: &ProvisionOptions) -> Result<Vec<Offenders>> {
         provision::offenders(&self.0, options).await
+    }
+
+    /// The migration of the old collections of this database.
+    ///
+    /// # Errors
+    /// `Invalid` without a vault: what is secret in the old documents must be sealed.
+    pub fn migration(&self) -> Result<Migration> {
+        Migration::new(self.0.clone())
     }
 
     /// The repositories.

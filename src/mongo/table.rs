@@ -19,17 +19,17 @@ use crate::repository::RecordStream;
 use crate::schema;
 
 /// The session of a transaction; `None` on a server without transactions.
-pub(super) type Session<'a> = Option<&'a mut ClientSession>;
+pub(crate) type Session<'a> = Option<&'a mut ClientSession>;
 
 /// Raw documents in and out; the records encode and decode themselves.
-pub(super) struct Table {
+pub(crate) struct Table {
     pub(super) collection: Collection,
-    pub(super) raw: mongodb::Collection<RawDocumentBuf>,
+    pub(crate) raw: mongodb::Collection<RawDocumentBuf>,
     database: Database,
 }
 
 impl Table {
-    pub(super) fn new(database: &Database, collection: Collection) -> Self {
+    pub(crate) fn new(database: &Database, collection: Collection) -> Self {
         Self { collection, raw: database.collection(collection.name()), database: database.clone() }
     }
 
@@ -112,7 +112,7 @@ impl Table {
 
     /// Changes rows that are named by their ids, each as its update says, in one command. Says how
     /// many were found.
-    pub(super) async fn update_each(
+    pub(crate) async fn update_each(
         &self,
         session: Session<'_>,
         updates: impl IntoIterator<Item = (Query, impl Into<Bson>)>,
@@ -125,7 +125,23 @@ impl Table {
             }
             statement
         });
-        let updates: Vec<_> = updates.collect();
+        self.run_updates(session, updates.collect()).await
+    }
+
+    /// Changes the rows of these `_id`s, each as its update says, in one command, and adds those that
+    /// are not there.
+    pub(crate) async fn upsert_each(
+        &self,
+        session: Session<'_>,
+        updates: impl IntoIterator<Item = (Bson, Document)>,
+    ) -> DriverResult<()> {
+        let updates =
+            updates.into_iter().map(|(id, update)| doc! { "q": { "_id": id }, "u": update, "upsert": true });
+        self.run_updates(session, updates.collect()).await?;
+        Ok(())
+    }
+
+    async fn run_updates(&self, session: Session<'_>, updates: Vec<Document>) -> DriverResult<u64> {
         if updates.is_empty() {
             return Ok(0);
         }
@@ -200,7 +216,7 @@ impl Table {
     }
 
     /// The rows that the query finds, in the order of their ids, at most `limit`.
-    pub(super) async fn find_all<T: Decode>(
+    pub(crate) async fn find_all<T: Decode>(
         &self,
         session: Session<'_>,
         query: &Query,

@@ -15,7 +15,7 @@ pub(crate) fn validator_of(collection: Collection) -> Option<Document> {
         Collection::Campaigns => campaign(),
         Collection::CampaignMetrics => campaign_metrics(),
         Collection::EmailTracking => email_tracking(),
-        Collection::EventReceipts | Collection::RecountMarks => return None,
+        _ => return None,
     };
     Some(shape.into_validator())
 }

@@ -33,17 +33,17 @@ use crate::error::SecretProblem;
 
 const PREFIX: &str = "enc1.";
 const HEADER: [u8; 2] = [1, 1];
-const KEY_ID: Range<usize> = 2..6;
-const SALT: Range<usize> = 6..30;
-const COMMITMENT: Range<usize> = 30..62;
-const HEAD: usize = 62;
+pub(super) const KEY_ID: Range<usize> = 2..6;
+pub(super) const SALT: Range<usize> = 6..30;
+pub(super) const COMMITMENT: Range<usize> = 30..62;
+pub(super) const HEAD: usize = 62;
 const TAG: usize = 16;
 const BLOCK: usize = 64;
 /// More than the largest secret takes.
 const MAX_TEXT: usize = 32 * 1024;
 
 /// Whether a stored text claims to be sealed.
-pub(super) fn is_sealed(text: &str) -> bool {
+pub(crate) fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
@@ -152,10 +152,10 @@ fn context(id: KeyId, place: SecretPlace) -> Vec<u8> {
 }
 
 /// Key, nonce and commitment of one value.
-struct Derived(Zeroizing<[u8; 76]>);
+pub(super) struct Derived(Zeroizing<[u8; 76]>);
 
 impl Derived {
-    fn from(key: &MasterKey, salt: &[u8], context: &[u8]) -> Self {
+    pub(super) fn from(key: &MasterKey, salt: &[u8], context: &[u8]) -> Self {
         let mut okm = Zeroizing::new([0; 76]);
         // A master key is uniform, so the extract step is left out (RFC 5869, section 3.3). Neither
         // call can fail: 32 bytes are enough for a key, and 76 fewer than the most that can be had.
@@ -165,17 +165,17 @@ impl Derived {
         Self(okm)
     }
 
-    fn cipher(&self) -> Result<Aes256Gcm, SecretProblem> {
+    pub(super) fn cipher(&self) -> Result<Aes256Gcm, SecretProblem> {
         let key = self.0.get(..32).ok_or(SecretProblem::Malformed)?;
         Aes256Gcm::new_from_slice(key).map_err(|_| SecretProblem::Malformed)
     }
 
-    fn nonce(&self) -> Result<Nonce<aes_gcm::aead::consts::U12>, SecretProblem> {
+    pub(super) fn nonce(&self) -> Result<Nonce<aes_gcm::aead::consts::U12>, SecretProblem> {
         let nonce = self.0.get(32..44).ok_or(SecretProblem::Malformed)?;
         nonce.try_into().map_err(|_| SecretProblem::Malformed)
     }
 
-    fn commitment(&self) -> &[u8] {
+    pub(super) fn commitment(&self) -> &[u8] {
         self.0.get(44..).unwrap_or_default()
     }
 }

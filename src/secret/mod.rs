@@ -14,6 +14,8 @@ mod password_policy;
 mod passwords;
 mod reencrypt;
 mod sealed_credentials;
+#[cfg(feature = "mongo")]
+mod sealed_document;
 mod secret_place;
 mod vault;
 
@@ -26,6 +28,8 @@ pub use reencrypt::{ReencryptPlan, ReencryptReport, UnreadableSecret};
 pub use secret_place::SecretPlace;
 pub use vault::{ReloadReport, Vault};
 
+#[cfg(feature = "mongo")]
+pub(crate) use envelope::is_sealed;
 pub(crate) use login::{Logins, StoredLogin, verify};
 pub(crate) use mailbox_secrets::{MailboxSecrets, SealedMailbox, credentials, refresh_tokens};
 pub(crate) use passwords::Passwords;

@@ -93,7 +93,7 @@ impl SealedCredentials {
     }
 
     /// The text of a field and the key that sealed it, if any did.
-    pub(super) fn open_field(
+    pub(crate) fn open_field(
         &self,
         field: SecretField,
         vault: Option<&Vault>,

@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "mongo")]
+use super::sealed_document;
 use super::{KeyError, KeyId, KeyProvider, KeyState, Keyring, SecretPlace, envelope};
 use crate::error::SecretProblem;
 use crate::model::SecretField;
@@ -176,6 +178,22 @@ impl Vault {
     /// `Malformed`, `UnknownKey`, `KeyDisabled`, `NotAuthentic`.
     pub fn unseal(&self, place: SecretPlace, sealed: &str) -> Result<Zeroizing<String>, SecretProblem> {
         envelope::open(&self.ring(), place, sealed).map(|(_, text)| text)
+    }
+
+    /// Seals a document for its place, with the primary key.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn seal_document(&self, place: &[u8], document: &[u8]) -> Result<Vec<u8>, SecretProblem> {
+        sealed_document::seal(&self.ring(), place, document, self.0.random)
+    }
+
+    /// Opens a document that was sealed for this place, and says with which key.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn unseal_document(
+        &self,
+        place: &[u8],
+        sealed: &[u8],
+    ) -> Result<(KeyId, Zeroizing<Vec<u8>>), SecretProblem> {
+        sealed_document::open(&self.ring(), place, sealed)
     }
 
     /// The text of a stored value, and the key that sealed it. `None` for one that is not sealed, which

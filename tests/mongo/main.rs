@@ -8,6 +8,7 @@ mod support;
 mod contract;
 mod differential;
 mod errors;
+mod legacy_data;
 mod provisioning;
 mod query_plans;
 mod recorder;

@@ -37,14 +37,13 @@ fn index_plans(collection: Collection, existing: &Existing, options: &ProvisionO
         let states = states_of(spec, &kept, options);
         plans.extend(states.into_iter().map(|state| plan(spec.name, state)));
     }
+    let dropped = dropped.iter().map(|index| (index, IndexState::Drop { definition: index.definition() }));
     let is_planned = |name: &str| plans.iter().any(|plan| plan.existing() == Some(name));
-    let unknown: Vec<_> = kept.iter().filter(|index| !is_planned(index.name())).collect();
-    let unknown = unknown
-        .into_iter()
-        .map(|index| plan(index.name(), IndexState::Unknown { definition: index.definition() }));
-    let dropped =
-        dropped.iter().map(|index| plan(index.name(), IndexState::Drop { definition: index.definition() }));
-    plans.into_iter().chain(dropped).chain(unknown).collect()
+    let unknown = kept.iter().filter(|index| !is_planned(index.name()));
+    let unknown = unknown.map(|index| (index, IndexState::Unknown { definition: index.definition() }));
+    let others: Vec<_> = dropped.chain(unknown).map(|(index, state)| plan(index.name(), state)).collect();
+    plans.extend(others);
+    plans
 }
 
 /// One state, or one for each index that is in the way.

@@ -27,7 +27,7 @@ pub(super) async fn plan(connection: &Connection, options: &ProvisionOptions) ->
 }
 
 /// Creates what is missing, if nothing that exists differs.
-pub(super) async fn provision(connection: &Connection) -> Result<()> {
+pub(crate) async fn provision(connection: &Connection) -> Result<()> {
     let work = async {
         let plan = read_plan(connection, &ProvisionOptions::new()).await?;
         apply::apply(connection, &plan).await

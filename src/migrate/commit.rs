@@ -1,0 +1,132 @@
+//! Writing a batch together with its checkpoint.
+
+use std::borrow::Cow;
+
+use bson::oid::ObjectId;
+use bson::raw::RawDocumentBuf;
+use bson::{Document, doc};
+use futures_util::FutureExt;
+
+use super::MigrationStep;
+use super::context::Context;
+use super::part::Part;
+use crate::collection::Collection;
+use crate::document::{Query, field};
+use crate::error::{Error, Result};
+use crate::model::UserId;
+use crate::mongo::error::{DriverResult, ours};
+use crate::mongo::table::{Session, Table};
+
+const OPERATION: &str = "migration.copy";
+
+/// What a batch changes.
+#[derive(Default)]
+pub(super) struct Writes<'a> {
+    /// New documents that must make way, with the versions that they must still have.
+    pub(super) removed: Vec<(ObjectId, bson::DateTime)>,
+    /// Documents for the quarantine: where and what.
+    pub(super) quarantined: Vec<(Document, Document)>,
+    /// Documents that leave the quarantine.
+    pub(super) released: Vec<Document>,
+    /// Users with more than one primary mailbox.
+    pub(super) contested: Vec<UserId>,
+    pub(super) inserted: Vec<Cow<'a, RawDocumentBuf>>,
+}
+
+impl Context {
+    /// Writes all of it, or nothing of it. Without transactions the checkpoint comes last, and what
+    /// is written before is written again the same way.
+    ///
+    /// `LeaseLost` when somebody else goes on with the part; `Unique` and `Conflict` when other
+    /// documents are in the way.
+    pub(super) async fn commit(
+        &self,
+        step: MigrationStep,
+        part: &Part,
+        next: &Part,
+        writes: &Writes<'_>,
+    ) -> Result<()> {
+        let context = (self, part, next, writes);
+        self.connection
+            .transact(OPERATION, context, move |session, (context, part, next, writes)| {
+                context.write(step, session, part, next, writes).boxed()
+            })
+            .await
+    }
+
+    async fn write(
+        &self,
+        step: MigrationStep,
+        mut session: Session<'_>,
+        part: &Part,
+        next: &Part,
+        writes: &Writes<'_>,
+    ) -> DriverResult<()> {
+        let in_transaction = session.is_some();
+        if in_transaction {
+            // Who lost the part learns it before he writes.
+            self.checkpoint(session.as_deref_mut(), step, part, next).await?;
+        }
+        self.put_aside(session.as_deref_mut(), writes).await?;
+        let target = self.target(step);
+        for (id, version) in &writes.removed {
+            let unchanged = doc! { "_id": id, field::UPDATED_AT.as_str(): version };
+            let delete = target.delete_one(unchanged);
+            let deleted = match session.as_deref_mut() {
+                Some(session) => delete.session(session).await?,
+                None => delete.await?,
+            };
+            if deleted.deleted_count == 0 {
+                return Err(ours(Error::conflict(step.target(), id)));
+            }
+        }
+        if !writes.inserted.is_empty() {
+            let insert = target.insert_many(writes.inserted.iter().map(AsRef::<RawDocumentBuf>::as_ref));
+            match session.as_deref_mut() {
+                Some(session) => insert.session(session).await?,
+                None => insert.ordered(false).await?,
+            };
+        }
+        if !in_transaction {
+            self.checkpoint(None, step, part, next).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything that is written beside the new documents.
+    async fn put_aside(&self, mut session: Session<'_>, writes: &Writes<'_>) -> DriverResult<()> {
+        let table = |collection| Table::new(&self.connection.database, collection);
+        let quarantined = writes.quarantined.iter().map(|(id, update)| (id.into(), update.clone()));
+        table(Collection::MigrationQuarantine).upsert_each(session.as_deref_mut(), quarantined).await?;
+        if !writes.released.is_empty() {
+            let released = Query::all().one_of(field::ID, writes.released.iter().cloned());
+            let quarantine = self.quarantine();
+            let delete = quarantine.delete_many(released.to_filter());
+            match session.as_deref_mut() {
+                Some(session) => delete.session(session).await?,
+                None => delete.await?,
+            };
+        }
+        let contested = writes.contested.iter();
+        let contested =
+            contested.map(|user| (user.as_object_id().into(), doc! { "$set": { "is_settled": false } }));
+        table(Collection::MigrationClashes).upsert_each(session, contested).await
+    }
+
+    /// Writes how far the part is, unless somebody else may write it by now.
+    pub(super) async fn checkpoint(
+        &self,
+        session: Session<'_>,
+        step: MigrationStep,
+        part: &Part,
+        next: &Part,
+    ) -> DriverResult<()> {
+        let parts = self.parts();
+        let replace = parts.replace_one(part.unchanged(), next.to_document(step));
+        let replaced = match session {
+            Some(session) => replace.session(session).await?,
+            None => replace.await?,
+        };
+        if replaced.matched_count == 1 { Ok(()) } else { Err(ours(Error::LeaseLost)) }
+    }
+}

@@ -1,0 +1,173 @@
+//! Copying an old collection, part by part.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_stream::try_stream;
+use futures_util::stream::{self, Stream, StreamExt};
+
+use super::batch::Batch;
+use super::commit::Writes;
+use super::context::Context;
+use super::lease::Lease;
+use super::legacy_record::LegacyRecord;
+use super::page::Page;
+use super::part::Part;
+use super::stop::Stop;
+use crate::error::{Error, Result};
+
+/// How many parts are copied side by side: one reads and seals while the server writes another.
+const WORKERS: usize = 4;
+/// How often something is tried again that the server could not do.
+pub(super) const ATTEMPTS: u32 = 8;
+
+/// A step in progress.
+pub(super) struct Copying {
+    pub(super) context: Context,
+    pub(super) lease: Arc<Lease>,
+    pub(super) stop: Stop,
+    /// Whether the step was done before, so that most documents are there.
+    pub(super) is_repeated: bool,
+    pub(super) max_bad_share: f64,
+    pub(super) seen: Seen,
+}
+
+/// What all parts of a step have come to.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) read: AtomicU64,
+    pub(super) quarantined: AtomicU64,
+}
+
+impl Copying {
+    /// Copies what is left of the parts. There is an item after each batch.
+    pub(super) fn run<L: LegacyRecord>(self: Arc<Self>, parts: Vec<Part>) -> impl Stream<Item = Result<()>> {
+        let parts = parts.into_iter().filter(|part| part.is_range() && !part.is_done);
+        let copies = parts.map(move |part| self.clone().copy::<L>(part).boxed());
+        stream::iter(copies).flatten_unordered(WORKERS)
+    }
+
+    fn copy<L: LegacyRecord>(self: Arc<Self>, mut part: Part) -> impl Stream<Item = Result<()>> + Send {
+        try_stream! {
+            while !part.is_done && !self.stop.is_requested() {
+                part = patiently(&self.lease, || self.copy_page::<L>(&part)).await?;
+                yield;
+            }
+        }
+    }
+
+    /// Copies the next page of a part.
+    async fn copy_page<L: LegacyRecord>(&self, part: &Part) -> Result<Part> {
+        // After an answer that was lost, this is what it was.
+        let stored = self.context.part(&part.id).await?;
+        let part = stored.as_ref().filter(|stored| stored.token == part.token).ok_or(Error::LeaseLost)?;
+        let page = self.context.source(L::STEP).page(&part.range, part.last.as_ref()).await?;
+        let (last, is_last) = (page.last(), page.is_last);
+        let batch = self.read::<L>(page).await?;
+        self.require_sense::<L>(&batch)?;
+        let next = part.after(last, &batch.counts, is_last);
+        let quarantined = self.write(part, &next, &batch).await?;
+        self.seen.read.fetch_add(batch.counts.read, Ordering::Relaxed);
+        self.seen.quarantined.fetch_add(quarantined, Ordering::Relaxed);
+        Ok(next)
+    }
+
+    async fn read<L: LegacyRecord>(&self, page: Page) -> Result<Batch<L>> {
+        let mut present = HashSet::new();
+        if self.is_repeated {
+            let ids = page.documents.iter().filter_map(|document| document.get_object_id("_id").ok());
+            present = self.context.present(L::STEP, ids).await?;
+        }
+        let vault = self.context.vault.clone();
+        let read = move || Batch::<L>::of(page.documents, &present, &vault);
+        // It ends early only when the runtime does.
+        let batch = tokio::task::spawn_blocking(read).await.map_err(|_| Error::ShutDown)?;
+        let mut batch = batch?;
+        let known = self.context.linked(batch.needed_mailboxes()).await?;
+        batch.require_mailboxes(&known);
+        Ok(batch)
+    }
+
+    /// Makes sure that not so many documents are rejected that the mistake must be ours.
+    fn require_sense<L: LegacyRecord>(&self, batch: &Batch<L>) -> Result<()> {
+        /// Fewer say nothing.
+        const LEAST: u64 = 1_000;
+        let read = self.seen.read.load(Ordering::Relaxed) + batch.counts.read;
+        let rejected = self.seen.quarantined.load(Ordering::Relaxed) + count(batch.rejected.len());
+        #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
+        let share = rejected as f64 / read.max(1) as f64;
+        if read >= LEAST && share > self.max_bad_share {
+            return Err(Error::TooManyRejected { from: L::STEP.source(), read, rejected });
+        }
+        Ok(())
+    }
+
+    /// Writes a batch, and says how many documents went to quarantine.
+    async fn write<L: LegacyRecord>(&self, part: &Part, next: &Part, batch: &Batch<L>) -> Result<u64> {
+        if !self.is_repeated {
+            // Most batches have no clash: looking for one first would cost each of them.
+            let writes = self.unopposed(batch)?;
+            match self.commit::<L>(part, next, &writes).await {
+                Err(error) if is_clash(&error) => {}
+                done => return done.map(|()| count(writes.quarantined.len())),
+            }
+        }
+        let mut attempts = 0;
+        loop {
+            let writes = self.context.settle(batch).await?;
+            attempts += 1;
+            match self.commit::<L>(part, next, &writes).await {
+                // Somebody else was faster, and is there now.
+                Err(error) if is_clash(&error) && attempts < ATTEMPTS => {}
+                done => return done.map(|()| count(writes.quarantined.len())),
+            }
+        }
+    }
+
+    fn unopposed<'a, L: LegacyRecord>(&self, batch: &'a Batch<L>) -> Result<Writes<'a>> {
+        let quarantined = batch.rejected.iter().map(|quarantined| self.context.seal(L::STEP, quarantined));
+        Ok(Writes {
+            quarantined: quarantined.collect::<Result<_>>()?,
+            inserted: batch.taken.iter().map(|candidate| Cow::Borrowed(&candidate.document)).collect(),
+            ..Writes::default()
+        })
+    }
+
+    async fn commit<L: LegacyRecord>(&self, part: &Part, next: &Part, writes: &Writes<'_>) -> Result<()> {
+        self.lease.require()?;
+        self.context.commit(L::STEP, part, next, writes).await
+    }
+}
+
+/// Does `work` again while the server cannot do it, as long as the lease lasts.
+pub(super) async fn patiently<T, W, F>(lease: &Lease, mut work: W) -> Result<T>
+where
+    W: FnMut() -> F,
+    F: Future<Output = Result<T>>,
+{
+    const FIRST_PAUSE: Duration = Duration::from_millis(100);
+    let mut attempts = 0;
+    loop {
+        match work().await {
+            Err(error) if error.is_retryable() && attempts < ATTEMPTS => {
+                tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempts)).await;
+                lease.require()?;
+                attempts += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether other documents were in the way.
+pub(super) fn is_clash(error: &Error) -> bool {
+    matches!(error, Error::Unique { .. } | Error::Conflict { .. })
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,93 @@
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use bson::{Bson, Document};
+
+use super::Repair;
+
+/// What the mapping made of documents: a function of the old documents alone, so that counting a batch
+/// again gives the same numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Counts {
+    /// Documents that were read.
+    pub(super) read: u64,
+    /// Those that are taken over as they are.
+    pub(super) as_is: u64,
+    /// Those that are taken over with a change, each under the reason that it counts under.
+    pub(super) repaired: BTreeMap<Repair, u64>,
+}
+
+impl Counts {
+    /// Counts a document that is taken over, under the first of its repairs.
+    pub(super) fn take(&mut self, repair: Option<Repair>) {
+        *self.of(repair) += 1;
+    }
+
+    /// Takes back a document that was counted.
+    pub(super) fn take_back(&mut self, repair: Option<Repair>, number: u64) {
+        let count = self.of(repair);
+        *count = count.saturating_sub(number);
+        self.repaired.retain(|_, count| *count > 0);
+    }
+
+    /// Documents that are taken over.
+    pub(super) fn taken(&self) -> u64 {
+        self.as_is + self.repaired.values().sum::<u64>()
+    }
+
+    fn of(&mut self, repair: Option<Repair>) -> &mut u64 {
+        match repair {
+            None => &mut self.as_is,
+            Some(repair) => self.repaired.entry(repair).or_default(),
+        }
+    }
+
+    pub(super) fn to_document(&self) -> Document {
+        let repaired =
+            self.repaired.iter().map(|(repair, count)| (repair.as_str().to_owned(), stored(*count)));
+        let mut document = Document::new();
+        document.insert("read", stored(self.read));
+        document.insert("as_is", stored(self.as_is));
+        document.insert("repaired", repaired.collect::<Document>());
+        document
+    }
+
+    pub(super) fn from_document(document: &Document) -> Self {
+        let repaired = document.get_document("repaired").ok().into_iter().flatten();
+        Self {
+            read: count(document, "read"),
+            as_is: count(document, "as_is"),
+            repaired: repaired
+                .filter_map(|(repair, count)| Some((repair.parse().ok()?, number(count)?)))
+                .collect(),
+        }
+    }
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, other: &Self) {
+        self.read += other.read;
+        self.as_is += other.as_is;
+        for (repair, count) in &other.repaired {
+            *self.repaired.entry(*repair).or_default() += count;
+        }
+    }
+}
+
+/// A count as it is stored.
+pub(super) fn stored(count: u64) -> Bson {
+    Bson::Int64(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// A stored count; 0 where there is none.
+pub(super) fn count(document: &Document, name: &str) -> u64 {
+    document.get(name).and_then(number).unwrap_or_default()
+}
+
+fn number(value: &Bson) -> Option<u64> {
+    match value {
+        Bson::Int64(number) => u64::try_from(*number).ok(),
+        Bson::Int32(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}

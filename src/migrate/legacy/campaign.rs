@@ -1,0 +1,177 @@
+use std::collections::BTreeSet;
+
+use bson::oid::ObjectId;
+use bson::raw::RawDocument;
+use chrono::{DateTime, Utc};
+
+use super::findings::{Findings, Reading};
+use super::source::{self, Slot};
+use super::{Mapped, date, id, number, status, text};
+use crate::document::field::{self, Field};
+use crate::migrate::reason::{Rejection, Repair};
+use crate::model::{Campaign, CampaignDuration, CampaignId, Period, UserId};
+
+/// A document of `email_campaigns`, as it is taken over.
+#[derive(Debug)]
+pub(crate) struct LegacyCampaign {
+    /// The document's `_id`, which a campaign does not know.
+    pub(crate) object_id: ObjectId,
+    /// The campaign.
+    pub(crate) campaign: Campaign,
+    /// What was changed.
+    pub(crate) repairs: BTreeSet<Repair>,
+}
+
+const FIELDS: [Field; 15] = [
+    field::ID,
+    field::CAMPAIGN_ID,
+    field::USER_ID,
+    field::MAILBOX_ID,
+    field::CAMPAIGN_NAME,
+    field::SUBJECT,
+    field::MESSAGE,
+    field::DURATION,
+    field::START_TIME,
+    field::END_TIME,
+    field::STATUS,
+    field::TOTAL_RECIPIENTS,
+    field::CREATED_AT,
+    field::UPDATED_AT,
+    field::CREATED_BY,
+];
+
+impl LegacyCampaign {
+    /// Reads a legacy document.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn map(document: &RawDocument) -> Mapped<Self> {
+        let mut findings = Findings::default();
+        let [
+            object_id,
+            campaign_id,
+            user_id,
+            mailbox_id,
+            campaign_name,
+            subject,
+            message,
+            duration,
+            start_time,
+            end_time,
+            status,
+            total_recipients,
+            created_at,
+            updated_at,
+            created_by,
+        ] = source::read(document, FIELDS, &mut findings)?;
+
+        let found = &mut findings;
+        let object_id = found.own_id(object_id);
+        let id = identity(campaign_id, object_id, found);
+        let user_id = found.required(user_id, id::object_id, Repair::ConvertedId, Rejection::InvalidUserId);
+        let mailbox_id =
+            found.required(mailbox_id, id::object_id, Repair::ConvertedId, Rejection::InvalidMailboxId);
+        let campaign_name =
+            found.required(campaign_name, text::campaign_name, Repair::TrimmedText, Rejection::InvalidName);
+        let subject = headline(subject, found);
+        let message = found.required(message, text::message, Repair::TrimmedText, Rejection::InvalidMessage);
+        let period = period(start_time, duration, end_time, found);
+        let status = found.status(status, status::campaign);
+        let total_recipients =
+            found.optional(total_recipients, number::count, Repair::ConvertedCount, Rejection::InvalidCount);
+        let (created_at, updated_at) = date::made_and_changed(object_id, created_at, updated_at, found);
+        let created_by = author(created_by, user_id, found);
+
+        let campaign = || {
+            let Period { start_time, duration, end_time } = period?;
+            Some(Campaign {
+                id: id?,
+                user_id: user_id?.into(),
+                mailbox_id: mailbox_id?.into(),
+                campaign_name: campaign_name?,
+                subject: subject?,
+                message: message?,
+                duration,
+                start_time,
+                end_time,
+                status,
+                total_recipients: total_recipients.unwrap_or_default(),
+                created_at: created_at?,
+                updated_at: updated_at?,
+                created_by: created_by?,
+            })
+        };
+        let record = object_id.zip(campaign());
+        let ((object_id, campaign), repairs) = findings.conclude(record)?;
+        Ok(Self { object_id, campaign, repairs })
+    }
+}
+
+fn identity(slot: Slot<'_>, object_id: Option<ObjectId>, findings: &mut Findings) -> Option<CampaignId> {
+    if slot.value.is_none() {
+        findings.repair(Repair::DerivedCampaignId);
+        return object_id.map(id::derived_campaign_id);
+    }
+    findings.optional(slot, id::campaign_id, Repair::NormalisedCampaignId, Rejection::InvalidCampaignId)
+}
+
+fn headline(slot: Slot<'_>, findings: &mut Findings) -> Option<String> {
+    if slot.value.is_none() {
+        findings.reject(Rejection::MissingSubject, slot);
+    }
+    findings.optional(slot, text::subject, Repair::TrimmedText, Rejection::InvalidSubject)
+}
+
+fn author(slot: Slot<'_>, owner: Option<ObjectId>, findings: &mut Findings) -> Option<UserId> {
+    let author = if slot.value.is_none() {
+        findings.repair(Repair::DerivedCreatedBy);
+        owner
+    } else {
+        findings.optional(slot, id::object_id, Repair::ConvertedId, Rejection::InvalidUserId)
+    };
+    author.map(UserId::from)
+}
+
+/// When the campaign runs. The end follows from the start and the duration, whatever the document says,
+/// unless it is needed to know the duration.
+fn period(start: Slot<'_>, duration: Slot<'_>, end: Slot<'_>, findings: &mut Findings) -> Option<Period> {
+    let start_time = findings.required(start, date::date, Repair::ConvertedDate, Rejection::InvalidDate);
+    let duration = if duration.value.is_some() {
+        findings.optional(duration, number::hours, Repair::ConvertedDuration, Rejection::InvalidDuration)
+    } else {
+        derived_duration(start_time, duration, end, findings)
+    };
+    let (start_time, duration) = (start_time?, duration?);
+    let Ok(end_time) = duration.end_of(start_time) else {
+        findings.reject(Rejection::InvalidDate, start);
+        return None;
+    };
+    match end.value.map(date::date) {
+        None => {}
+        Some(Some(Reading { value, converted })) if value == end_time => {
+            if converted {
+                findings.repair(Repair::ConvertedDate);
+            }
+        }
+        Some(_) => findings.repair(Repair::RecomputedEndTime),
+    }
+    Some(Period { start_time, duration, end_time })
+}
+
+fn derived_duration(
+    start_time: Option<DateTime<Utc>>,
+    duration: Slot<'_>,
+    end: Slot<'_>,
+    findings: &mut Findings,
+) -> Option<CampaignDuration> {
+    if end.value.is_none() {
+        findings.reject(Rejection::InvalidDuration, duration);
+    }
+    let end_time = findings.optional(end, date::date, Repair::ConvertedDate, Rejection::InvalidDate);
+    let derived = CampaignDuration::between(start_time?, end_time?);
+    match derived {
+        Ok(_) => findings.repair(Repair::DerivedDuration),
+        Err(_) => findings.reject(Rejection::InvalidDuration, duration),
+    }
+    derived.ok()
+}

@@ -1,0 +1,155 @@
+//! The metrics of the campaigns, from all tracking rows at once.
+
+use std::collections::HashMap;
+
+use async_stream::try_stream;
+use bson::raw::RawDocumentBuf;
+use bson::{Document, doc};
+use futures_util::stream::{Stream, StreamExt, TryStreamExt};
+
+use super::context::Context;
+use super::lease::Lease;
+use crate::collection::Collection;
+use crate::document::aggregation::{count_by_campaign, counted, rows_of};
+use crate::document::{Decode, Query, Record, field};
+use crate::error::Result;
+use crate::model::{Campaign, CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter, Rates};
+use crate::mongo::error::duplicates_of;
+use crate::schema::index::CAMPAIGN_METRICS_CAMPAIGN_ID;
+
+const OPERATION: &str = "migration.metrics";
+/// Campaigns at a time.
+const CAMPAIGNS: usize = 1_000;
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) rows: u64,
+    /// Rows of campaigns that are not there.
+    pub(super) unattributed: u64,
+    pub(super) campaigns: u64,
+}
+
+impl Context {
+    /// Writes the metrics of every campaign, where they are not right already.
+    pub(super) fn write_metrics<'a>(&'a self, lease: &'a Lease) -> impl Stream<Item = Result<Tally>> + 'a {
+        try_stream! {
+            let mut tally = Tally::default();
+            let rows = &self.connection.email_tracking.raw;
+            let groups = rows.aggregate([count_by_campaign()]).allow_disk_use(true);
+            let groups = async { groups.with_type::<RawDocumentBuf>().await };
+            let groups = self.connection.run(OPERATION, groups).await?;
+            let mut groups = groups.try_chunks(CAMPAIGNS);
+            loop {
+                let next = async { groups.try_next().await.map_err(|error| error.1) };
+                let Some(groups) = self.connection.run(OPERATION, next).await? else { break };
+                let mut totals = HashMap::new();
+                for group in &groups {
+                    tally.rows += rows_of(group)?;
+                    match counted(group) {
+                        Ok((id, counted)) => drop(totals.insert(id, counted)),
+                        // What is no id is no campaign's.
+                        Err(_) => tally.unattributed += rows_of(group)?,
+                    }
+                }
+                let ids = Query::all().one_of(field::CAMPAIGN_ID, totals.keys().map(ToString::to_string));
+                let found = self.find_campaigns(vec![doc! { "$match": ids.to_filter() }]).await?;
+                let campaigns: Vec<Campaign> = found.try_collect().await?;
+                lease.require()?;
+                self.write_metrics_of(&campaigns, &totals).await?;
+                tally.campaigns += count(campaigns.len());
+                for campaign in campaigns {
+                    totals.remove(&campaign.id);
+                }
+                tally.unattributed += totals.values().map(|counted| counted.sent).sum::<u64>();
+                yield tally;
+            }
+            // Nobody wrote to those that are left.
+            let idle = self.find_campaigns(without_metrics()).await?;
+            let mut idle = idle.try_chunks(CAMPAIGNS);
+            while let Some(campaigns) = idle.try_next().await.map_err(|error| error.1)? {
+                lease.require()?;
+                self.write_metrics_of(&campaigns, &HashMap::new()).await?;
+                tally.campaigns += count(campaigns.len());
+                yield tally;
+            }
+        }
+    }
+
+    async fn write_metrics_of(
+        &self,
+        campaigns: &[Campaign],
+        totals: &HashMap<CampaignId, Contribution>,
+    ) -> Result<()> {
+        if campaigns.is_empty() {
+            return Ok(());
+        }
+        let connection = &self.connection;
+        let query = MetricsFilter::campaigns(campaigns.iter().map(|campaign| campaign.id)).query();
+        let stored = connection.campaign_metrics.find_all(None, &query, campaigns.len());
+        let stored: Vec<CampaignMetrics> = connection.run(OPERATION, stored).await?;
+        let stored: HashMap<_, _> =
+            stored.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
+        let (mut new, mut suspects) = (Vec::new(), Vec::new());
+        for campaign in campaigns {
+            let totals = totals.get(&campaign.id).copied().unwrap_or_default();
+            match stored.get(&campaign.id) {
+                Some(metrics) if metrics.agree_with(&totals) => {}
+                Some(_) => suspects.push(campaign.id),
+                None => new.push(CampaignMetrics {
+                    totals,
+                    rates: Rates::of(&totals),
+                    last_updated: connection.now().max(campaign.created_at),
+                    ..CampaignMetrics::new(MetricId::new(), campaign)
+                }),
+            }
+        }
+        if !new.is_empty() {
+            let insert = connection.campaign_metrics.raw.insert_many(new.iter().map(Record::encode));
+            let refused = async {
+                match insert.ordered(false).await {
+                    Ok(_) => Ok(Vec::new()),
+                    Err(error) => duplicates_of(&error, CAMPAIGN_METRICS_CAMPAIGN_ID).ok_or(error),
+                }
+            };
+            // Who came first has counted events since, or died: a recount tells.
+            let refused = connection.run(OPERATION, refused).await?;
+            suspects.extend(
+                refused.into_iter().filter_map(|place| new.get(place)).map(|metrics| metrics.campaign_id),
+            );
+        }
+        for campaign in suspects {
+            connection.recount(campaign).await?;
+        }
+        Ok(())
+    }
+
+    /// The campaigns that the stages leave, without their messages.
+    async fn find_campaigns(
+        &self,
+        stages: Vec<Document>,
+    ) -> Result<impl Stream<Item = Result<Campaign>> + Unpin> {
+        // Messages can be large, and nobody needs them here.
+        let brief = doc! { "$set": { field::MESSAGE.as_str(): "" } };
+        let stages = stages.into_iter().chain([brief]);
+        let campaigns = &self.connection.campaigns.raw;
+        let found = async { campaigns.aggregate(stages).with_type::<RawDocumentBuf>().await };
+        let found = self.connection.run(OPERATION, found).await?;
+        let connection = self.connection.clone();
+        Ok(found.map(move |campaign| match campaign {
+            Ok(campaign) => Campaign::decode(&campaign),
+            Err(error) => Err(connection.translate(OPERATION, &error)),
+        }))
+    }
+}
+
+fn without_metrics() -> Vec<Document> {
+    let id = field::CAMPAIGN_ID.as_str();
+    let metrics = Collection::CampaignMetrics.name();
+    let found = doc! { "from": metrics, "localField": id, "foreignField": id, "as": "metrics" };
+    vec![doc! { "$lookup": found }, doc! { "$match": { "metrics": [] } }]
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,46 @@
+//! Moving a legacy database over.
+
+mod batch;
+mod clash;
+mod commit;
+mod compare;
+mod context;
+mod copy;
+mod counts;
+mod dry_run;
+mod finalise;
+mod lease;
+mod ledger;
+mod legacy;
+mod legacy_record;
+mod metrics;
+mod migration;
+mod options;
+mod page;
+mod part;
+mod primaries;
+mod progress;
+mod quarantine;
+mod range;
+mod reason;
+mod report;
+mod retry;
+mod rollback;
+mod run;
+mod source;
+mod step;
+mod stop;
+mod verify;
+
+pub use dry_run::{DryRunReport, Forecast};
+pub use finalise::FinaliseReport;
+pub use migration::Migration;
+pub use options::MigrationOptions;
+pub use progress::{MigrationOutcome, MigrationPhase, MigrationProgress};
+pub use reason::{Rejection, Repair};
+pub use report::{CopyReport, MetricsReport, MigrationReport};
+pub use retry::RetryReport;
+pub use rollback::RollbackReport;
+pub use step::MigrationStep;
+pub use stop::Stop;
+pub use verify::{VerificationProblem, VerificationReport};

@@ -1,0 +1,26 @@
+use bson::Bson;
+use bson::raw::{RawDocument, RawDocumentBuf};
+
+/// The most documents of a page.
+pub(super) const LIMIT: i64 = 1_000;
+/// The size at which a page ends, in bytes.
+pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Documents, in the order of their `_id`s.
+pub(super) struct Page {
+    pub(super) documents: Vec<RawDocumentBuf>,
+    /// Whether nothing follows.
+    pub(super) is_last: bool,
+}
+
+impl Page {
+    /// The `_id` of the last document.
+    pub(super) fn last(&self) -> Option<Bson> {
+        self.documents.last().and_then(|document| id_of(document))
+    }
+}
+
+/// The `_id` of a document.
+pub(super) fn id_of(document: &RawDocument) -> Option<Bson> {
+    document.get("_id").ok().flatten().and_then(|id| id.try_into().ok())
+}

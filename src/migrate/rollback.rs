@@ -1,0 +1,178 @@
+//! Taking back what was migrated, and nothing else.
+
+use std::collections::{BTreeMap, HashSet};
+
+use async_stream::try_stream;
+use bson::oid::ObjectId;
+use bson::{Bson, Document, doc};
+use futures_util::stream::{Stream, StreamExt, TryStreamExt};
+use serde::Serialize;
+
+use super::batch::read;
+use super::compare::{Comparison, compare};
+use super::context::Context;
+use super::lease::Lease;
+use super::legacy::{LegacyCampaign, LegacyMailbox};
+use super::legacy_record::LegacyRecord;
+use super::page::Page;
+use super::{MigrationOptions, MigrationStep};
+use crate::collection::Collection;
+use crate::document::{Query, field};
+use crate::error::{Error, Result};
+
+const OPERATION: &str = "migration.rollback";
+
+/// What a rollback has done.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
+pub struct RollbackReport {
+    /// Documents that were removed, by collection.
+    pub removed: BTreeMap<&'static str, u64>,
+    /// Documents that stay because the application has changed them since.
+    pub changed_since: u64,
+    /// Mailboxes that stay because a campaign that stays names them.
+    pub needed: u64,
+    /// Whether all was looked at. Then nothing is left of the migration but what stays.
+    pub is_done: bool,
+}
+
+/// Removes what is still as it was migrated.
+pub(super) fn rollback(
+    context: Context,
+    options: MigrationOptions,
+) -> impl Stream<Item = Result<RollbackReport>> + Send {
+    try_stream! {
+        let lease = Lease::acquire(&context.connection, options.lease).await?;
+        let lease = lease.map_err(super::lease::Holder::into_error)?;
+        if context.entry(None).await?.is_finalised {
+            Err(Error::Finalised)?;
+        }
+        context.prepare().await?;
+        // Whoever migrates with an older lease can write no more.
+        context.take_over(lease.token()).await?;
+        context.reopen(lease.token()).await?;
+        let demoted = context.demoted().await?;
+        let mut report = RollbackReport::default();
+        let mut pages = context.source(MigrationStep::Campaigns).all_pages().boxed();
+        while let Some(page) = pages.try_next().await? {
+            lease.require()?;
+            context.take_back::<LegacyCampaign>(&page, &demoted, &mut report).await?;
+            yield report.clone();
+            if options.stop.is_requested() {
+                lease.release().await?;
+                return;
+            }
+        }
+        let mut pages = context.source(MigrationStep::Mailboxes).all_pages().boxed();
+        while let Some(page) = pages.try_next().await? {
+            lease.require()?;
+            context.take_back::<LegacyMailbox>(&page, &demoted, &mut report).await?;
+            yield report.clone();
+            if options.stop.is_requested() {
+                lease.release().await?;
+                return;
+            }
+        }
+        lease.require()?;
+        context.forget().await?;
+        lease.release().await?;
+        report.is_done = true;
+        yield report;
+    }
+}
+
+impl Context {
+    /// Removes the new documents of a page that are as they were migrated.
+    async fn take_back<L: LegacyRecord>(
+        &self,
+        page: &Page,
+        demoted: &HashSet<ObjectId>,
+        report: &mut RollbackReport,
+    ) -> Result<()> {
+        let ids = page.documents.iter().filter_map(|document| document.get_object_id("_id").ok());
+        let targets = self.new_documents(L::STEP, ids).await?;
+        let mut removable = Vec::new();
+        for original in &page.documents {
+            let Some((id, target)) =
+                original.get_object_id("_id").ok().and_then(|id| targets.get_key_value(&id))
+            else {
+                continue;
+            };
+            let Ok(record) = read::<L>(original, &self.vault) else { continue };
+            let comparison =
+                compare(&record, target, demoted.contains(id), &self.vault, self.connection.now());
+            match comparison {
+                Comparison::Same => removable.push((*id, record.updated_at(), target)),
+                _ => report.changed_since += 1,
+            }
+        }
+        if L::STEP == MigrationStep::Mailboxes {
+            let needed = self.needed(removable.iter().map(|(id, ..)| *id)).await?;
+            let before = removable.len();
+            removable.retain(|(id, ..)| !needed.contains(id));
+            report.needed += count(before - removable.len());
+        }
+        if removable.is_empty() {
+            return Ok(());
+        }
+        let unchanged = removable.iter().map(|(id, version, _)| {
+            doc! { "_id": id, field::UPDATED_AT.as_str(): bson::DateTime::from_chrono(*version) }
+        });
+        let unchanged: Vec<Document> = unchanged.collect();
+        let delete = async { self.target(L::STEP).delete_many(doc! { "$or": unchanged }).await };
+        let deleted = self.connection.run(OPERATION, delete).await?;
+        *report.removed.entry(L::STEP.target().name()).or_default() += deleted.deleted_count;
+        if L::STEP == MigrationStep::Campaigns {
+            let ids = removable
+                .iter()
+                .filter_map(|(_, _, target)| target.get_str(field::CAMPAIGN_ID.as_str()).ok());
+            *report.removed.entry(Collection::CampaignMetrics.name()).or_default() +=
+                self.remove_metrics(ids).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the metrics of campaigns that are gone.
+    async fn remove_metrics(&self, ids: impl Iterator<Item = &str>) -> Result<u64> {
+        let ids: Vec<&str> = ids.collect();
+        let of_campaigns = || Query::all().one_of(field::CAMPAIGN_ID, ids.iter().copied()).to_filter();
+        let left = async {
+            let campaigns = self.target(MigrationStep::Campaigns);
+            let left =
+                campaigns.find(of_campaigns()).projection(doc! { field::CAMPAIGN_ID.as_str(): 1 }).await?;
+            left.try_collect::<Vec<_>>().await
+        };
+        let left = self.connection.run(OPERATION, left).await?;
+        let left: HashSet<&str> =
+            left.iter().filter_map(|campaign| campaign.get_str(field::CAMPAIGN_ID.as_str()).ok()).collect();
+        let gone =
+            Query::all().one_of(field::CAMPAIGN_ID, ids.iter().copied().filter(|id| !left.contains(id)));
+        let delete = async { self.connection.campaign_metrics.raw.delete_many(gone.to_filter()).await };
+        Ok(self.connection.run(OPERATION, delete).await?.deleted_count)
+    }
+
+    /// Those of the mailboxes that campaigns name.
+    async fn needed(&self, mailboxes: impl Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>> {
+        let by_mailbox = Query::all().one_of(field::MAILBOX_ID, mailboxes).to_filter();
+        let mailbox = field::MAILBOX_ID.as_str();
+        let distinct = async { self.target(MigrationStep::Campaigns).distinct(mailbox, by_mailbox).await };
+        let needed = self.connection.run(OPERATION, distinct).await?;
+        Ok(needed.iter().filter_map(Bson::as_object_id).collect())
+    }
+
+    /// Removes what the migration kept for itself, but for the lease.
+    async fn forget(&self) -> Result<()> {
+        let forget = async {
+            // The ledger is last: until then a rollback that was cut off can go on.
+            for collection in [self.parts(), self.clashes(), self.quarantine(), self.ledger()] {
+                collection.delete_many(doc! {}).await?;
+            }
+            Ok(())
+        };
+        self.connection.run(OPERATION, forget).await
+    }
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,244 @@
+//! A run: one step after the other, each from where it stands.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use async_stream::try_stream;
+use bson::doc;
+use futures_util::stream::{Stream, StreamExt, TryStreamExt};
+
+use super::context::Context;
+use super::copy::{ATTEMPTS, Copying, Seen, is_clash, patiently};
+use super::counts::{Counts, stored};
+use super::lease::Lease;
+use super::ledger::PRIMARIES;
+use super::legacy::{LegacyCampaign, LegacyMailbox};
+use super::legacy_record::LegacyRecord;
+use super::part::Part;
+use super::progress::Stopwatch;
+use super::source::Source;
+use super::{MigrationOptions, MigrationOutcome, MigrationPhase, MigrationProgress, MigrationStep, Stop};
+use crate::collection::Collection;
+use crate::error::{Error, Result};
+use crate::mongo::provision;
+
+/// How often to look whether somebody else has finished.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Migrates what is left.
+pub(super) fn run(
+    context: Context,
+    options: MigrationOptions,
+) -> impl Stream<Item = Result<MigrationProgress>> + Send {
+    try_stream! {
+        let deadline = Instant::now() + options.wait;
+        let mut waited = false;
+        let lease = loop {
+            match Lease::acquire(&context.connection, options.lease).await? {
+                Ok(lease) => break lease,
+                Err(holder) if Instant::now() >= deadline => Err(holder.into_error())?,
+                Err(_) => {
+                    waited = true;
+                    yield MigrationProgress::of(MigrationPhase::Waiting);
+                    tokio::time::sleep(POLL).await;
+                }
+            }
+        };
+        let run = Run { context, options, lease: Arc::new(lease) };
+        let mut outcome = MigrationOutcome::Done;
+        if run.is_done().await? {
+            if waited {
+                outcome = MigrationOutcome::DoneByOther;
+            }
+        } else {
+            let mut progress = std::pin::pin!(run.all());
+            while let Some(progress) = progress.try_next().await? {
+                yield progress;
+            }
+            if !run.context.entry(None).await?.is_done {
+                outcome = MigrationOutcome::Stopped;
+            }
+        }
+        run.lease.release().await?;
+        yield MigrationProgress::of(MigrationPhase::Finished(outcome));
+    }
+}
+
+struct Run {
+    context: Context,
+    options: MigrationOptions,
+    lease: Arc<Lease>,
+}
+
+impl Run {
+    fn stop(&self) -> &Stop {
+        &self.options.stop
+    }
+
+    /// Whether all is migrated, and nothing has come since.
+    async fn is_done(&self) -> Result<bool> {
+        let whole = self.context.entry(None).await?;
+        if whole.is_finalised || !whole.is_done {
+            return Ok(whole.is_done);
+        }
+        for step in MigrationStep::ALL {
+            let now = self.context.source(step).estimated_count().await?;
+            if now != self.context.entry(Some(step)).await?.source {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn all(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
+        try_stream! {
+            self.context.prepare().await?;
+            self.context.take_over(self.lease.token()).await?;
+            if self.context.entry(None).await?.is_done {
+                // The old collections have changed.
+                self.context.reopen(self.lease.token()).await?;
+            }
+            yield MigrationProgress::of(MigrationPhase::Provisioning);
+            provision::provision(&self.context.connection).await?;
+            let mut mailboxes = std::pin::pin!(self.step::<LegacyMailbox>());
+            while let Some(progress) = mailboxes.try_next().await? {
+                yield progress;
+            }
+            let mut campaigns = std::pin::pin!(self.step::<LegacyCampaign>());
+            while let Some(progress) = campaigns.try_next().await? {
+                yield progress;
+            }
+            if self.stop().is_requested() {
+                return;
+            }
+            let mut metrics = std::pin::pin!(self.metrics());
+            while let Some(progress) = metrics.try_next().await? {
+                yield progress;
+            }
+        }
+    }
+
+    /// Copies an old collection.
+    fn step<L: LegacyRecord>(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
+        try_stream! {
+            while !self.context.entry(Some(L::STEP)).await?.is_done && !self.stop().is_requested() {
+                let mut pass = std::pin::pin!(self.pass::<L>());
+                while let Some(progress) = pass.try_next().await? {
+                    yield progress;
+                }
+            }
+        }
+    }
+
+    /// Copies what is left, and finds out whether more has come meanwhile.
+    fn pass<L: LegacyRecord>(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
+        try_stream! {
+            let (context, token) = (&self.context, self.lease.token());
+            if !context.entry(Some(L::STEP)).await?.is_planned {
+                self.lease.require()?;
+                patiently(&self.lease, || context.plan(L::STEP, token)).await?;
+            }
+            let entry = context.entry(Some(L::STEP)).await?;
+            let parts = context.parts_of(L::STEP).await?;
+            let seen = seen(&parts);
+            let before = seen.read.load(Ordering::Relaxed);
+            let watch = Stopwatch::start(MigrationPhase::Copying(L::STEP), before, Some(entry.source));
+            let copying = Arc::new(Copying {
+                context: context.clone(),
+                lease: self.lease.clone(),
+                stop: self.stop().clone(),
+                is_repeated: entry.is_repeated,
+                max_bad_share: self.options.max_bad_share,
+                seen,
+            });
+            let mut copied = std::pin::pin!(copying.clone().run::<L>(parts));
+            let mut failure = None;
+            while let Some(batch) = copied.next().await {
+                if let Err(error) = batch {
+                    failure = Some(error);
+                    break;
+                }
+                let seen = &copying.seen;
+                yield watch.at(seen.read.load(Ordering::Relaxed), seen.quarantined.load(Ordering::Relaxed));
+            }
+            let worked = doc! { "$inc": { "millis": watch.millis() } };
+            context.note(Some(L::STEP), token, worked).await?;
+            if let Some(error) = failure {
+                Err(error)?;
+            }
+            if self.stop().is_requested() {
+                return;
+            }
+            if L::STEP == MigrationStep::Mailboxes {
+                yield MigrationProgress::of(MigrationPhase::Primaries);
+                self.settle_primaries().await?;
+            }
+            self.close::<L>().await?;
+        }
+    }
+
+    async fn settle_primaries(&self) -> Result<()> {
+        let parts = self.context.parts_of(MigrationStep::Mailboxes).await?;
+        let Some(part) = parts.into_iter().find(|part| part.id.ends_with(PRIMARIES)) else { return Ok(()) };
+        let mut attempts = 0;
+        let mut settled = usize::MAX;
+        while settled > 0 {
+            let work = || async {
+                self.lease.require()?;
+                let stored = self.context.part(&part.id).await?.ok_or(Error::LeaseLost)?;
+                self.context.settle_primaries(&stored).await
+            };
+            settled = match patiently(&self.lease, work).await {
+                // The application changed one of them in the same moment.
+                Err(error) if is_clash(&error) && attempts < ATTEMPTS => {
+                    attempts += 1;
+                    continue;
+                }
+                settled => settled?,
+            };
+        }
+        Ok(())
+    }
+
+    /// The step is done, if nothing has come behind it.
+    async fn close<L: LegacyRecord>(&self) -> Result<()> {
+        let now = self.context.source(L::STEP).count().await?;
+        let mut counts = Counts::default();
+        for part in self.context.parts_of(L::STEP).await? {
+            counts += &part.counts;
+        }
+        let change = if now == counts.read {
+            doc! { "is_done": true, "source": stored(now) }
+        } else {
+            doc! { "is_planned": false, "is_repeated": true }
+        };
+        self.context.note(Some(L::STEP), self.lease.token(), doc! { "$set": change }).await
+    }
+
+    fn metrics(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
+        try_stream! {
+            let rows = Source::new(&self.context.connection, Collection::EmailTracking.name());
+            let total = rows.estimated_count().await?;
+            let watch = Stopwatch::start(MigrationPhase::Metrics, 0, Some(total));
+            yield watch.at(0, 0);
+            let mut tallies = std::pin::pin!(self.context.write_metrics(&self.lease));
+            let mut unattributed = 0;
+            while let Some(tally) = tallies.try_next().await? {
+                unattributed = tally.unattributed;
+                yield watch.at(tally.rows, 0);
+            }
+            let done = doc! { "is_done": true, "unattributed": stored(unattributed), "millis": watch.millis() };
+            self.context.note(None, self.lease.token(), doc! { "$set": done }).await?;
+        }
+    }
+}
+
+/// What the parts have come to in earlier runs.
+fn seen(parts: &[Part]) -> Seen {
+    let mut counts = Counts::default();
+    for part in parts {
+        counts += &part.counts;
+    }
+    Seen { read: counts.read.into(), quarantined: counts.read.saturating_sub(counts.taken()).into() }
+}

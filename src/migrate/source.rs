@@ -1,0 +1,165 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_stream::try_stream;
+use bson::oid::ObjectId;
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, Document, doc};
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use mongodb::Collection;
+use mongodb::options::Hint;
+
+use super::page::{LIMIT, MAX_BYTES, Page, id_of};
+use super::range::Range;
+use crate::document::{Query, field};
+use crate::error::Result;
+use crate::mongo::connection::Connection;
+use crate::mongo::error::DriverResult;
+
+const OPERATION: &str = "migration.read";
+/// About how many documents a range has.
+const RANGE: u64 = 100_000;
+/// How many `_id`s are looked at for each border between ranges.
+const SAMPLES: u64 = 20;
+
+/// How many ranges are read side by side.
+const READERS: usize = 2;
+
+/// A collection that can only be read, in the order of its `_id`s, of whatever types they are.
+#[derive(Clone)]
+pub(super) struct Source {
+    connection: Arc<Connection>,
+    collection: Collection<RawDocumentBuf>,
+}
+
+impl Source {
+    pub(super) fn new(connection: &Arc<Connection>, name: &str) -> Self {
+        Self { connection: connection.clone(), collection: connection.database.collection(name) }
+    }
+
+    /// The exact number of documents.
+    pub(super) async fn count(&self) -> Result<u64> {
+        let count = async { self.collection.count_documents(doc! {}).hint(by_id()).await };
+        self.connection.run(OPERATION, count).await
+    }
+
+    /// The number of documents as the collection remembers it.
+    pub(super) async fn estimated_count(&self) -> Result<u64> {
+        let count = async { self.collection.estimated_document_count().await };
+        self.connection.run(OPERATION, count).await
+    }
+
+    /// The next documents of a range, after `last` if that is given.
+    pub(super) async fn page(&self, range: &Range, last: Option<&Bson>) -> Result<Page> {
+        self.connection.run(OPERATION, self.read(range, last)).await
+    }
+
+    /// All pages, in no order.
+    pub(super) fn all_pages(self) -> impl Stream<Item = Result<Page>> + Send {
+        try_stream! {
+            let total = self.estimated_count().await?;
+            let ranges = self.cut(total).await?.into_iter().map(|range| self.clone().pages(range).boxed());
+            let mut pages = stream::iter(ranges).flatten_unordered(READERS);
+            while let Some(page) = pages.try_next().await? {
+                yield page;
+            }
+        }
+    }
+
+    /// All pages of a range.
+    pub(super) fn pages(self, range: Range) -> impl Stream<Item = Result<Page>> + Send {
+        try_stream! {
+            let mut last = None;
+            loop {
+                let page = self.page(&range, last.as_ref()).await?;
+                let is_last = page.is_last;
+                last = page.last();
+                yield page;
+                if is_last {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The documents of these ids.
+    pub(super) async fn by_id(
+        &self,
+        ids: impl Iterator<Item = ObjectId>,
+    ) -> Result<HashMap<ObjectId, RawDocumentBuf>> {
+        let ids = Query::all().one_of(field::ID, ids);
+        let find = async { self.collection.find(ids.to_filter()).await?.try_collect::<Vec<_>>().await };
+        let found = self.connection.run(OPERATION, find).await?;
+        let by_id = |document: RawDocumentBuf| Some((document.get_object_id("_id").ok()?, document));
+        Ok(found.into_iter().filter_map(by_id).collect())
+    }
+
+    /// The documents of these ids, of whatever types they are, by the text of the id.
+    pub(super) async fn by_any_id(
+        &self,
+        ids: impl Iterator<Item = Bson>,
+    ) -> Result<HashMap<String, RawDocumentBuf>> {
+        let ids = Query::all().one_of(field::ID, ids);
+        let find = async { self.collection.find(ids.to_filter()).await?.try_collect::<Vec<_>>().await };
+        let found = self.connection.run(OPERATION, find).await?;
+        let by_id = |document: RawDocumentBuf| Some((id_of(&document)?.to_string(), document));
+        Ok(found.into_iter().filter_map(by_id).collect())
+    }
+
+    /// Cuts `total` documents into ranges of about the same size.
+    pub(super) async fn cut(&self, total: u64) -> Result<Vec<Range>> {
+        let ranges = total.div_ceil(RANGE).clamp(1, 256);
+        if ranges == 1 {
+            return Ok(vec![Range::default()]);
+        }
+        let sample = self.connection.run(OPERATION, self.sample(ranges * SAMPLES, total)).await?;
+        let ranges = usize::try_from(ranges).unwrap_or(1);
+        let cut = |n: usize| sample.get(n * sample.len() / ranges).and_then(|id| id.get("_id").cloned());
+        let mut cuts: Vec<_> = (1..ranges).filter_map(cut).collect();
+        cuts.dedup();
+        Ok(Range::between(cuts))
+    }
+
+    async fn read(&self, range: &Range, last: Option<&Bson>) -> DriverResult<Page> {
+        // Bounds of the index, because `$gt` passes over `_id`s of other types. One more than is wanted
+        // tells whether that is all, and the lower bound is inclusive.
+        let mut find = self.collection.find(doc! {}).hint(by_id()).limit(LIMIT + 2);
+        if let Some(from) = last.or(range.from.as_ref()) {
+            find = find.min(doc! { "_id": from });
+        }
+        if let Some(until) = &range.until {
+            find = find.max(doc! { "_id": until });
+        }
+        let mut cursor = find.batch_size(u32::MAX).await?;
+        let (mut documents, mut bytes, mut is_last) = (Vec::new(), 0, true);
+        while cursor.advance().await? {
+            let document = cursor.current();
+            if last.is_some() && id_of(document).as_ref() == last {
+                continue;
+            }
+            if documents.len() == LIMIT as usize || bytes >= MAX_BYTES {
+                is_last = false;
+                break;
+            }
+            bytes += document.as_bytes().len();
+            documents.push(document.to_owned());
+        }
+        Ok(Page { documents, is_last })
+    }
+
+    /// Some `_id`s from everywhere, in order.
+    async fn sample(&self, wanted: u64, total: u64) -> DriverResult<Vec<Document>> {
+        #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
+        let rate = (wanted as f64 / total.max(1) as f64).min(1.0);
+        let stages = [
+            doc! { "$match": { "$sampleRate": rate } },
+            doc! { "$project": { "_id": 1 } },
+            doc! { "$sort": { "_id": 1 } },
+        ];
+        self.collection.aggregate(stages).hint(by_id()).allow_disk_use(true).await?.try_collect().await
+    }
+}
+
+fn by_id() -> Hint {
+    Hint::Keys(doc! { "_id": 1 })
+}

@@ -1,0 +1,52 @@
+use serde::{Serialize, Serializer};
+
+use crate::collection::Collection;
+
+/// A collection that is copied: from where to where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum MigrationStep {
+    /// `warm_up_emails_table` to `mailboxes`.
+    Mailboxes,
+    /// `email_campaigns` to `campaigns`.
+    Campaigns,
+}
+
+impl MigrationStep {
+    /// Every step, in the order in which they are done: campaigns name mailboxes.
+    pub const ALL: [Self; 2] = [Self::Mailboxes, Self::Campaigns];
+
+    /// The name of the old collection. It is only read, until
+    /// [`finalise`](super::Migration::finalise).
+    #[must_use]
+    pub const fn source(self) -> &'static str {
+        match self {
+            Self::Mailboxes => "warm_up_emails_table",
+            Self::Campaigns => "email_campaigns",
+        }
+    }
+
+    /// The name that the old collection gets in the end.
+    #[must_use]
+    pub const fn retired_source(self) -> &'static str {
+        match self {
+            Self::Mailboxes => "_legacy_warm_up_emails_table",
+            Self::Campaigns => "_legacy_email_campaigns",
+        }
+    }
+
+    /// The new collection.
+    #[must_use]
+    pub const fn target(self) -> Collection {
+        match self {
+            Self::Mailboxes => Collection::Mailboxes,
+            Self::Campaigns => Collection::Campaigns,
+        }
+    }
+}
+
+impl Serialize for MigrationStep {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.source())
+    }
+}
