@@ -227,16 +227,7 @@ pub enum Error {
         collection: Collection,
     },
 
-    /// The validator of a collection refused a document. It is stricter than that of the schema,
-    /// or the document was changed into something that the store cannot read.
-    #[error("{operation} was refused by the validator of the collection")]
-    #[non_exhaustive]
-    RefusedByValidator {
-        /// The operation, such as `users.create`.
-        operation: &'static str,
-    },
-
-    /// The database refused the operation for another reason.
+    /// The database refused the operation for another reason; code 121 is that of a validator.
     #[error("{operation} failed in the database{}", .code.map(|code| format!(" with code {code}")).unwrap_or_default())]
     #[non_exhaustive]
     Backend {
@@ -366,7 +357,6 @@ mod tests {
                 ids: vec!["66f0".to_owned(), "66f1".to_owned()],
             }),
             Error::PlanStale { collection: Collection::Users },
-            Error::RefusedByValidator { operation: "users.create" },
             Error::backend("users.create", Some(26)),
             Error::backend("users.create", None),
         ]
@@ -387,7 +377,6 @@ mod tests {
                 "users: login_id_1 cannot be unique because of 66f0 and 66f1; 66f2 and 66f9 and 3 more",
                 "users: the validator would refuse 7 documents, such as 66f0, 66f1",
                 "users: the plan is out of date",
-                "users.create was refused by the validator of the collection",
                 "users.create failed in the database with code 26",
                 "users.create failed in the database",
             ]

@@ -14,7 +14,6 @@ use crate::schema;
 pub(crate) type DriverResult<T> = mongodb::error::Result<T>;
 
 const DUPLICATE_KEY: i32 = 11_000;
-const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
 
 /// An error of this crate, for the way through the driver.
 pub(crate) fn ours(error: Error) -> DriverError {
@@ -29,9 +28,6 @@ pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError)
     let (code, message) = code_and_message(error);
     if code == Some(DUPLICATE_KEY) {
         return unique(operation, message);
-    }
-    if code == Some(DOCUMENT_VALIDATION_FAILURE) {
-        return Error::RefusedByValidator { operation };
     }
     if let Some(reason) = refusal(error, code) {
         return Error::Unauthorized { target: target.to_owned(), reason };

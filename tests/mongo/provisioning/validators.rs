@@ -1,10 +1,9 @@
-//! Validators: counting offenders, warning, enforcing, and what a refusal looks like.
+//! Validators: counting offenders, warning and enforcing.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use campaign_store::{
-    Collection, Error, MongoStore, NewUser, ProvisionOptions, Result, UserPatch, ValidatorMode,
-    ValidatorPlan, ValidatorState,
+    Collection, Error, MongoStore, ProvisionOptions, Result, ValidatorMode, ValidatorPlan, ValidatorState,
 };
 use mongodb::error::{ErrorKind, WriteFailure};
 
@@ -220,25 +219,4 @@ async fn provisioning_leaves_validators_alone() {
     database.provisioned().await;
     assert_eq!(options_of(&driver, Collection::Users).await, before);
     assert!(options_of(&driver, Collection::Mailboxes).await.is_empty());
-}
-
-#[tokio::test]
-async fn a_refusal_names_the_operation_and_no_value() {
-    let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
-    let ada = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
-    let driver = database.driver().await;
-    let stricter = doc! { "user_name": { "$ne": "canary" } };
-    driver.run_command(doc! { "collMod": "users", "validator": stricter }).await.unwrap();
-    let created = store.users.create(NewUser::new("canary", "bob").unwrap()).await;
-    let patch = UserPatch::new().user_name("canary").unwrap();
-    let updated = store.users.update(ada.id, patch, ada.updated_at).await;
-    for (error, operation) in [(created.unwrap_err(), "users.create"), (updated.unwrap_err(), "users.update")]
-    {
-        assert_eq!(error.to_string(), format!("{operation} was refused by the validator of the collection"));
-        assert!(matches!(error, Error::RefusedByValidator { .. }) && !error.is_retryable());
-        assert!(!format!("{error:?}").contains("canary"));
-    }
-    assert_eq!(store.users.get(ada.id).await.unwrap(), Some(ada));
-    assert_eq!(database.collection("users").await.count_documents(doc! {}).await.unwrap(), 1);
 }
