@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 mod invalid;
+mod provisioning;
 mod secret_problem;
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 use thiserror::Error as ThisError;
 
 pub use self::invalid::{Invalid, Problem};
+pub use self::provisioning::{DuplicateGroup, Offenders};
 pub use self::secret_problem::SecretProblem;
 use crate::collection::Collection;
 
@@ -199,7 +201,33 @@ pub enum Error {
         difference: String,
     },
 
-    /// The database refused the operation for another reason.
+    /// Documents have the same value in a unique index that is to be built. Nothing was created in
+    /// any collection.
+    #[error("{collection}: {index} cannot be unique because of {}", .groups.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[non_exhaustive]
+    Duplicates {
+        /// The collection of the index.
+        collection: Collection,
+        /// The name of the index, one of those in [`schema`](crate::schema).
+        index: &'static str,
+        /// The documents, those that share a value together; at most 20 groups.
+        groups: Vec<DuplicateGroup>,
+    },
+
+    /// A validator is to be enforced, and documents are there that it would refuse. Nothing was
+    /// changed.
+    #[error("{0}")]
+    Offenders(Offenders),
+
+    /// The database is no longer as it was when the plan was made: make a new one.
+    #[error("{collection}: the plan is out of date")]
+    #[non_exhaustive]
+    PlanStale {
+        /// The collection that changed.
+        collection: Collection,
+    },
+
+    /// The database refused the operation for another reason; code 121 is that of a validator.
     #[error("{operation} failed in the database{}", .code.map(|code| format!(" with code {code}")).unwrap_or_default())]
     #[non_exhaustive]
     Backend {
@@ -315,6 +343,20 @@ mod tests {
             Error::unavailable("localhost:1", "timed out"),
             Error::busy("users.verify_login"),
             Error::ShutDown,
+            Error::Duplicates {
+                collection: Collection::Users,
+                index: "login_id_1",
+                groups: vec![
+                    DuplicateGroup { documents: 2, ids: ["66f0", "66f1"].map(str::to_owned) },
+                    DuplicateGroup { documents: 5, ids: ["66f2", "66f9"].map(str::to_owned) },
+                ],
+            },
+            Error::Offenders(Offenders {
+                collection: Collection::Users,
+                documents: 7,
+                ids: vec!["66f0".to_owned(), "66f1".to_owned()],
+            }),
+            Error::PlanStale { collection: Collection::Users },
             Error::backend("users.create", Some(26)),
             Error::backend("users.create", None),
         ]
@@ -332,6 +374,9 @@ mod tests {
                 "the database at localhost:1 is unavailable: timed out",
                 "users.verify_login: too many are waiting already",
                 "the event recorder was shut down",
+                "users: login_id_1 cannot be unique because of 66f0 and 66f1; 66f2 and 66f9 and 3 more",
+                "users: the validator would refuse 7 documents, such as 66f0, 66f1",
+                "users: the plan is out of date",
                 "users.create failed in the database with code 26",
                 "users.create failed in the database",
             ]

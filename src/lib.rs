@@ -15,7 +15,7 @@
 //! | The secrets of mailboxes | [`Credentials`], and [`Vault`] with the keys |
 //! | What can go wrong | [`Error`], [`Invalid`], [`KeyError`] |
 //! | Percentages | [`Rates`], [`Rate`] |
-//! | Indexes | [`schema`] |
+//! | Indexes and validators | [`schema`], [`MongoStore::provision`], [`ProvisionPlan`] |
 //! | Time in tests | [`ManualClock`] |
 //! | Testing a store of your own | `contract` (feature `contract`) |
 //!
@@ -27,7 +27,8 @@
 //! 1. `model/`: the record, `New…`, `…Patch`, `…Filter`, and every rule as a pure function.
 //! 2. `repository/`: the trait, with its contract in the documentation.
 //! 3. `schema/index.rs`: the indexes. Both stores read them there.
-//! 4. `document/`: the stored form, how a patch changes it, and which query a filter is.
+//! 4. `document/`: the stored form, how a patch changes it, and which query a filter is;
+//!    `schema/validator.rs`: what can be read.
 //! 5. `contract/`: the cases, one for each sentence of the contract.
 //! 6. `memory/`, then `mongo/`: the same few lines each, since rules and stored form are elsewhere.
 //!
@@ -53,7 +54,7 @@ mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collection::Collection;
-pub use error::{Error, Invalid, Problem, Result, SecretProblem};
+pub use error::{DuplicateGroup, Error, Invalid, Offenders, Problem, Result, SecretProblem};
 pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;
 #[cfg(feature = "mongo")]
@@ -64,7 +65,10 @@ pub use migrate::{
 };
 pub use model::*;
 #[cfg(feature = "mongo")]
-pub use mongo::{MongoOptions, MongoStore};
+pub use mongo::{
+    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, MongoOptions, MongoStore,
+    ProvisionOptions, ProvisionPlan, SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
+};
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkUpsert, EmailTrackingRepository, MailboxRepository,

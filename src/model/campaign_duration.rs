@@ -25,7 +25,7 @@ impl CampaignDuration {
     pub const MAX_HOURS: f64 = 8_784.0;
     const MILLIS_PER_HOUR: f64 = 3_600_000.0;
     /// The shortest period that has a length in the database: one millisecond.
-    const MIN_HOURS: f64 = 1.0 / Self::MILLIS_PER_HOUR;
+    pub(crate) const MIN_HOURS: f64 = 1.0 / Self::MILLIS_PER_HOUR;
 
     /// A duration in hours.
     ///

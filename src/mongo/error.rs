@@ -8,6 +8,7 @@ use mongodb::error::{
 
 use crate::collection::Collection;
 use crate::error::Error;
+use crate::schema;
 
 /// The result of a call to the driver; an error of this crate travels in it as a custom one.
 pub(crate) type DriverResult<T> = mongodb::error::Result<T>;
@@ -39,7 +40,7 @@ pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError)
 
 /// Whether a write failed because the value of a unique index is taken.
 pub(crate) fn is_duplicate(error: &DriverError) -> bool {
-    code_and_message(error).0 == Some(DUPLICATE_KEY)
+    code_of(error) == Some(DUPLICATE_KEY)
 }
 
 /// The same for this index.
@@ -57,6 +58,11 @@ pub(crate) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usiz
         (error.code == DUPLICATE_KEY && name == index).then_some(error.index)
     };
     refused.iter().map(place).collect::<Option<Vec<_>>>().filter(|places| !places.is_empty())
+}
+
+/// The code of the server, where it gave one.
+pub(super) fn code_of(error: &DriverError) -> Option<i32> {
+    code_and_message(error).0
 }
 
 /// The code and the text of the server, whichever shape the error has.
@@ -80,27 +86,40 @@ fn code_and_message(error: &DriverError) -> (Option<i32>, &str) {
 }
 
 fn unique(operation: &'static str, message: &str) -> Error {
-    let collection = |namespace: &str| {
-        let (_, name) = namespace.split_once('.')?;
-        Collection::ALL
-            .into_iter()
-            .chain(Collection::BOOKKEEPING)
-            .chain(Collection::MIGRATION)
-            .find(|collection| collection.name() == name)
-    };
-    match parse_duplicate(message).map(|(namespace, index)| (collection(namespace), index)) {
-        Some((Some(collection), index)) => Error::unique(collection, index.to_owned()),
-        _ => Error::backend(operation, Some(DUPLICATE_KEY)),
+    match parse_duplicate(message) {
+        Some((collection, index)) => Error::unique(collection, index.to_owned()),
+        None => Error::backend(operation, Some(DUPLICATE_KEY)),
     }
 }
 
-/// The namespace and the index in `… collection: NAMESPACE index: NAME[ collation: …] dup key: …`.
-fn parse_duplicate(message: &str) -> Option<(&str, &str)> {
+/// The collection and the index in
+/// `… collection: NAMESPACE index: NAME[ collation: …] dup key: { FIELD: …, FIELD: … }`.
+fn parse_duplicate(message: &str) -> Option<(Collection, &str)> {
     let (_, rest) = message.split_once("collection: ")?;
     let (namespace, rest) = rest.split_once(" index: ")?;
-    let (index, _) = rest.split_once(" dup key")?;
-    let name = index.split_once(" collation: ").map_or(index, |(name, _)| name);
-    Some((namespace, name))
+    let (index, key) = rest.split_once(" dup key: { ")?;
+    let (_, name) = namespace.split_once('.')?;
+    let bookkeeping = Collection::BOOKKEEPING.into_iter().chain(Collection::MIGRATION);
+    let mut collections = Collection::ALL.into_iter().chain(bookkeeping);
+    let collection = collections.find(|collection| collection.name() == name)?;
+    let index = index.split_once(" collation: ").map_or(index, |(name, _)| name);
+    Some((collection, schema_name(collection, index, key)))
+}
+
+/// The name that the schema gives to a unique index: it can be there under another one.
+fn schema_name<'a>(collection: Collection, index: &'a str, key: &str) -> &'a str {
+    if schema::indexes_of(collection).any(|spec| spec.name == index) {
+        return index;
+    }
+    let has_keys = |keys: &[&str]| match keys.split_first() {
+        Some((first, others)) => {
+            let value = key.strip_prefix(first).and_then(|rest| rest.strip_prefix(": "));
+            value.is_some_and(|rest| others.iter().all(|field| rest.contains(&format!(", {field}: "))))
+        }
+        None => false,
+    };
+    let unique = schema::indexes_of(collection).find(|spec| spec.unique && has_keys(spec.keys));
+    unique.map_or(index, |spec| spec.name)
 }
 
 fn refusal(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
@@ -144,13 +163,32 @@ mod tests {
 
     #[test]
     fn the_index_is_found_and_the_value_is_not_kept() {
-        let message = "E11000 duplicate key error collection: my.db.users index: login_id_1 dup key: \
-                       { login_id: \"index: x dup key\" }";
-        assert_eq!(parse_duplicate(message), Some(("my.db.users", "login_id_1")));
-        assert_eq!(parse_duplicate("something else"), None);
-        let message = "E11000 duplicate key error collection: test.users index: login_id_1 dup key: { login_id: \"ada\" }";
-        let error = unique("users.create", message);
-        assert_eq!(error, Error::unique(Collection::Users, "login_id_1"));
-        assert!(!format!("{error} {error:?}").contains("ada"));
+        let duplicate = |collection: &str, index: &str, key: &str| {
+            format!(
+                "E11000 duplicate key error collection: my.{collection} index: {index} dup key: {{ {key} }}"
+            )
+        };
+        for (collection, index, key, expected) in [
+            (Collection::Users, "login_id_1", r#"login_id: "index: x dup key: { ""#, "login_id_1"),
+            (Collection::Users, "mine collation: { locale: \"en\" }", "login_id: \"ada\"", "login_id_1"),
+            (
+                Collection::Mailboxes,
+                "mine",
+                r#"user_id: 1, email: ", is_primary: true""#,
+                "user_id_1_email_1",
+            ),
+            (Collection::Mailboxes, "mine", "user_id: 1, is_primary: true", "one_primary_per_user"),
+            (Collection::Mailboxes, "mine", "user_id: 1", "mine"),
+            (Collection::EventReceipts, "_id_", "_id: \"ada\"", "_id_"),
+        ] {
+            let message = duplicate(collection.name(), index, key);
+            assert_eq!(parse_duplicate(&message), Some((collection, expected)));
+            let error = unique("users.create", &message);
+            assert_eq!(error, Error::unique(collection, expected));
+            assert!(!format!("{error} {error:?}").contains("ada"));
+        }
+        for message in ["something else", &duplicate("others", "login_id_1", "login_id: 1")] {
+            assert_eq!(unique("users.create", message), Error::backend("users.create", Some(DUPLICATE_KEY)));
+        }
     }
 }

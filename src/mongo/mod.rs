@@ -18,4 +18,8 @@ pub(crate) mod table;
 mod user;
 
 pub use options::MongoOptions;
+pub use provision::{
+    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, ProvisionOptions, ProvisionPlan,
+    SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
+};
 pub use store::MongoStore;

@@ -6,8 +6,8 @@ use super::connection::Connection;
 use super::email_tracking::Tracking;
 use super::mailbox::Mailboxes;
 use super::user::Users;
-use super::{MongoOptions, provision};
-use crate::error::Result;
+use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
+use crate::error::{Offenders, Result};
 use crate::migrate::Migration;
 use crate::repository::Store;
 
@@ -53,15 +53,72 @@ impl MongoStore {
         Ok(Self(Arc::new(Connection::open(&options).await?)))
     }
 
-    /// Creates the [indexes](crate::schema::INDEXES) that are missing. Any number of processes can
-    /// do so at once, and as often as they like.
+    /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
+    /// built. Any number of processes can do so at once, and as often as they like. Validators stay
+    /// as they are.
     ///
     /// # Errors
-    /// `IndexDiffers` when an index exists but not as declared: nothing is dropped or changed, and
-    /// nothing is created in any collection. `Unique` when documents that are there break a unique
-    /// index.
+    /// As [`apply`](Self::apply) of a plan without options, which is what it does.
     pub async fn provision(&self) -> Result<()> {
         provision::provision(&self.0).await
+    }
+
+    /// Compares the database with the schema, and says what [`apply`](Self::apply) would do. It
+    /// only reads: indexes and options, no documents. An index that is still being built counts as
+    /// there.
+    ///
+    /// ```no_run
+    /// use campaign_store::{MongoStore, ProvisionOptions, ValidatorMode};
+    ///
+    /// # async fn prepare(store: MongoStore) -> campaign_store::Result<()> {
+    /// let plan = store.plan(&ProvisionOptions::new().validators(ValidatorMode::Warn)).await?;
+    /// println!("{plan}");
+    /// store.apply(&plan).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn plan(&self, options: &ProvisionOptions) -> Result<ProvisionPlan> {
+        provision::plan(&self.0, options).await
+    }
+
+    /// Carries out a plan, and nothing else. All checks come first; then what is missing is
+    /// created, in all collections; then what the options of the plan name is altered or dropped,
+    /// and validators are set.
+    ///
+    /// When it fails half-way, by an outage for instance, make a new plan: it holds the rest.
+    ///
+    /// # Errors
+    /// Before anything is changed: `PlanStale` when the database is no longer as it was when the
+    /// plan was made; `IndexDiffers` when an index is in the way and the plan may not drop or alter
+    /// it; `Duplicates` when documents break a unique index; `Offenders` when a validator is to be
+    /// enforced that documents break.
+    ///
+    /// Later: `Unavailable` when a command takes longer than the options allow; `Unique` when
+    /// duplicates came since the check; `PlanStale` when somebody else changed indexes since then.
+    pub async fn apply(&self, plan: &ProvisionPlan) -> Result<()> {
+        provision::apply(&self.0, plan).await
+    }
+
+    /// In what the database is not as the schema and the options want it, for monitoring: the
+    /// deviations of [`plan`](Self::plan). It only reads.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn schema_drift(&self, options: &ProvisionOptions) -> Result<Vec<SchemaDrift>> {
+        Ok(self.plan(options).await?.drift())
+    }
+
+    /// Counts the documents that the validators would refuse, whether validators are set or not,
+    /// and names some. It only reads, but reads all documents; of the options it takes the limit
+    /// of time. Collections without such documents are left out.
+    ///
+    /// # Errors
+    /// `Unavailable` when it takes longer than the options allow, and those of the connection.
+    pub async fn offenders(&self, options: &ProvisionOptions) -> Result<Vec<Offenders>> {
+        provision::offenders(&self.0, options).await
     }
 
     /// The migration of the old collections of this database.

@@ -1,6 +1,8 @@
-//! The collections and their indexes, as data that both stores read.
+//! The collections, their indexes and their validators, as data that the stores read.
 
 pub mod index;
+#[cfg(feature = "mongo")]
+mod validator;
 
 use std::time::Duration;
 
@@ -10,3 +12,5 @@ pub use index::{INDEXES, IndexSpec};
 pub const RECEIPT_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 pub(crate) use index::indexes_of;
+#[cfg(feature = "mongo")]
+pub(crate) use validator::validator_of;

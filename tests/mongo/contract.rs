@@ -1,4 +1,4 @@
-//! The contract on MongoDB.
+//! The contract on MongoDB, with validators in force: they refuse nothing that the store writes.
 
 #![expect(clippy::expect_used, reason = "the harness is part of the tests")]
 
@@ -12,7 +12,7 @@ struct OnMongo;
 impl Harness for OnMongo {
     async fn open() -> Opened {
         let database = TestDatabase::new();
-        let store = database.provisioned().await.repositories();
+        let store = database.validated().await.repositories();
         let second = database.connect().await.repositories();
         let clock = database.clock.clone();
         let options = database.options().await;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::thread;
 
 use campaign_store::{
-    ManualClock, MongoOptions, MongoStore, PasswordOptions, PasswordPolicy, Vault, contract,
+    ManualClock, MongoOptions, MongoStore, PasswordOptions, PasswordPolicy, ProvisionOptions, ValidatorMode,
+    Vault, contract,
 };
 use mongodb::Client;
 use mongodb::bson::Document;
@@ -55,6 +56,14 @@ impl TestDatabase {
     pub(crate) async fn provisioned(&self) -> MongoStore {
         let store = self.connect().await;
         store.provision().await.expect("a new database can be provisioned");
+        store
+    }
+
+    /// The same with the validators of the schema in force.
+    pub(crate) async fn validated(&self) -> MongoStore {
+        let store = self.connect().await;
+        let plan = store.plan(&ProvisionOptions::new().validators(ValidatorMode::Enforce)).await;
+        store.apply(&plan.expect("a plan")).await.expect("a new database has no offenders");
         store
     }
 

@@ -1,20 +1,10 @@
 //! Creating the indexes in databases that have none of them, some, or other ones.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "the helpers are part of the tests"
-)]
-
-use std::collections::BTreeMap;
-
 use bson::{Bson, Document, doc};
 use campaign_store::{Collection, Error, Result};
-use futures_util::TryStreamExt;
 use futures_util::future::join_all;
-use mongodb::Database;
 
+use super::{Indexes, create_index, described, indexes_of};
 use crate::support::database::TestDatabase;
 
 /// What `schema.md` asks for, under the names that a server gives by default, the guard of the one
@@ -73,41 +63,6 @@ const SCHEMA: &[(&str, &[&str])] = &[
     ),
     ("event_receipts", &["expires_at_1 (expires_at) expireAfterSeconds=0"]),
 ];
-
-/// Every index of every collection, as the server lists them.
-type Indexes = BTreeMap<String, Vec<Document>>;
-
-async fn indexes_of(database: &Database) -> Indexes {
-    let mut indexes = Indexes::new();
-    for collection in database.list_collection_names().await.expect("the collections") {
-        let command = doc! { "listIndexes": &collection };
-        let cursor = database.run_cursor_command(command).await.expect("the indexes");
-        indexes.insert(collection, cursor.try_collect().await.expect("the indexes"));
-    }
-    indexes
-}
-
-/// An index in one line, with every option that it has.
-fn described(index: &Document) -> String {
-    let keys = index.get_document("key").expect("every index has keys").iter();
-    let keys = keys.map(|(key, direction)| match direction {
-        Bson::Int32(1) => key.clone(),
-        other => format!("{key}: {other}"),
-    });
-    let name = index.get_str("name").expect("every index has a name");
-    let mut parts = vec![format!("{name} ({})", keys.collect::<Vec<_>>().join(", "))];
-    parts.extend(index.iter().filter_map(|(option, value)| match (option.as_str(), value) {
-        ("v" | "ns" | "key" | "name", _) => None,
-        (option, Bson::Boolean(true)) => Some(option.to_owned()),
-        (option, value) => Some(format!("{option}={value}")),
-    }));
-    parts.join(" ")
-}
-
-async fn create_index(database: &Database, collection: Collection, index: &Document) {
-    let command = doc! { "createIndexes": collection.name(), "indexes": [index] };
-    database.run_command(command).await.expect("a possible index");
-}
 
 /// Provisions a database that has `index`. What this does to all indexes is the second result.
 async fn provision_beside(collection: Collection, index: Document) -> (Result<()>, [Indexes; 2]) {
@@ -334,34 +289,4 @@ async fn an_index_of_the_same_keys_beside_the_right_one_is_left_alone() {
     let users = &indexes_of(&driver).await["users"];
     let names: Vec<_> = users.iter().map(|index| index.get_str("name").unwrap()).collect();
     assert_eq!(names, ["_id_", "odd", "right", "clerk_user_id_1", "email_1"]);
-}
-
-#[tokio::test]
-async fn duplicates_in_the_data_are_named_by_their_index_and_not_shown() {
-    for (collection, duplicate, index) in [
-        (Collection::Users, doc! { "login_id": "canary" }, "login_id_1"),
-        (Collection::Mailboxes, doc! { "user_id": "canary", "is_primary": true }, "one_primary_per_user"),
-        (Collection::EmailTracking, doc! { "tracking_id": "canary" }, "tracking_id_1"),
-    ] {
-        let database = TestDatabase::new();
-        let documents = database.collection(collection.name()).await;
-        // The second mailbox has another address, so that it breaks one index alone.
-        let second = [duplicate.clone(), doc! { "email": "canary@b.example" }].into_iter().flatten();
-        documents.insert_many([duplicate, second.collect()]).await.unwrap();
-        let error = database.connect().await.provision().await.unwrap_err();
-        assert_eq!(error, Error::unique(collection, index));
-        assert!(!format!("{error} {error:?} {error:#?}").contains("canary"));
-    }
-}
-
-#[tokio::test]
-async fn after_the_duplicates_are_gone_the_rest_is_created() {
-    let database = TestDatabase::new();
-    let store = database.connect().await;
-    let rows = database.collection("email_tracking").await;
-    rows.insert_many([doc! { "tracking_id": 1 }, doc! { "tracking_id": 1 }]).await.unwrap();
-    store.provision().await.unwrap_err();
-    rows.delete_one(doc! {}).await.unwrap();
-    store.provision().await.unwrap();
-    assert_eq!(indexes_of(&database.driver().await).await["email_tracking"].len(), 7);
 }
