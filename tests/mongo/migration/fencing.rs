@@ -9,7 +9,7 @@ use mongodb::bson::doc;
 use super::world::{World, run};
 use crate::support::legacy::Sizes;
 
-const SIZES: Sizes = Sizes { mailboxes: 2_500, campaigns: 1_500, tracking: 2_000 };
+const SIZES: Sizes = Sizes { mailboxes: 1_500, campaigns: 1_100, tracking: 500 };
 
 fn patient() -> MigrationOptions {
     MigrationOptions::new().wait(Duration::from_secs(120)).lease(Duration::from_secs(2))

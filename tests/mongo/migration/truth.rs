@@ -170,7 +170,7 @@ async fn a_clean_database_is_taken_over_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_mess_comes_out_as_the_truth_says() {
-    for seed in [1, 2, 3, 7] {
+    for seed in [1, 2, 3] {
         follows_the_truth(World::new(seed, 0.25, SIZES).await).await;
     }
 }
@@ -191,7 +191,7 @@ async fn without_transactions_it_comes_out_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_pages_in_several_parts_come_out_the_same() {
-    let sizes = Sizes { mailboxes: 5_000, campaigns: 3_000, tracking: 6_000 };
+    let sizes = Sizes { mailboxes: 3_000, campaigns: 2_000, tracking: 3_000 };
     follows_the_truth(World::new(9, 1.0, sizes).await).await;
 }
 
