@@ -67,7 +67,8 @@ pub use model::*;
 #[cfg(feature = "mongo")]
 pub use mongo::{
     CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, MongoOptions, MongoStore,
-    ProvisionOptions, ProvisionPlan, SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
+    ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo, Topology, ValidatorMode, ValidatorPlan,
+    ValidatorState,
 };
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
