@@ -16,6 +16,7 @@
 //! | What can go wrong | [`Error`], [`Invalid`], [`KeyError`] |
 //! | Percentages | [`Rates`], [`Rate`] |
 //! | Indexes and validators | [`schema`], [`MongoStore::provision`], [`ProvisionPlan`] |
+//! | Operating a database | the program `campaign-store` (feature `cli`), [`MongoStore::server_info`] |
 //! | Time in tests | [`ManualClock`] |
 //! | Testing a store of your own | `contract` (feature `contract`) |
 //!
