@@ -16,6 +16,7 @@
 //! | What can go wrong | [`Error`], [`Invalid`], [`KeyError`] |
 //! | Percentages | [`Rates`], [`Rate`] |
 //! | Indexes and validators | [`schema`], [`MongoStore::provision`], [`ProvisionPlan`] |
+//! | Operating a database | the program `campaign-store` (feature `cli`), [`MongoStore::server_info`] |
 //! | Time in tests | [`ManualClock`] |
 //! | Testing a store of your own | `contract` (feature `contract`) |
 //!
@@ -67,7 +68,8 @@ pub use model::*;
 #[cfg(feature = "mongo")]
 pub use mongo::{
     CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, MongoOptions, MongoStore,
-    ProvisionOptions, ProvisionPlan, SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
+    ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo, Topology, ValidatorMode, ValidatorPlan,
+    ValidatorState,
 };
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{

@@ -16,6 +16,7 @@ use mongodb::{Client, ClientSession, Database};
 use super::MongoOptions;
 use super::error::{DriverResult, ours, theirs};
 use super::gates::Gates;
+use super::server_info::Topology;
 use super::table::{Session, Table};
 use crate::clock::Clock;
 use crate::collection::Collection;
@@ -35,7 +36,8 @@ pub(crate) struct Connection {
     timeout: Duration,
     /// The servers, as `host:port`.
     target: String,
-    has_transactions: bool,
+    pub(super) topology: Topology,
+    pub(super) has_transactions: bool,
     pub(crate) vault: Option<Vault>,
     pub(super) passwords: Passwords,
     pub(super) users: Table,
@@ -68,8 +70,7 @@ impl Connection {
             Ok(hello) => hello.map_err(|error| theirs("connect", &target, &error))?,
             Err(_) => return Err(Error::unavailable(target, "no answer in time")),
         };
-        let is_member =
-            hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        let topology = Topology::of(&hello);
         let table = |collection| Table::new(&database, collection);
         Ok(Self {
             users: table(Collection::Users),
@@ -85,7 +86,8 @@ impl Connection {
             clock: options.clock.clone(),
             timeout: options.timeout,
             target,
-            has_transactions: is_member && options.use_transactions,
+            topology,
+            has_transactions: topology != Topology::Standalone && options.use_transactions,
             vault: options.vault.clone(),
             passwords: Passwords::new(options.passwords.clone()),
             database,

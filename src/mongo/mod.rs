@@ -12,6 +12,7 @@ mod options;
 pub(crate) mod provision;
 mod receipts;
 pub(crate) mod recount;
+mod server_info;
 mod store;
 mod stream;
 pub(crate) mod table;
@@ -22,4 +23,5 @@ pub use provision::{
     CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, ProvisionOptions, ProvisionPlan,
     SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
 };
+pub use server_info::{ServerInfo, Topology};
 pub use store::MongoStore;

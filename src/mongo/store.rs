@@ -5,6 +5,7 @@ use super::campaign_metrics::Metrics;
 use super::connection::Connection;
 use super::email_tracking::Tracking;
 use super::mailbox::Mailboxes;
+use super::server_info::{ServerInfo, server_info};
 use super::user::Users;
 use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, Result};
@@ -127,6 +128,14 @@ impl MongoStore {
     /// `Invalid` without a vault: what is secret in the old documents must be sealed.
     pub fn migration(&self) -> Result<Migration> {
         Migration::new(self.0.clone())
+    }
+
+    /// What the store is connected to, for operators.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Backend`.
+    pub async fn server_info(&self) -> Result<ServerInfo> {
+        server_info(&self.0).await
     }
 
     /// The repositories.

@@ -15,5 +15,6 @@ mod query_plans;
 mod recorder;
 mod recounts;
 mod secrets;
+mod server_info;
 mod standalone;
 mod stored_form;

@@ -1,0 +1,70 @@
+//! Metrics that are not what their tracking rows add up to.
+
+use std::fmt;
+
+use campaign_store::{CampaignId, Collection, Drift, Error, Store};
+use futures_util::StreamExt;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// How many campaigns are listed.
+const LISTED: usize = 20;
+
+#[derive(Serialize, Default)]
+pub(super) struct MetricsDrift {
+    /// Campaigns whose metrics are wrong or missing.
+    drifting: u64,
+    first: Vec<CampaignId>,
+    /// Ids in tracking rows that are no campaign's. A migration leaves such rows as they are.
+    unknown_campaigns: u64,
+}
+
+impl MetricsDrift {
+    pub(super) async fn find(session: &Session, store: &Store) -> Result<Self, Failure> {
+        let mut drifts = store.campaign_metrics.drift().await?;
+        let mut found = Self::default();
+        while let Some(drift) = drifts.next().await {
+            session.interrupt.check()?;
+            match drift {
+                Ok(Drift { campaign_id, stored: None, .. })
+                    if store.campaigns.get(campaign_id).await?.is_none() =>
+                {
+                    found.unknown_campaigns += 1;
+                }
+                Ok(Drift { campaign_id, .. }) => found.add(campaign_id),
+                Err(Error::Corrupt { collection: Collection::EmailTracking, .. }) => {
+                    found.unknown_campaigns += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, id: CampaignId) {
+        self.drifting += 1;
+        if self.first.len() < LISTED {
+            self.first.push(id);
+        }
+    }
+
+    pub(super) fn problems(&self) -> Vec<String> {
+        if self.drifting == 0 {
+            return Vec::new();
+        }
+        let first: Vec<_> = self.first.iter().map(ToString::to_string).collect();
+        vec![format!(
+            "the metrics of {} campaigns are wrong: recount; such as {}",
+            self.drifting,
+            first.join(", ")
+        )]
+    }
+}
+
+impl fmt::Display for MetricsDrift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} campaigns drift; rows name {} unknown campaigns", self.drifting, self.unknown_campaigns)
+    }
+}

@@ -1,0 +1,19 @@
+//! The operator's program against a real server. See `support/server` for where that comes from.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of the tests fail by a panic"
+)]
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the program needs less of it than the store")]
+mod support;
+
+mod doctor;
+mod migration;
+mod operation;
+mod program;
+mod signals;
+mod wrong_use;
