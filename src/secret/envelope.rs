@@ -19,8 +19,9 @@
 use std::ops::Range;
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes256Gcm, Nonce};
-use base64ct::{Base64UrlUnpadded, Encoding};
+use aes_gcm::{Aes256Gcm, Nonce, Tag};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -67,17 +68,19 @@ pub(super) fn seal(
     let derived = Derived::from(key, &salt, &context);
     bytes.extend(derived.commitment());
 
-    let mut body = Vec::with_capacity(padded + TAG);
-    body.extend(text.as_bytes());
-    body.push(0x80);
-    body.resize(padded, 0);
+    bytes.extend(text.as_bytes());
+    bytes.push(0x80);
+    bytes.resize(HEAD + padded, 0);
     // In place: of the text there is no copy to wipe.
-    derived
+    let body = bytes.get_mut(HEAD..).ok_or(SecretProblem::OutOfBounds)?;
+    let tag = derived
         .cipher()?
-        .encrypt_in_place(&derived.nonce()?, &context, &mut body)
+        .encrypt_inout_detached(&derived.nonce()?, &context, body.into())
         .map_err(|_| SecretProblem::OutOfBounds)?;
-    bytes.extend(body);
-    Ok(format!("{PREFIX}{id}.{}", Base64UrlUnpadded::encode_string(&bytes)))
+    bytes.extend(tag);
+    let mut sealed = format!("{PREFIX}{id}.");
+    BASE64_URL_SAFE_NO_PAD.encode_string(bytes, &mut sealed);
+    Ok(sealed)
 }
 
 /// Opens a sealed text, and says with which key.
@@ -87,20 +90,23 @@ pub(super) fn open(
     text: &str,
 ) -> Result<(KeyId, Zeroizing<String>), SecretProblem> {
     let (id, bytes) = parse(text)?;
+    // Decrypted in place, it holds the text.
+    let mut bytes = Zeroizing::new(bytes);
     let key = match ring.get(id) {
         None => return Err(SecretProblem::UnknownKey(id.get())),
         Some((KeyState::Disabled, _)) => return Err(SecretProblem::KeyDisabled(id.get())),
         Some((_, key)) => key,
     };
-    let (Some(salt), Some(commitment), Some(body)) =
-        (bytes.get(SALT), bytes.get(COMMITMENT), bytes.get(HEAD..))
-    else {
+    let (head, body) = bytes.split_at_mut_checked(HEAD).ok_or(SecretProblem::Malformed)?;
+    let (body, tag) = body.split_last_chunk_mut::<TAG>().ok_or(SecretProblem::Malformed)?;
+    let (Some(salt), Some(commitment)) = (head.get(SALT), head.get(COMMITMENT)) else {
         return Err(SecretProblem::Malformed);
     };
     let context = context(id, place);
     let derived = Derived::from(key, salt, &context);
-    let mut body = Zeroizing::new(body.to_vec());
-    let decrypted = derived.cipher()?.decrypt_in_place(&derived.nonce()?, &context, &mut *body);
+    let cipher = derived.cipher()?;
+    let decrypted =
+        cipher.decrypt_inout_detached(&derived.nonce()?, &context, (&mut *body).into(), &Tag::from(*tag));
     // Both are looked at, and either gives the same answer.
     let is_committed = bool::from(derived.commitment().ct_eq(commitment));
     if decrypted.is_err() || !is_committed {
@@ -119,7 +125,7 @@ fn parse(text: &str) -> Result<(KeyId, Vec<u8>), SecretProblem> {
     let parts = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('.'));
     let (id, bytes) = parts.ok_or(SecretProblem::Malformed)?;
     let id: KeyId = id.parse().map_err(|_| SecretProblem::Malformed)?;
-    let bytes = Base64UrlUnpadded::decode_vec(bytes).map_err(|_| SecretProblem::Malformed)?;
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(bytes).map_err(|_| SecretProblem::Malformed)?;
     let body = bytes.len().checked_sub(HEAD + TAG).ok_or(SecretProblem::Malformed)?;
     let is_well_formed = bytes.starts_with(&HEADER)
         && bytes.get(KEY_ID) == Some(&id.get().to_be_bytes())

@@ -1,6 +1,6 @@
 //! Rows are named by their numbers in the notes on hostile inputs.
 
-use base64ct::Base64;
+use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use proptest::prelude::*;
 
 use super::*;
