@@ -4,7 +4,7 @@
 use bson::Bson;
 use bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
 #[cfg(feature = "mongo")]
-use bson::{Document, doc};
+use bson::{Document, doc, rawdoc};
 use chrono::{DateTime, Utc};
 
 use super::field::{self, Field};
@@ -100,11 +100,19 @@ impl Changes {
     }
 
     /// The changes as a plain update: nothing but fields to set, to values known here. The server is
-    /// faster with it than with a pipeline.
+    /// faster with it than with a pipeline. A version must be the next one already.
     #[cfg(feature = "mongo")]
-    pub(crate) fn to_plain_update(&self) -> Document {
-        let set = self.set.iter().map(|(field, value)| (field.as_str().to_owned(), value.clone()));
-        doc! { "$set": set.collect::<Document>() }
+    pub(crate) fn to_plain_update(&self) -> RawDocumentBuf {
+        let mut set = RawDocumentBuf::new();
+        for (field, value) in &self.set {
+            if let Some(value) = raw(value) {
+                set.append(field, value);
+            }
+        }
+        if let Some((version, now)) = self.version {
+            set.append(version, bson::DateTime::from(now));
+        }
+        rawdoc! { "$set": set }
     }
 
     /// The pipeline for a document that may not be there: then it becomes `new`, in the one step
@@ -135,7 +143,7 @@ impl Changes {
     pub(crate) fn apply_to(&self, document: &RawDocument) -> RawDocumentBuf {
         let mut values: Vec<(Field, Option<RawBson>)> = Vec::with_capacity(self.set.len() + 2);
         for (field, value) in &self.set {
-            values.push((*field, RawBson::try_from(value.clone()).ok()));
+            values.push((*field, raw(value)));
         }
         if let Some((field, n)) = self.add {
             let sum = count_in(document, field).saturating_add(n.into());
@@ -163,6 +171,10 @@ impl Changes {
         }
         changed
     }
+}
+
+fn raw(value: &Bson) -> Option<RawBson> {
+    RawBson::try_from(value.clone()).ok()
 }
 
 fn count_in(document: &RawDocument, field: Field) -> i64 {

@@ -21,9 +21,16 @@ impl Decode for EmailTracking {
 
     fn decode(document: &RawDocument) -> Result<Self> {
         let fields = Fields::of(Self::COLLECTION, document)?;
-        let row = without_body(&fields)?;
-        let subject = fields.required(field::SUBJECT, string)?;
-        Ok(Self { subject, message: fields.required(field::MESSAGE, string)?, ..row })
+        let address = |name| fields.required(name, |value| text(value).map(EmailAddress::from_stored));
+        let row = without_texts(&fields)?;
+        Ok(Self {
+            sender_email: address(field::SENDER_EMAIL)?,
+            recipient_email: address(field::RECIPIENT_EMAIL)?,
+            recipient_name: fields.optional(field::RECIPIENT_NAME, string)?,
+            subject: fields.required(field::SUBJECT, string)?,
+            message: fields.required(field::MESSAGE, string)?,
+            ..row
+        })
     }
 }
 
@@ -66,9 +73,32 @@ impl Record for EmailTracking {
     }
 }
 
-/// A row whose subject and message were not read.
-fn without_body(fields: &Fields<'_>) -> Result<EmailTracking> {
-    let address = |name| fields.required(name, |value| text(value).map(EmailAddress::from_stored));
+/// The fields of a row whose texts are not read: what events need.
+#[cfg(feature = "mongo")]
+pub(crate) const WITHOUT_TEXTS: [Field; 18] = [
+    field::ID,
+    field::TRACKING_ID,
+    field::CAMPAIGN_ID,
+    field::USER_ID,
+    field::MAILBOX_ID,
+    field::SENT_AT,
+    field::DELIVERED_AT,
+    field::OPENED_AT,
+    field::OPENS,
+    field::CLICKED_AT,
+    field::CLICKS,
+    field::REPLIED_AT,
+    field::REPLIES,
+    field::BOUNCED,
+    field::BOUNCE_REASON,
+    field::UNSUBSCRIBED,
+    field::UNSUBSCRIBED_AT,
+    field::CREATED_AT,
+];
+
+/// A row of which neither addresses and names nor subject and message were read.
+fn without_texts(fields: &Fields<'_>) -> Result<EmailTracking> {
+    let unread = || EmailAddress::from_stored("");
     let times = |name| fields.optional(name, count).map(Option::unwrap_or_default);
     let flag = |name| fields.optional(name, boolean).map(Option::unwrap_or_default);
     Ok(EmailTracking {
@@ -76,9 +106,9 @@ fn without_body(fields: &Fields<'_>) -> Result<EmailTracking> {
         campaign_id: fields.required(field::CAMPAIGN_ID, parsed)?,
         user_id: fields.required(field::USER_ID, object_id)?.into(),
         mailbox_id: fields.required(field::MAILBOX_ID, object_id)?.into(),
-        sender_email: address(field::SENDER_EMAIL)?,
-        recipient_email: address(field::RECIPIENT_EMAIL)?,
-        recipient_name: fields.optional(field::RECIPIENT_NAME, string)?,
+        sender_email: unread(),
+        recipient_email: unread(),
+        recipient_name: None,
         subject: String::new(),
         message: String::new(),
         sent_at: fields.required(field::SENT_AT, time)?,
@@ -99,9 +129,9 @@ fn without_body(fields: &Fields<'_>) -> Result<EmailTracking> {
 
 /// The same with the `_id`.
 #[cfg(feature = "mongo")]
-pub(crate) fn keyed_without_body(document: &RawDocument) -> Result<(ObjectId, EmailTracking)> {
+pub(crate) fn keyed_without_texts(document: &RawDocument) -> Result<(ObjectId, EmailTracking)> {
     let fields = Fields::of(Collection::EmailTracking, document)?;
-    Ok((fields.required(field::ID, object_id)?, without_body(&fields)?))
+    Ok((fields.required(field::ID, object_id)?, without_texts(&fields)?))
 }
 
 /// Where a row is, and what it counts for.

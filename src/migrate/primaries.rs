@@ -15,7 +15,7 @@ use super::part::Part;
 use super::quarantine::{counted_as, stored_as};
 use super::{MigrationStep, Repair};
 use crate::collection::Collection;
-use crate::document::{Query, field};
+use crate::document::{Changes, Query, field};
 use crate::error::Result;
 use crate::model::{MailboxFilter, UserId};
 use crate::mongo::error::DriverResult;
@@ -110,7 +110,7 @@ impl Context {
         let set = |(id, version): &Version, is_primary: bool| {
             let mailbox = Query::all().is(field::ID, *id);
             let unchanged = mailbox.is(field::UPDATED_AT, bson::DateTime::from_chrono(*version));
-            (unchanged, doc! { "$set": { field::IS_PRIMARY.as_str(): is_primary } })
+            (unchanged, Changes::unversioned().set(field::IS_PRIMARY, is_primary).to_plain_update())
         };
         // First nobody is, then one.
         let losers = verdicts.iter().flat_map(|verdict| &verdict.losers);

@@ -12,6 +12,7 @@ use super::connection::Connection;
 use super::error::{DriverResult, is_duplicate_of, ours};
 use super::recount;
 use super::table::{Session, each, of_id};
+use crate::clock::next_version;
 use crate::collection::Collection;
 use crate::document::aggregation::{point, series, sum_of_totals};
 use crate::document::campaign_metrics::{totals_change, totals_of};
@@ -95,6 +96,9 @@ impl Connection {
         mut session: Session<'_>,
         campaigns: &HashSet<CampaignId>,
     ) -> DriverResult<HashMap<CampaignId, CampaignMetrics>> {
+        if campaigns.is_empty() {
+            return Ok(HashMap::new());
+        }
         let query = MetricsFilter::campaigns(campaigns.iter().copied()).query();
         let found: Vec<CampaignMetrics> =
             self.campaign_metrics.find_all(session.as_deref_mut(), &query, campaigns.len()).await?;
@@ -145,8 +149,9 @@ impl Connection {
         };
         // The transaction keeps others away.
         let updates = shifts.map(|(metrics, shift)| {
-            let changes = totals_change(&shift.apply_to(&metrics.totals), now);
-            (of_id(metrics.id.as_object_id()), changes.to_pipeline())
+            let version = next_version(now, metrics.last_updated);
+            let changes = totals_change(&shift.apply_to(&metrics.totals), version);
+            (of_id(metrics.id.as_object_id()), changes.to_plain_update())
         });
         self.campaign_metrics.update_each(Some(session), updates).await?;
         Ok(())

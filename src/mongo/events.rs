@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use bson::Document;
 use bson::oid::ObjectId;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -11,8 +12,11 @@ use super::connection::Connection;
 use super::error::{DriverResult, ours};
 use super::table::{Session, each, of_id};
 use crate::collection::Collection;
-use crate::document::email_tracking::{RowKey, event_changes, keyed_without_body, row_key, unchanged};
-use crate::document::{Query, field};
+use crate::document::Query;
+use crate::document::email_tracking::{
+    RowKey, WITHOUT_TEXTS, event_changes, keyed_without_texts, row_key, unchanged,
+};
+use crate::document::field::{self, Field};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, results_of,
@@ -39,8 +43,10 @@ pub(super) async fn record(
     connection: &Connection,
     events: &[TrackingEvent],
 ) -> Result<Vec<Result<EventOutcome>>> {
-    let look_ups = EventBatch::steps(events).map(|events| connection.row_keys(events));
-    let look_ups = stream::iter(look_ups.collect::<Vec<_>>()).buffer_unordered(LANES);
+    // A small batch is looked up side by side, too.
+    let size = events.len().div_ceil(LANES).clamp(1, EventBatch::MAX_EVENTS);
+    let look_ups: Vec<_> = events.chunks(size).map(|events| connection.row_keys(events)).collect();
+    let look_ups = stream::iter(look_ups).buffer_unordered(LANES);
     let keys = connection.run(OPERATION, look_ups.try_concat()).await?;
     let lanes = lanes_of(events, &keys);
     let recorded = join_all(lanes.iter().map(|lane| connection.record_lane(lane))).await;
@@ -79,9 +85,8 @@ impl Connection {
     async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<HashMap<TrackingId, RowKey>> {
         let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
         let query = Query::all().one_of(field::TRACKING_ID, ids.iter().map(ToString::to_string));
-        let fields =
-            [field::TRACKING_ID, field::CAMPAIGN_ID].map(|field| (field.as_str().to_owned(), 1.into()));
-        let find = self.email_tracking.raw.find(query.to_filter()).projection(fields.into_iter().collect());
+        let fields = projection([field::TRACKING_ID, field::CAMPAIGN_ID]);
+        let find = self.email_tracking.raw.find(query.to_filter()).projection(fields);
         // All in one answer: the server would give the first hundred alone.
         let find = find.batch_size(WHOLE_STEP);
         let mut keys = HashMap::with_capacity(ids.len());
@@ -134,7 +139,7 @@ impl Connection {
         let now = self.now();
         let receipts: Vec<_> = step.iter().filter_map(|found| found.event.receipt()).collect();
         let seen = self.seen_receipts(Some(&mut *session), &receipts).await?;
-        let rows = self.rows_without_body(Some(&mut *session), step).await?;
+        let rows = self.rows_without_texts(Some(&mut *session), step).await?;
         let batch = EventBatch::new(step.iter().map(|found| found.event), rows, seen);
         let shifts = shifts_of(&batch.rows);
         // First what others can be in the way of, so that little is lost when they are.
@@ -148,7 +153,7 @@ impl Connection {
         Ok(batch.outcomes)
     }
 
-    async fn rows_without_body(
+    async fn rows_without_texts(
         &self,
         session: Session<'_>,
         step: &[Found<'_>],
@@ -156,11 +161,10 @@ impl Connection {
         let ids: BTreeSet<_> = step.iter().map(|found| found.row.id).collect();
         let mut rows = Vec::with_capacity(ids.len());
         let query = Query::all().one_of(field::ID, ids);
-        let body = [field::MESSAGE, field::SUBJECT].map(|field| (field.as_str().to_owned(), 0.into()));
-        let find = self.email_tracking.raw.find(query.to_filter()).projection(body.into_iter().collect());
+        let find = self.email_tracking.raw.find(query.to_filter()).projection(projection(WITHOUT_TEXTS));
         let find = find.batch_size(WHOLE_STEP);
         each(session, find, |row| {
-            rows.push(keyed_without_body(row).map_err(ours)?);
+            rows.push(keyed_without_texts(row).map_err(ours)?);
             Ok(())
         })
         .await?;
@@ -194,17 +198,16 @@ impl Connection {
     ) -> DriverResult<()> {
         let mut open = step.to_vec();
         while !open.is_empty() {
-            let rows = self.rows_without_body(None, &open).await?;
+            let rows = self.rows_without_texts(None, &open).await?;
             let batch = EventBatch::new(open.iter().map(|found| found.event), rows, seen.clone());
             let shifts = shifts_of(&batch.rows);
             let marks = self.mark(shifts.keys().copied(), self.now()).await?;
             let mut lost = HashSet::new();
             let mut written = Vec::new();
             for row in batch.rows {
-                let query = unchanged(row.id, &row.before).to_filter();
+                let query = unchanged(row.id, &row.before);
                 let update = event_changes(&row.before, &row.after).to_plain_update();
-                let result = self.email_tracking.raw.update_one(query, update).await?;
-                if result.matched_count == 0 {
+                if self.email_tracking.update_each(None, [(query, update)]).await? == 0 {
                     lost.insert(row.id);
                 } else {
                     written.push(row);
@@ -221,4 +224,8 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+fn projection(fields: impl IntoIterator<Item = Field>) -> Document {
+    fields.into_iter().map(|field| (field.as_str().to_owned(), 1.into())).collect()
 }

@@ -1,8 +1,8 @@
 //! A collection of the database, under the names that the table in memory has.
 
 use bson::oid::ObjectId;
-use bson::raw::{RawDocument, RawDocumentBuf};
-use bson::{Bson, Document, doc};
+use bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf, cstr};
+use bson::{Bson, Document, doc, rawdoc};
 use chrono::{DateTime, Utc};
 use mongodb::action::Find;
 use mongodb::error::{ErrorKind, WriteFailure};
@@ -105,7 +105,7 @@ impl Table {
         if session.is_none() {
             return Ok(());
         }
-        let [set, unset] = ["$set", "$unset"].map(|operator| doc! { operator: { "_lock": true } });
+        let (set, unset) = (rawdoc! { "$set": { "_lock": true } }, rawdoc! { "$unset": { "_lock": true } });
         self.update_each(session, [(of_id(id), set), (of_id(id), unset)]).await?;
         Ok(())
     }
@@ -115,17 +115,17 @@ impl Table {
     pub(crate) async fn update_each(
         &self,
         session: Session<'_>,
-        updates: impl IntoIterator<Item = (Query, impl Into<Bson>)>,
+        updates: impl IntoIterator<Item = (Query, RawDocumentBuf)>,
     ) -> DriverResult<u64> {
-        let updates = updates.into_iter().map(|(query, update)| {
-            let mut statement = doc! { "q": query.to_filter(), "u": update };
+        let statements = updates.into_iter().map(|(query, update)| {
+            let mut statement = rawdoc! { "q": RawDocumentBuf::try_from(&query.to_filter())?, "u": update };
             if query.conditions().len() > 1 {
                 // Or the server tries each index that fits a condition, for each statement.
-                statement.insert("hint", doc! { "_id": 1 });
+                statement.append(cstr!("hint"), rawdoc! { "_id": 1 });
             }
-            statement
+            Ok(statement)
         });
-        self.run_updates(session, updates.collect()).await
+        self.run_updates(session, statements.collect::<DriverResult<_>>()?).await
     }
 
     /// Changes the rows of these `_id`s, each as its update says, in one command, and adds those that
@@ -135,25 +135,28 @@ impl Table {
         session: Session<'_>,
         updates: impl IntoIterator<Item = (Bson, Document)>,
     ) -> DriverResult<()> {
-        let updates =
-            updates.into_iter().map(|(id, update)| doc! { "q": { "_id": id }, "u": update, "upsert": true });
-        self.run_updates(session, updates.collect()).await?;
+        let statements = updates.into_iter().map(|(id, update)| {
+            let statement = doc! { "q": { "_id": id }, "u": update, "upsert": true };
+            Ok(RawDocumentBuf::try_from(&statement)?)
+        });
+        self.run_updates(session, statements.collect::<DriverResult<_>>()?).await?;
         Ok(())
     }
 
-    async fn run_updates(&self, session: Session<'_>, updates: Vec<Document>) -> DriverResult<u64> {
-        if updates.is_empty() {
+    async fn run_updates(&self, session: Session<'_>, statements: Vec<RawDocumentBuf>) -> DriverResult<u64> {
+        if statements.is_empty() {
             return Ok(0);
         }
-        let mut command = doc! { "update": self.raw.name(), "updates": updates };
+        let mut command =
+            rawdoc! { "update": self.raw.name(), "updates": RawArrayBuf::from_iter(statements) };
         let reply = if let Some(session) = session {
-            self.database.run_command(command).session(session).await?
+            self.database.run_raw_command(command).session(session).await?
         } else {
             // Of the database's write concern a raw command takes no notice.
             if let Some(concern) = self.database.write_concern() {
-                command.insert("writeConcern", bson::serialize_to_bson(concern)?);
+                command.append(cstr!("writeConcern"), bson::serialize_to_raw_document_buf(concern)?);
             }
-            self.database.run_command(command).await?
+            self.database.run_raw_command(command).await?
         };
         // The reply to a raw command is no error although a write in it failed.
         match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document()) {
@@ -287,6 +290,8 @@ impl Table {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = Vec::new();
         let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
+        // All in one answer: the server would give the first hundred alone.
+        let find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
         each(session, find, |row| {
             rows.push(row.to_owned());
             Ok(())
