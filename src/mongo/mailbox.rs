@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -107,6 +108,26 @@ impl Connection {
         Ok(())
     }
 
+    /// Replaces secrets that are still the old ones. A transaction keeps others away, so there they
+    /// are compared before: the server is twice as fast by id alone.
+    async fn replace(&self, session: Session<'_>, resealed: &[Resealed]) -> DriverResult<u64> {
+        let Some(session) = session else {
+            let updates = resealed.iter().map(resealing);
+            let updates = updates.map(|(unchanged, changes)| (unchanged, changes.to_plain_update()));
+            return self.mailboxes.update_each(None, updates).await;
+        };
+        let ids = Query::all().one_of(field::ID, resealed.iter().map(|new| new.mailbox.as_object_id()));
+        let stored = self.mailboxes.find_all(Some(&mut *session), &ids, resealed.len()).await?;
+        let stored: HashMap<_, SealedCredentials> =
+            stored.into_iter().map(|sealed: SealedCredentials| (sealed.mailbox, sealed)).collect();
+        let is_unchanged = |new: &&Resealed| stored.get(&new.mailbox).is_some_and(|stored| new.is_of(stored));
+        let updates = resealed.iter().filter(is_unchanged).map(|new| {
+            let (_, changes) = resealing(new);
+            (of_mailbox(new.mailbox), changes.to_plain_update())
+        });
+        self.mailboxes.update_each(Some(session), updates).await
+    }
+
     /// Makes the oldest mailbox of a user primary, if none is.
     async fn promote_heir(&self, mut session: Session<'_>, user_id: UserId) -> DriverResult<()> {
         let all = MailboxFilter::user(user_id).query();
@@ -154,9 +175,11 @@ impl MailboxSecrets for Mailboxes {
     }
 
     async fn replace(&self, resealed: Vec<Resealed>) -> Result<u64> {
-        let updates =
-            resealed.iter().map(resealing).map(|(query, changes)| (query, changes.to_plain_update()));
-        self.0.run("mailboxes.reencrypt", self.0.mailboxes.update_each(None, updates)).await
+        self.0
+            .transact("mailboxes.reencrypt", (&self.0, resealed), |session, (db, resealed)| {
+                db.replace(session, resealed).boxed()
+            })
+            .await
     }
 }
 

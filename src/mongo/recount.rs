@@ -10,7 +10,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt};
 use mongodb::Cursor;
-use mongodb::options::Hint;
 
 use super::connection::Connection;
 use super::error::{DriverResult, ours, theirs};
@@ -139,8 +138,6 @@ impl Connection {
             .raw
             .aggregate([count_by_campaign(), by_campaign])
             .with_type::<RawDocumentBuf>()
-            // Reading along the index of ids is no slower and does not count as a scan.
-            .hint(Hint::Keys(doc! { "_id": 1 }))
             .allow_disk_use(true);
         let metrics = self.campaign_metrics.raw.find(doc! {}).sort(doc! { field::CAMPAIGN_ID.as_str(): 1 });
         let (groups, metrics) =

@@ -41,6 +41,15 @@ pub(crate) struct Resealed {
     pub(crate) fields: Vec<(SecretField, Zeroizing<String>, String)>,
 }
 
+impl Resealed {
+    /// Whether these are still the values that were sealed anew.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn is_of(&self, stored: &SealedCredentials) -> bool {
+        let is_old = |field, old| matches!(stored.get(field), StoredSecret::Text(text) if text == old);
+        self.owner == stored.owner && self.fields.iter().all(|(field, old, _)| is_old(*field, old))
+    }
+}
+
 /// Seals the credentials that are there, for a mailbox.
 pub(crate) fn seal(
     credentials: &Credentials,

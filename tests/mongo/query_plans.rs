@@ -13,7 +13,7 @@ use campaign_store::{
     TrackingEvent, TrackingFilter, TrackingState, User, UserFilter, UserPatch, contract,
 };
 use chrono::TimeDelta;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 
@@ -25,8 +25,11 @@ const SEARCHING: [&str; 6] = ["find", "aggregate", "update", "delete", "findAndM
 /// The commands that do not: they write, go on with a search, or prepare the database.
 const OTHERS: [&str; 6] = ["insert", "getMore", "createIndexes", "listIndexes", "create", "explain"];
 
+/// How the one command begins that may scan a collection.
+const COUNT_EVERY_ROW: &str = "aggregate email_tracking pipeline: [{$group ";
+
 /// What at least must be seen; otherwise the test could pass by seeing nothing.
-const EXPECTED: [&str; 23] = [
+const EXPECTED: [&str; 25] = [
     "aggregate campaign_metrics",
     "aggregate campaigns",
     "aggregate email_tracking",
@@ -48,6 +51,8 @@ const EXPECTED: [&str; 23] = [
     "update mailboxes",
     "update users",
     "update mailboxes updates: [{q {_id  user_id  password }",
+    "update mailboxes updates: [{q {_id } u {$set {password }}",
+    COUNT_EVERY_ROW,
     "update users updates: [{q {_id } u {$set {_lock }}",
     "update users updates: [{q {_id  password }",
 ];
@@ -73,7 +78,7 @@ async fn no_query_scans_a_collection() {
         let plan = Bson::Document(plan);
         let stages = stages_of(&plan);
         assert!(!stages.is_empty(), "{shape} has no plan");
-        if stages.contains("COLLSCAN") {
+        if stages.contains("COLLSCAN") && !counts_every_row(command) {
             scans.push(shape);
         }
     }
@@ -133,6 +138,7 @@ async fn ask_everything(store: &Store, people: &[(User, Mailbox)]) -> Result<()>
 async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Result<()> {
     let vault = contract::vault(&[contract::key(2, 2), contract::key(1, 1)]).await;
     let options = database.options().await.vault(vault).passwords(PasswordOptions::new());
+    let alone = MongoStore::connect_with(options.clone().without_transactions()).await?.repositories();
     let store = MongoStore::connect_with(options).await?.repositories();
     let (user, mailbox) = people.first().expect("there are people");
     for login_id in [user.login_id.as_str(), "nobody"] {
@@ -144,9 +150,12 @@ async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Res
     mailboxes.replace_credentials(mailbox.id, tokens.clone()).await?;
     mailboxes.refresh_tokens(mailbox.id, &tokens, tokens.clone()).await?;
     mailboxes.credentials(mailbox.id).await?;
+    // One batch without transactions, the others with them.
     let plan = ReencryptPlan::new().batch_size(15);
-    let reports: Vec<_> = mailboxes.reencrypt(plan).await?.try_collect().await?;
-    assert!(reports.last().is_some_and(|report| report.rewritten > 15), "{reports:?}");
+    let first: Vec<_> = alone.mailboxes.reencrypt(plan).await?.take(1).try_collect().await?;
+    let others: Vec<_> = mailboxes.reencrypt(plan).await?.try_collect().await?;
+    let rewritten = [first, others].map(|reports| reports.last().map_or(0, |report| report.rewritten));
+    assert!(rewritten.iter().all(|n| *n > 0) && rewritten.iter().sum::<u64>() > 15, "{rewritten:?}");
     Ok(())
 }
 
@@ -300,7 +309,8 @@ async fn recorded(driver: &Database) -> BTreeMap<String, Document> {
     for entry in entries {
         if let Some(command) = command_in(&entry) {
             let plan = entry.get_str("planSummary").unwrap_or_default();
-            assert!(!plan.contains("COLLSCAN"), "{} was a scan", shape_of(&command));
+            let is_scan = plan.contains("COLLSCAN") && !counts_every_row(&command);
+            assert!(!is_scan, "{} was a scan", shape_of(&command));
             commands.entry(shape_of(&command)).or_insert(command);
         }
     }
@@ -334,6 +344,12 @@ fn command_in(entry: &Document) -> Option<Document> {
     let is_part = |key: &str| !key.starts_with('$') && !SESSION.contains(&key);
     let parts = command.iter().filter(|(key, _)| is_part(key));
     SEARCHING.contains(&name).then(|| parts.map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
+/// Whether a command is the one of a recount of everything. It has to read every row, and along an
+/// index that takes longer.
+fn counts_every_row(command: &Document) -> bool {
+    shape_of(command).starts_with(COUNT_EVERY_ROW)
 }
 
 /// A command without its values.
