@@ -82,7 +82,7 @@ impl Context {
         }
         if !writes.inserted.is_empty() {
             let insert = target.insert_many(writes.inserted.iter().map(AsRef::<RawDocumentBuf>::as_ref));
-            match session.as_deref_mut() {
+            match session {
                 Some(session) => insert.session(session).await?,
                 None => insert.ordered(false).await?,
             };

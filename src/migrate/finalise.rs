@@ -28,9 +28,9 @@ pub struct FinaliseReport {
 
 pub(super) async fn finalise(context: &Context, options: &MigrationOptions) -> Result<FinaliseReport> {
     let lease = Lease::acquire(&context.connection, options.lease).await?.map_err(Holder::into_error)?;
-    let finalised = context.retire(&lease).await;
+    let report = lease.returned_after(context.retire(&lease).await).await?;
     lease.release().await?;
-    finalised
+    Ok(report)
 }
 
 impl Context {

@@ -69,6 +69,15 @@ impl Lease {
         if until.is_some_and(|until| Instant::now() < until) { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
+    /// Lets others have it at once when `result` is an error, after which nothing more is done.
+    pub(super) async fn returned_after<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            // If that fails too, it runs out by itself.
+            let _ = self.release().await;
+        }
+        result
+    }
+
     /// Lets others have it at once.
     pub(super) async fn release(&self) -> Result<()> {
         self.renewal.abort();
@@ -159,7 +168,7 @@ async fn renew(connection: Arc<Connection>, owner: String, token: i64, ttl: Dura
 
 /// A little before the server would give it to somebody else, for writes that are on their way.
 fn end(started: Instant, ttl: Duration) -> Instant {
-    started + ttl - ttl / 6
+    started + ttl.mul_f64(5.0 / 6.0)
 }
 
 fn leases(connection: &Connection) -> mongodb::Collection<Document> {

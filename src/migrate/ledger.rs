@@ -18,6 +18,7 @@ const MIGRATION: &str = "migration";
 
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the document")]
 pub(super) struct Entry {
     /// How many documents the old collection had, when that was last looked at.
     pub(super) source: u64,
@@ -123,7 +124,7 @@ impl Context {
     async fn write_plan(
         &self,
         step: MigrationStep,
-        mut session: Session<'_>,
+        session: Session<'_>,
         token: i64,
         total: u64,
         parts: &[Document],
@@ -131,7 +132,7 @@ impl Context {
         let unplanned = doc! { "_id": name(Some(step)), "token": token, "is_planned": { "$ne": true } };
         let planned = doc! { "$set": { "is_planned": true, "source": stored(total) } };
         let old = doc! { "step": step.source() };
-        if let Some(session) = session.as_deref_mut() {
+        if let Some(session) = session {
             let planned = self.ledger().update_one(unplanned, planned).session(&mut *session).await?;
             if planned.matched_count == 0 {
                 return Err(ours(Error::LeaseLost));

@@ -2,7 +2,7 @@ use bson::Bson;
 use bson::raw::{RawDocument, RawDocumentBuf};
 
 /// The most documents of a page.
-pub(super) const LIMIT: i64 = 1_000;
+pub(super) const LIMIT: usize = 1_000;
 /// The size at which a page ends, in bytes.
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -16,8 +16,13 @@ pub(super) struct Page {
 impl Page {
     /// The `_id` of the last document.
     pub(super) fn last(&self) -> Option<Bson> {
-        self.documents.last().and_then(|document| id_of(document))
+        id_of_last(&self.documents)
     }
+}
+
+/// The `_id` of the last of them.
+pub(super) fn id_of_last(documents: &[RawDocumentBuf]) -> Option<Bson> {
+    documents.last().and_then(|document| id_of(document))
 }
 
 /// The `_id` of a document.

@@ -115,6 +115,7 @@ pub(super) fn stored_as(repair: Option<Repair>) -> &'static str {
 }
 
 /// What a document counted as before it lost a clash. `None` for other documents.
+#[expect(clippy::option_option, reason = "whether it counted, and under which repair if any")]
 pub(super) fn counted_as(document: &Document) -> Option<Option<Repair>> {
     match document.get_str("counted_as").ok()? {
         AS_IS => Some(None),

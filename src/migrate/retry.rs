@@ -43,34 +43,51 @@ pub(super) fn retry(
 ) -> impl Stream<Item = Result<RetryReport>> + Send {
     try_stream! {
         let lease = Lease::acquire(&context.connection, options.lease).await?.map_err(Holder::into_error)?;
-        let mut report = RetryReport::default();
-        if context.entry(None).await?.is_planned || context.entry(Some(MigrationStep::Mailboxes)).await?.is_planned {
-            context.take_over(lease.token()).await?;
-            for step in MigrationStep::ALL {
-                let mut last = None;
-                loop {
-                    let page = context.quarantine_page(step, last.as_ref()).await?;
-                    let Some(document) = page.last() else { break };
-                    last = document.get("_id").cloned();
-                    match step {
-                        MigrationStep::Mailboxes => context.retry_page::<LegacyMailbox>(&lease, page, &mut report).await?,
-                        MigrationStep::Campaigns => context.retry_page::<LegacyCampaign>(&lease, page, &mut report).await?,
-                    }
-                    yield report.clone();
-                    if options.stop.is_requested() {
-                        lease.release().await?;
-                        return;
-                    }
-                }
-            }
+        let mut reports = std::pin::pin!(context.retry_all(&lease, &options));
+        while let Some(report) = lease.returned_after(reports.try_next().await).await? {
+            yield report;
         }
         lease.release().await?;
-        report.is_done = true;
-        yield report;
     }
 }
 
 impl Context {
+    fn retry_all(
+        &self,
+        lease: &Lease,
+        options: &MigrationOptions,
+    ) -> impl Stream<Item = Result<RetryReport>> + Send {
+        try_stream! {
+            let mut report = RetryReport::default();
+            for step in MigrationStep::ALL {
+                if !self.entry(Some(step)).await?.is_planned {
+                    continue;
+                }
+                self.take_over(lease.token()).await?;
+                let mut last = None;
+                loop {
+                    let page = self.quarantine_page(step, last.as_ref()).await?;
+                    let Some(document) = page.last() else { break };
+                    if options.stop.is_requested() {
+                        return;
+                    }
+                    last = document.get("_id").cloned();
+                    match step {
+                        MigrationStep::Mailboxes => {
+                            self.retry_page::<LegacyMailbox>(lease, page, &mut report).await?;
+                        }
+                        MigrationStep::Campaigns => {
+                            self.retry_page::<LegacyCampaign>(lease, page, &mut report).await?;
+                        }
+                    }
+                    yield report.clone();
+                }
+            }
+            report.is_done = true;
+            yield report;
+        }
+    }
+
     async fn quarantine_page(&self, step: MigrationStep, last: Option<&Bson>) -> Result<Vec<Document>> {
         // Their ids are documents, so `$gt` passes over none.
         let after = last.cloned().unwrap_or_else(|| doc! {}.into());

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::batch::read;
 use super::compare::{Comparison, compare};
 use super::context::Context;
-use super::lease::Lease;
+use super::lease::{Holder, Lease};
 use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::legacy_record::LegacyRecord;
 use super::page::Page;
@@ -42,46 +42,57 @@ pub(super) fn rollback(
     options: MigrationOptions,
 ) -> impl Stream<Item = Result<RollbackReport>> + Send {
     try_stream! {
-        let lease = Lease::acquire(&context.connection, options.lease).await?;
-        let lease = lease.map_err(super::lease::Holder::into_error)?;
-        if context.entry(None).await?.is_finalised {
-            Err(Error::Finalised)?;
+        let lease = Lease::acquire(&context.connection, options.lease).await?.map_err(Holder::into_error)?;
+        let mut reports = std::pin::pin!(context.take_all_back(&lease, &options));
+        while let Some(report) = lease.returned_after(reports.try_next().await).await? {
+            yield report;
         }
-        context.prepare().await?;
-        // Whoever migrates with an older lease can write no more.
-        context.take_over(lease.token()).await?;
-        context.reopen(lease.token()).await?;
-        let demoted = context.demoted().await?;
-        let mut report = RollbackReport::default();
-        let mut pages = context.source(MigrationStep::Campaigns).all_pages().boxed();
-        while let Some(page) = pages.try_next().await? {
-            lease.require()?;
-            context.take_back::<LegacyCampaign>(&page, &demoted, &mut report).await?;
-            yield report.clone();
-            if options.stop.is_requested() {
-                lease.release().await?;
-                return;
-            }
-        }
-        let mut pages = context.source(MigrationStep::Mailboxes).all_pages().boxed();
-        while let Some(page) = pages.try_next().await? {
-            lease.require()?;
-            context.take_back::<LegacyMailbox>(&page, &demoted, &mut report).await?;
-            yield report.clone();
-            if options.stop.is_requested() {
-                lease.release().await?;
-                return;
-            }
-        }
-        lease.require()?;
-        context.forget().await?;
         lease.release().await?;
-        report.is_done = true;
-        yield report;
     }
 }
 
 impl Context {
+    fn take_all_back(
+        &self,
+        lease: &Lease,
+        options: &MigrationOptions,
+    ) -> impl Stream<Item = Result<RollbackReport>> + Send {
+        try_stream! {
+            if self.entry(None).await?.is_finalised {
+                Err(Error::Finalised)?;
+            }
+            self.prepare().await?;
+            // Whoever migrates with an older lease can write no more.
+            self.take_over(lease.token()).await?;
+            self.reopen(lease.token()).await?;
+            let demoted = self.demoted().await?;
+            let mut report = RollbackReport::default();
+            // Campaigns before the mailboxes that they name.
+            for step in MigrationStep::ALL.into_iter().rev() {
+                let mut pages = self.source(step).all_pages().boxed();
+                while let Some(page) = pages.try_next().await? {
+                    if options.stop.is_requested() {
+                        return;
+                    }
+                    lease.require()?;
+                    match step {
+                        MigrationStep::Mailboxes => {
+                            self.take_back::<LegacyMailbox>(&page, &demoted, &mut report).await?;
+                        }
+                        MigrationStep::Campaigns => {
+                            self.take_back::<LegacyCampaign>(&page, &demoted, &mut report).await?;
+                        }
+                    }
+                    yield report.clone();
+                }
+            }
+            lease.require()?;
+            self.forget().await?;
+            report.is_done = true;
+            yield report;
+        }
+    }
+
     /// Removes the new documents of a page that are as they were migrated.
     async fn take_back<L: LegacyRecord>(
         &self,

@@ -23,6 +23,8 @@ use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::mongo::provision;
 
+/// How often to look at an old collection that grows meanwhile.
+const PASSES: u32 = 3;
 /// How often to look whether somebody else has finished.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -53,7 +55,7 @@ pub(super) fn run(
             }
         } else {
             let mut progress = std::pin::pin!(run.all());
-            while let Some(progress) = progress.try_next().await? {
+            while let Some(progress) = run.lease.returned_after(progress.try_next().await).await? {
                 yield progress;
             }
             if !run.context.entry(None).await?.is_done {
@@ -122,8 +124,11 @@ impl Run {
     /// Copies an old collection.
     fn step<L: LegacyRecord>(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
         try_stream! {
-            while !self.context.entry(Some(L::STEP)).await?.is_done && !self.stop().is_requested() {
-                let mut pass = std::pin::pin!(self.pass::<L>());
+            for number in 1.. {
+                if self.context.entry(Some(L::STEP)).await?.is_done || self.stop().is_requested() {
+                    break;
+                }
+                let mut pass = std::pin::pin!(self.pass::<L>(number == PASSES));
                 while let Some(progress) = pass.try_next().await? {
                     yield progress;
                 }
@@ -132,7 +137,7 @@ impl Run {
     }
 
     /// Copies what is left, and finds out whether more has come meanwhile.
-    fn pass<L: LegacyRecord>(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
+    fn pass<L: LegacyRecord>(&self, is_last: bool) -> impl Stream<Item = Result<MigrationProgress>> + Send {
         try_stream! {
             let (context, token) = (&self.context, self.lease.token());
             if !context.entry(Some(L::STEP)).await?.is_planned {
@@ -174,7 +179,7 @@ impl Run {
                 yield MigrationProgress::of(MigrationPhase::Primaries);
                 self.settle_primaries().await?;
             }
-            self.close::<L>().await?;
+            self.close::<L>(is_last).await?;
         }
     }
 
@@ -201,15 +206,16 @@ impl Run {
         Ok(())
     }
 
-    /// The step is done, if nothing has come behind it.
-    async fn close<L: LegacyRecord>(&self) -> Result<()> {
+    /// The step is done, if nothing has come behind it. After the last pass it is in any case: what came
+    /// since is left to the next run.
+    async fn close<L: LegacyRecord>(&self, is_last: bool) -> Result<()> {
         let now = self.context.source(L::STEP).count().await?;
         let mut counts = Counts::default();
         for part in self.context.parts_of(L::STEP).await? {
             counts += &part.counts;
         }
-        let change = if now == counts.read {
-            doc! { "is_done": true, "source": stored(now) }
+        let change = if now == counts.read || is_last {
+            doc! { "is_done": true, "source": stored(counts.read) }
         } else {
             doc! { "is_planned": false, "is_repeated": true }
         };

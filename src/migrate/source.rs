@@ -9,7 +9,7 @@ use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::options::Hint;
 
-use super::page::{LIMIT, MAX_BYTES, Page, id_of};
+use super::page::{LIMIT, MAX_BYTES, Page, id_of, id_of_last};
 use super::range::Range;
 use crate::document::{Query, field};
 use crate::error::Result;
@@ -22,7 +22,7 @@ const RANGE: u64 = 100_000;
 /// How many `_id`s are looked at for each border between ranges.
 const SAMPLES: u64 = 20;
 
-/// All of a page at once.
+/// One more than a page tells whether that is all, and the lower bound of a range is inclusive.
 const BATCH: u32 = 1_002;
 /// How many ranges are read side by side.
 const READERS: usize = 2;
@@ -123,9 +123,8 @@ impl Source {
     }
 
     async fn read(&self, range: &Range, last: Option<&Bson>) -> DriverResult<Page> {
-        // Bounds of the index, because `$gt` passes over `_id`s of other types. One more than is wanted
-        // tells whether that is all, and the lower bound is inclusive.
-        let mut find = self.collection.find(doc! {}).hint(by_id()).limit(LIMIT + 2);
+        // Bounds of the index, because `$gt` passes over `_id`s of other types.
+        let mut find = self.collection.find(doc! {}).hint(by_id()).limit(BATCH.into());
         if let Some(from) = last.or(range.from.as_ref()) {
             find = find.min(doc! { "_id": from });
         }
@@ -139,12 +138,16 @@ impl Source {
             if last.is_some() && id_of(document).as_ref() == last {
                 continue;
             }
-            if documents.len() == LIMIT as usize || bytes >= MAX_BYTES {
+            if documents.len() == LIMIT || bytes >= MAX_BYTES {
                 is_last = false;
                 break;
             }
             bytes += document.as_bytes().len();
             documents.push(document.to_owned());
+        }
+        if is_last && range.until.is_none() && id_of_last(&documents) != Some(Bson::MaxKey) {
+            // Without an upper bound the server ends before this one.
+            documents.extend(self.collection.find_one(doc! { "_id": Bson::MaxKey }).await?);
         }
         Ok(Page { documents, is_last })
     }
