@@ -12,6 +12,7 @@
 mod support;
 
 mod doctor;
+mod kills;
 mod migration;
 mod operation;
 mod program;

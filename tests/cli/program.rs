@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use campaign_store::contract;
 use serde_json::Value;
@@ -94,6 +95,19 @@ impl Running {
             line.clear();
             assert_ne!(self.stderr.read_line(&mut line).expect("a pipe"), 0, "it never said: {text}");
         }
+    }
+
+    /// Kills it after this time, unless it has ended by then: then its exit code.
+    pub(crate) fn kill_after(mut self, time: Duration) -> Option<i32> {
+        let started = Instant::now();
+        while started.elapsed() < time {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.child.kill().expect("a child");
+        self.child.wait().expect("a child").code()
     }
 
     pub(crate) fn end(mut self, exit: i32) -> Ended {

@@ -3,13 +3,15 @@
 
 #![expect(clippy::expect_used, reason = "no test can go on without its data")]
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use futures_util::TryStreamExt;
 use mongodb::Database;
-use mongodb::bson::Document;
+use mongodb::bson::{Document, doc};
 use serde_json::Value;
 
 use super::server;
@@ -87,6 +89,41 @@ impl LegacyData {
             }
         }
     }
+}
+
+/// What new collections hold, by name.
+pub(crate) type Content = BTreeMap<&'static str, Vec<Document>>;
+
+/// What the new collections hold, without what no two runs have in common: salts, times of writing and
+/// ids of metrics.
+pub(crate) async fn content(database: &Database) -> Content {
+    let mut content = BTreeMap::new();
+    for name in ["mailboxes", "campaigns", "campaign_metrics", "migration_quarantine"] {
+        let all = database.collection::<Document>(name).find(doc! {}).sort(doc! { "_id": 1 }).await;
+        let mut all: Vec<_> = all.expect("a cursor").try_collect().await.expect("the documents");
+        for document in &mut all {
+            for field in ["password", "access_token", "refresh_token", "original"] {
+                if document.contains_key(field) {
+                    document.insert(field, "sealed");
+                }
+            }
+            document.remove("last_updated");
+            document.remove("first_seen");
+            if name == "campaign_metrics" {
+                document.remove("_id");
+            }
+        }
+        all.sort_by_key(|document| document.get("campaign_id").map(ToString::to_string));
+        content.insert(name, all);
+    }
+    content
+}
+
+/// Ends the lease of whoever migrates, as if it had run out.
+pub(crate) async fn expire_lease(database: &Database) {
+    let past = doc! { "$set": { "expires_at": mongodb::bson::DateTime::from_millis(0) } };
+    let leases = database.collection::<Document>("migration_lease");
+    leases.update_one(doc! {}, past).await.expect("the test server takes it");
 }
 
 impl Drop for LegacyData {

@@ -10,7 +10,7 @@ use mongodb::bson::doc;
 
 use super::world::{World, run};
 use crate::errors::fail_point::{Failures, with_app_name};
-use crate::support::legacy::Sizes;
+use crate::support::legacy::{Sizes, expire_lease};
 use crate::support::server;
 
 const SIZES: Sizes = Sizes { mailboxes: 1_200, campaigns: 1_100, tracking: 1_000 };
@@ -40,9 +40,7 @@ async fn assert_whole(world: &World, whole: &World) {
 
 /// Whoever dies does not give the lease back. It ends at once, so that nobody waits.
 async fn expire(world: &World) {
-    let leases = world.database.collection("migration_lease").await;
-    let past = doc! { "$set": { "expires_at": mongodb::bson::DateTime::from_millis(0) } };
-    leases.update_one(doc! {}, past).await.unwrap();
+    expire_lease(&world.database.driver().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,5 @@
 //! An old database on the server, and what became of it.
 
-use std::collections::BTreeMap;
-
 use campaign_store::{
     Error, Migration, MigrationOptions, MigrationOutcome, MigrationPhase, MigrationReport, MongoStore,
     VerificationReport,
@@ -12,7 +10,7 @@ use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
 
 use crate::support::database::TestDatabase;
-use crate::support::legacy::{COLLECTIONS, LegacyData, Sizes};
+use crate::support::legacy::{COLLECTIONS, Content, LegacyData, Sizes, content};
 
 pub(super) const MAILBOXES: &str = "warm_up_emails_table";
 pub(super) const CAMPAIGNS: &str = "email_campaigns";
@@ -81,28 +79,9 @@ impl World {
         self.legacy.truth["documents"][collection].as_array().unwrap()
     }
 
-    /// What the new collections hold, without what no two runs have in common: salts, times of writing
-    /// and ids of metrics.
-    pub(super) async fn content(&self) -> BTreeMap<&'static str, Vec<Document>> {
-        let mut content = BTreeMap::new();
-        for name in ["mailboxes", "campaigns", "campaign_metrics", "migration_quarantine"] {
-            let mut all = self.all(name).await;
-            for document in &mut all {
-                for field in ["password", "access_token", "refresh_token", "original"] {
-                    if document.contains_key(field) {
-                        document.insert(field, "sealed");
-                    }
-                }
-                document.remove("last_updated");
-                document.remove("first_seen");
-                if name == "campaign_metrics" {
-                    document.remove("_id");
-                }
-            }
-            all.sort_by_key(|document| document.get("campaign_id").map(ToString::to_string));
-            content.insert(name, all);
-        }
-        content
+    /// What the new collections hold.
+    pub(super) async fn content(&self) -> Content {
+        content(&self.database.driver().await).await
     }
 }
 
