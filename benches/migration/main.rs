@@ -15,7 +15,7 @@
 //! - `group_per_s`: rows a second of the bare aggregation that counts them by campaign;
 //! - `metrics_per_s`: rows a second of the migration's metrics, until they are written;
 //! - `peak_rss_mib`: the most memory of the process that migrates; `small_rss_mib` the same of one that
-//!   migrates ten pages of 1,000 mailboxes;
+//!   migrates 10,000 mailboxes;
 //! - `second_run_s`: the time of a run after the last one.
 //!
 //! The migration runs in a process of its own, so that its memory is its own.

@@ -75,9 +75,10 @@ impl World {
 }
 
 fn id(kind: u8, n: u32) -> ObjectId {
-    let [a, b, c, d] = n.to_be_bytes();
     // In the order of their creation, like those of a program.
-    ObjectId::from_bytes([0x65, 0x50, 0, 0, kind, 0, 0, 0, a, b, c, d])
+    let mut bytes = [0x65, 0x50, 0, 0, kind, 0, 0, 0, 0, 0, 0, 0];
+    bytes[8..].copy_from_slice(&n.to_be_bytes());
+    ObjectId::from_bytes(bytes)
 }
 
 fn user(n: u32) -> ObjectId {
@@ -92,7 +93,7 @@ fn mailbox(n: u32) -> RawDocumentBuf {
         "access_token": format!("PLAIN-access-{}", "a1".repeat(100)),
         "refresh_token": format!("PLAIN-refresh-{}", "b2".repeat(50)),
         "provider": "gmail", "user_profile": { "name": "Ada", "locale": "en", "verified": true },
-        "is_primary": n % 3 == 0, "is_active": true, "status": "active", "last_used": at,
+        "is_primary": n.is_multiple_of(3), "is_active": true, "status": "active", "last_used": at,
         "created_at": at, "updated_at": at,
     }
 }
@@ -119,10 +120,10 @@ fn row(n: u32) -> RawDocumentBuf {
         "campaign_id": campaign_id(campaign), "user_id": user(campaign), "mailbox_id": id(2, campaign),
         "sender_email": "ada@example.com", "recipient_email": format!("recipient{n}@example.com"),
         "subject": "Hello", "message": "Flowers are out. ".repeat(40), "sent_at": at, "delivered_at": at,
-        "opens": i32::from(n % 2 == 0), "clicks": i32::from(n % 6 == 0), "replies": 0, "bounced": false,
+        "opens": i32::from(n.is_multiple_of(2)), "clicks": i32::from(n.is_multiple_of(6)), "replies": 0, "bounced": false,
         "unsubscribed": false, "created_at": at,
     };
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         row.append(mongodb::bson::raw::cstr!("opened_at"), at);
     }
     row

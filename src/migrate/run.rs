@@ -102,7 +102,8 @@ impl Run {
                 self.context.reopen(self.lease.token()).await?;
             }
             yield MigrationProgress::of(MigrationPhase::Provisioning);
-            provision::provision(&self.context.connection).await?;
+            let targets = MigrationStep::ALL.map(MigrationStep::target);
+            provision::provision_for_load(&self.context.connection, &targets).await?;
             let mut mailboxes = std::pin::pin!(self.step::<LegacyMailbox>());
             while let Some(progress) = mailboxes.try_next().await? {
                 yield progress;
@@ -114,6 +115,9 @@ impl Run {
             if self.stop().is_requested() {
                 return;
             }
+            self.lease.require()?;
+            yield MigrationProgress::of(MigrationPhase::Provisioning);
+            provision::provision(&self.context.connection).await?;
             let mut metrics = std::pin::pin!(self.metrics());
             while let Some(progress) = metrics.try_next().await? {
                 yield progress;

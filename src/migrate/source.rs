@@ -18,12 +18,12 @@ use crate::mongo::error::DriverResult;
 
 const OPERATION: &str = "migration.read";
 /// About how many documents a range has.
-const RANGE: u64 = 100_000;
+const RANGE: u64 = 5_000;
 /// How many `_id`s are looked at for each border between ranges.
 const SAMPLES: u64 = 20;
 
 /// One more than a page tells whether that is all, and the lower bound of a range is inclusive.
-const BATCH: u32 = 1_002;
+const BATCH: u32 = 252;
 /// How many ranges are read side by side.
 const READERS: usize = 2;
 

@@ -20,6 +20,7 @@ use super::connection::Connection;
 use super::error::{DriverResult, ours};
 use crate::collection::Collection;
 use crate::error::{Error, Offenders, Result};
+use crate::schema;
 
 /// Makes a plan.
 pub(super) async fn plan(connection: &Connection, options: &ProvisionOptions) -> Result<ProvisionPlan> {
@@ -30,6 +31,22 @@ pub(super) async fn plan(connection: &Connection, options: &ProvisionOptions) ->
 pub(crate) async fn provision(connection: &Connection) -> Result<()> {
     let work = async {
         let plan = read_plan(connection, &ProvisionOptions::new()).await?;
+        apply::apply(connection, &plan).await
+    };
+    connection.run("provision", work).await
+}
+
+/// Creates what is missing, but for the indexes that a load of `collections` only makes slower.
+pub(crate) async fn provision_for_load(connection: &Connection, collections: &[Collection]) -> Result<()> {
+    let work = async {
+        let mut plan = read_plan(connection, &ProvisionOptions::new()).await?;
+        for plan in plan.collections.iter_mut().filter(|plan| collections.contains(&plan.collection)) {
+            let collection = plan.collection;
+            let is_unique =
+                |name: &str| schema::indexes_of(collection).any(|index| index.name == name && index.unique);
+            plan.indexes
+                .retain(|index| !matches!(index.state, IndexState::Create { .. }) || is_unique(&index.index));
+        }
         apply::apply(connection, &plan).await
     };
     connection.run("provision", work).await
