@@ -32,6 +32,8 @@ pub(super) struct Copying {
     pub(super) stop: Stop,
     /// Whether the step was done before, so that most documents are there.
     pub(super) is_repeated: bool,
+    /// How many documents the old collection has.
+    pub(super) total: u64,
     pub(super) max_bad_share: f64,
     pub(super) seen: Seen,
 }
@@ -92,14 +94,15 @@ impl Copying {
         Ok(batch)
     }
 
-    /// Makes sure that not so many documents are rejected that the mistake must be ours.
+    /// Makes sure that not so many documents are rejected that the mistake must be ours. The share is
+    /// that of all documents: those of one range can be of one kind.
     fn require_sense<L: LegacyRecord>(&self, batch: &Batch<L>) -> Result<()> {
         /// Fewer say nothing.
         const LEAST: u64 = 1_000;
         let read = self.seen.read.load(Ordering::Relaxed) + batch.counts.read;
         let rejected = self.seen.quarantined.load(Ordering::Relaxed) + count(batch.rejected.len());
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
-        let share = rejected as f64 / read.max(1) as f64;
+        let share = rejected as f64 / read.max(self.total).max(1) as f64;
         if read >= LEAST && share > self.max_bad_share {
             return Err(Error::TooManyRejected { from: L::STEP.source(), read, rejected });
         }

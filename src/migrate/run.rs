@@ -158,6 +158,7 @@ impl Run {
                 lease: self.lease.clone(),
                 stop: self.stop().clone(),
                 is_repeated: entry.is_repeated,
+                total: entry.source,
                 max_bad_share: self.options.max_bad_share,
                 seen,
             });
