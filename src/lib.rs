@@ -15,6 +15,7 @@
 //! | The secrets of mailboxes | [`Credentials`], and [`Vault`] with the keys |
 //! | What can go wrong | [`Error`], [`Invalid`], [`KeyError`] |
 //! | Percentages | [`Rates`], [`Rate`] |
+//! | Moving old data over | `Migration` (feature `mongo`) |
 //! | Indexes and validators | [`schema`], [`MongoStore::provision`], [`ProvisionPlan`] |
 //! | Operating a database | the program `campaign-store` (feature `cli`), [`MongoStore::server_info`] |
 //! | Time in tests | [`ManualClock`] |
