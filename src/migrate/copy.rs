@@ -13,6 +13,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use super::batch::Batch;
 use super::commit::Writes;
 use super::context::Context;
+use super::counts::number_of;
 use super::lease::Lease;
 use super::legacy_record::LegacyRecord;
 use super::page::Page;
@@ -100,7 +101,7 @@ impl Copying {
         /// Fewer say nothing.
         const LEAST: u64 = 1_000;
         let read = self.seen.read.load(Ordering::Relaxed) + batch.counts.read;
-        let rejected = self.seen.quarantined.load(Ordering::Relaxed) + count(batch.rejected.len());
+        let rejected = self.seen.quarantined.load(Ordering::Relaxed) + number_of(batch.rejected.len());
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
         let share = rejected as f64 / read.max(self.total).max(1) as f64;
         if read >= LEAST && share > self.max_bad_share {
@@ -116,7 +117,7 @@ impl Copying {
             let writes = self.unopposed(batch)?;
             match self.commit::<L>(part, next, &writes).await {
                 Err(error) if is_clash(&error) => {}
-                done => return done.map(|()| count(writes.quarantined.len())),
+                done => return done.map(|()| number_of(writes.quarantined.len())),
             }
         }
         let mut attempts = 0;
@@ -126,7 +127,7 @@ impl Copying {
             match self.commit::<L>(part, next, &writes).await {
                 // Somebody else was faster, and is there now.
                 Err(error) if is_clash(&error) && attempts < ATTEMPTS => {}
-                done => return done.map(|()| count(writes.quarantined.len())),
+                done => return done.map(|()| number_of(writes.quarantined.len())),
             }
         }
     }
@@ -169,8 +170,4 @@ where
 /// Whether other documents were in the way.
 pub(super) fn is_clash(error: &Error) -> bool {
     matches!(error, Error::Unique { .. } | Error::Conflict { .. })
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

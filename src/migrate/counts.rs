@@ -91,3 +91,8 @@ fn number(value: &Bson) -> Option<u64> {
         _ => None,
     }
 }
+
+/// How many there are.
+pub(super) fn number_of(things: usize) -> u64 {
+    u64::try_from(things).unwrap_or(u64::MAX)
+}

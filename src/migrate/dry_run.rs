@@ -12,7 +12,7 @@ use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::batch::read;
-use super::counts::Counts;
+use super::counts::{Counts, number_of};
 use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::legacy_record::{LegacyRecord, PrimaryRank, Rank};
 use super::page::Page;
@@ -175,7 +175,7 @@ fn read_page<L: LegacyRecord>(page: Page, vault: &Vault) -> Reading {
     let mut reading = Reading { read: 0, bytes: 0, rejected: Vec::new(), taken: Vec::new() };
     for original in page.documents {
         reading.read += 1;
-        reading.bytes += count(original.as_bytes().len());
+        reading.bytes += number_of(original.as_bytes().len());
         match read::<L>(&original, vault) {
             Err(reasons) => reading.rejected.extend(reasons.first().map(|reason| reason.code)),
             Ok(record) => reading.taken.push(Taken {
@@ -334,8 +334,4 @@ impl DryRunReport {
         };
         Self { collections: collections.into(), forecast, is_done }
     }
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -8,6 +8,7 @@ use bson::{Document, doc};
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
 use super::context::Context;
+use super::counts::number_of;
 use super::lease::Lease;
 use crate::collection::Collection;
 use crate::document::aggregation::{count_by_campaign, counted, rows_of};
@@ -57,7 +58,7 @@ impl Context {
                 let campaigns: Vec<Campaign> = found.try_collect().await?;
                 lease.require()?;
                 self.write_metrics_of(&campaigns, &totals).await?;
-                tally.campaigns += count(campaigns.len());
+                tally.campaigns += number_of(campaigns.len());
                 for campaign in campaigns {
                     totals.remove(&campaign.id);
                 }
@@ -70,7 +71,7 @@ impl Context {
             while let Some(campaigns) = idle.try_next().await.map_err(|error| error.1)? {
                 lease.require()?;
                 self.write_metrics_of(&campaigns, &HashMap::new()).await?;
-                tally.campaigns += count(campaigns.len());
+                tally.campaigns += number_of(campaigns.len());
                 yield tally;
             }
         }
@@ -148,8 +149,4 @@ fn without_metrics() -> Vec<Document> {
     let metrics = Collection::CampaignMetrics.name();
     let found = doc! { "from": metrics, "localField": id, "foreignField": id, "as": "metrics" };
     vec![doc! { "$lookup": found }, doc! { "$match": { "metrics": [] } }]
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::batch::{Batch, Candidate, read};
 use super::context::Context;
 use super::copy::{ATTEMPTS, is_clash};
-use super::counts::Counts;
+use super::counts::{Counts, number_of};
 use super::lease::{Holder, Lease};
 use super::ledger::RETRIES;
 use super::legacy::{LegacyCampaign, LegacyMailbox};
@@ -105,7 +105,7 @@ impl Context {
         page: Vec<Document>,
         report: &mut RetryReport,
     ) -> Result<()> {
-        report.tried += count(page.len());
+        report.tried += number_of(page.len());
         let mut batch = self.batch_of::<L>(&page).await?;
         let known = self.linked(batch.needed_mailboxes()).await?;
         batch.require_mailboxes(&known);
@@ -121,7 +121,7 @@ impl Context {
                 Err(error) if is_clash(&error) && attempts < ATTEMPTS => {}
                 done => {
                     done?;
-                    report.taken += count(writes.inserted.len());
+                    report.taken += number_of(writes.inserted.len());
                     for (_, update) in &writes.quarantined {
                         let reason = update.get_document("$set").and_then(|set| set.get_str("reason"));
                         if let Some(reason) = reason.ok().and_then(|reason| reason.parse().ok()) {
@@ -188,8 +188,4 @@ impl Context {
         }
         Ok(resealed)
     }
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::batch::read;
 use super::compare::{Comparison, compare};
 use super::context::Context;
+use super::counts::number_of;
 use super::lease::{Holder, Lease};
 use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::legacy_record::LegacyRecord;
@@ -121,7 +122,7 @@ impl Context {
             let needed = self.needed(removable.iter().map(|(id, ..)| *id)).await?;
             let before = removable.len();
             removable.retain(|(id, ..)| !needed.contains(id));
-            report.needed += count(before - removable.len());
+            report.needed += number_of(before - removable.len());
         }
         if removable.is_empty() {
             return Ok(());
@@ -182,8 +183,4 @@ impl Context {
         };
         self.connection.run(OPERATION, forget).await
     }
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -15,6 +15,7 @@ use super::MigrationStep;
 use super::batch::read;
 use super::compare::{Comparison, compare};
 use super::context::Context;
+use super::counts::number_of;
 use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::legacy_record::LegacyRecord;
 use super::page::{Page, id_of};
@@ -157,7 +158,7 @@ impl Context {
         let (vault, now) = (self.vault.clone(), self.connection.now());
         let look = move || {
             let mut report =
-                VerificationReport { checked: count(page.documents.len()), ..Default::default() };
+                VerificationReport { checked: number_of(page.documents.len()), ..Default::default() };
             for original in &page.documents {
                 let id = original.get_object_id("_id").ok();
                 let target = id.and_then(|id| targets.get(&id));
@@ -228,8 +229,4 @@ impl Context {
         let clashes = self.connection.run(OPERATION, find).await?;
         Ok(clashes.iter().flat_map(losers).map(|(id, _)| id).collect())
     }
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -166,8 +166,8 @@ const fn as_number(count: u64) -> f64 {
 }
 
 fn percentage(part: u64, whole: u64) -> f64 {
-    // Times 100 first: the division is then the only step that rounds.
-    if whole == 0 { 0.0 } else { 100.0 * as_number(part) / as_number(whole) }
+    // Times 100 first: the division is then the only step that rounds, up to 9e13 e-mails.
+    if whole == 0 { 0.0 } else { (100.0 * as_number(part) / as_number(whole)).min(100.0) }
 }
 
 #[cfg(test)]
