@@ -14,7 +14,6 @@ use super::context::Context;
 use super::legacy_record::{LegacyRecord, Rank};
 use super::quarantine::{Quarantined, quarantine_id};
 use super::{MigrationStep, Repair};
-use crate::collection::Collection;
 use crate::document::{Query, field};
 use crate::error::Result;
 use crate::model::{MailboxId, UserId};
@@ -182,8 +181,7 @@ impl Context {
             .one_of(field::USER_ID, users.iter().map(|user| user.as_object_id()))
             .is(field::IS_PRIMARY, true);
         let find = async {
-            let mailboxes =
-                self.connection.database.collection::<RawDocumentBuf>(Collection::Mailboxes.name());
+            let mailboxes = self.target(MigrationStep::Mailboxes);
             let found = mailboxes.find(primary.to_filter()).projection(doc! { user_id: 1 }).await?;
             found.try_collect::<Vec<_>>().await
         };

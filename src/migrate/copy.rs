@@ -82,8 +82,7 @@ impl Copying {
     async fn read<L: LegacyRecord>(&self, page: Page) -> Result<Batch<L>> {
         let mut present = HashSet::new();
         if self.is_repeated {
-            let ids = page.documents.iter().filter_map(|document| document.get_object_id("_id").ok());
-            present = self.context.present(L::STEP, ids).await?;
+            present = self.context.present(L::STEP, page.object_ids()).await?;
         }
         let vault = self.context.vault.clone();
         let read = move || Batch::<L>::of(page.documents, &present, &vault);

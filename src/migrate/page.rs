@@ -1,4 +1,5 @@
 use bson::Bson;
+use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
 
 /// The most documents of a page, and of a transaction. With more of them at once, the server spends its
@@ -18,6 +19,11 @@ impl Page {
     /// The `_id` of the last document.
     pub(super) fn last(&self) -> Option<Bson> {
         id_of_last(&self.documents)
+    }
+
+    /// The `_id`s that new documents can have.
+    pub(super) fn object_ids(&self) -> impl Iterator<Item = ObjectId> {
+        self.documents.iter().filter_map(|document| document.get_object_id("_id").ok())
     }
 }
 

@@ -101,8 +101,7 @@ impl Context {
         demoted: &HashSet<ObjectId>,
         report: &mut RollbackReport,
     ) -> Result<()> {
-        let ids = page.documents.iter().filter_map(|document| document.get_object_id("_id").ok());
-        let targets = self.new_documents(L::STEP, ids).await?;
+        let targets = self.new_documents(L::STEP, page.object_ids()).await?;
         let mut removable = Vec::new();
         for original in &page.documents {
             let Some((id, target)) =

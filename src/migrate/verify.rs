@@ -152,8 +152,7 @@ impl Context {
         page: Page,
         demoted: Arc<HashSet<ObjectId>>,
     ) -> Result<VerificationReport> {
-        let ids = page.documents.iter().filter_map(|document| document.get_object_id("_id").ok());
-        let targets = self.new_documents(L::STEP, ids).await?;
+        let targets = self.new_documents(L::STEP, page.object_ids()).await?;
         let quarantined = self.quarantined(L::STEP, &page).await?;
         let (vault, now) = (self.vault.clone(), self.connection.now());
         let look = move || {
