@@ -1,6 +1,7 @@
 //! Writing a batch together with its checkpoint.
 
 use std::borrow::Cow;
+use std::iter;
 
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
@@ -80,8 +81,12 @@ impl Context {
                 return Err(ours(Error::conflict(step.target(), id)));
             }
         }
-        if !writes.inserted.is_empty() {
-            let insert = target.insert_many(writes.inserted.iter().map(AsRef::<RawDocumentBuf>::as_ref));
+        if let Some((last, others)) = writes.inserted.split_last() {
+            // The last one first: to check a unique index, the server looks from each key on for the next
+            // one that this transaction sees. That would be the one after all that others insert there
+            // meanwhile, time and again.
+            let documents = iter::once(last).chain(others);
+            let insert = target.insert_many(documents.map(AsRef::<RawDocumentBuf>::as_ref));
             match session {
                 Some(session) => insert.session(session).await?,
                 None => insert.ordered(false).await?,

@@ -21,8 +21,6 @@ use super::part::Part;
 use super::stop::Stop;
 use crate::error::{Error, Result};
 
-/// How many parts are copied side by side: one reads and seals while the server writes another.
-const WORKERS: usize = 4;
 /// How often something is tried again that the server could not do.
 pub(super) const ATTEMPTS: u32 = 8;
 
@@ -47,11 +45,12 @@ pub(super) struct Seen {
 }
 
 impl Copying {
-    /// Copies what is left of the parts. There is an item after each batch.
+    /// Copies what is left of the parts, side by side: one reads and seals while the server writes
+    /// another. There is an item after each batch.
     pub(super) fn run<L: LegacyRecord>(self: Arc<Self>, parts: Vec<Part>) -> impl Stream<Item = Result<()>> {
         let parts = parts.into_iter().filter(|part| part.is_range() && !part.is_done);
         let copies = parts.map(move |part| self.clone().copy::<L>(part).boxed());
-        stream::iter(copies).flatten_unordered(WORKERS)
+        stream::iter(copies).flatten_unordered(None)
     }
 
     fn copy<L: LegacyRecord>(self: Arc<Self>, mut part: Part) -> impl Stream<Item = Result<()>> + Send {

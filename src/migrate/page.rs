@@ -2,9 +2,10 @@ use bson::Bson;
 use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
 
-/// The most documents of a page, and of a transaction. With more of them at once, the server spends its
-/// time on the pages of a unique index that no transaction has let go: ten times as much with 1,000.
-pub(super) const LIMIT: usize = 250;
+/// The most documents of a page, and of a transaction.
+pub(super) const LIMIT: usize = 1_000;
+/// What is asked for: one more tells whether that is all, and the lower bound of a range is inclusive.
+pub(super) const BATCH: u32 = 1_002;
 /// The size at which a page ends, in bytes.
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 

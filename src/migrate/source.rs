@@ -9,7 +9,7 @@ use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::options::Hint;
 
-use super::page::{LIMIT, MAX_BYTES, Page, id_of, id_of_last};
+use super::page::{BATCH, LIMIT, MAX_BYTES, Page, id_of, id_of_last};
 use super::range::Range;
 use crate::document::{Query, field};
 use crate::error::Result;
@@ -17,13 +17,15 @@ use crate::mongo::connection::Connection;
 use crate::mongo::error::DriverResult;
 
 const OPERATION: &str = "migration.read";
-/// About how many documents a range has.
-const RANGE: u64 = 5_000;
+/// Into how many ranges a collection is cut, all of which are copied side by side. They are as far apart
+/// as can be: to check a unique index, the server passes over all neighbours of a key that other
+/// transactions have inserted since this one began, one by one, and most keys are in the order of the
+/// `_id`s.
+const RANGES: u64 = 4;
+/// The fewest documents that are worth a range of their own.
+const RANGE: u64 = 2_000;
 /// How many `_id`s are looked at for each border between ranges.
-const SAMPLES: u64 = 20;
-
-/// One more than a page tells whether that is all, and the lower bound of a range is inclusive.
-const BATCH: u32 = 252;
+const SAMPLES: u64 = 500;
 /// How many ranges are read side by side.
 const READERS: usize = 2;
 
@@ -110,7 +112,7 @@ impl Source {
 
     /// Cuts `total` documents into ranges of about the same size.
     pub(super) async fn cut(&self, total: u64) -> Result<Vec<Range>> {
-        let ranges = total.div_ceil(RANGE).clamp(1, 256);
+        let ranges = total.div_ceil(RANGE).clamp(1, RANGES);
         if ranges == 1 {
             return Ok(vec![Range::default()]);
         }
