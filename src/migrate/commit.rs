@@ -9,7 +9,11 @@ use bson::{Document, doc};
 use futures_util::FutureExt;
 
 use super::MigrationStep;
+use super::attempts::{ATTEMPTS, is_clash};
+use super::batch::Batch;
 use super::context::Context;
+use super::lease::Lease;
+use super::legacy_record::LegacyRecord;
 use super::part::Part;
 use crate::collection::Collection;
 use crate::document::{Query, field};
@@ -35,6 +39,26 @@ pub(super) struct Writes<'a> {
 }
 
 impl Context {
+    /// Writes a batch with a look at what is there, again while others come in between, and says what.
+    pub(super) async fn settle_and_commit<'a, L: LegacyRecord>(
+        &self,
+        lease: &Lease,
+        part: &Part,
+        next: &Part,
+        batch: &'a Batch<L>,
+    ) -> Result<Writes<'a>> {
+        let mut attempts = 0;
+        loop {
+            let writes = self.settle(batch).await?;
+            lease.require()?;
+            attempts += 1;
+            match self.commit(L::STEP, part, next, &writes).await {
+                Err(error) if is_clash(&error) && attempts < ATTEMPTS => {}
+                done => return done.map(|()| writes),
+            }
+        }
+    }
+
     /// Writes all of it, or nothing of it. Without transactions the checkpoint comes last, and what
     /// is written before is written again the same way.
     ///

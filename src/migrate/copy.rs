@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_stream::try_stream;
 use futures_util::stream::{self, Stream, StreamExt};
 
+use super::attempts::{is_clash, patiently};
 use super::batch::Batch;
 use super::commit::Writes;
 use super::context::Context;
@@ -20,9 +19,6 @@ use super::page::Page;
 use super::part::Part;
 use super::stop::Stop;
 use crate::error::{Error, Result};
-
-/// How often something is tried again that the server could not do.
-pub(super) const ATTEMPTS: u32 = 8;
 
 /// A step in progress.
 pub(super) struct Copying {
@@ -113,21 +109,14 @@ impl Copying {
         if !self.is_repeated {
             // Most batches have no clash: looking for one first would cost each of them.
             let writes = self.unopposed(batch)?;
-            match self.commit::<L>(part, next, &writes).await {
+            self.lease.require()?;
+            match self.context.commit(L::STEP, part, next, &writes).await {
                 Err(error) if is_clash(&error) => {}
                 done => return done.map(|()| number_of(writes.quarantined.len())),
             }
         }
-        let mut attempts = 0;
-        loop {
-            let writes = self.context.settle(batch).await?;
-            attempts += 1;
-            match self.commit::<L>(part, next, &writes).await {
-                // Somebody else was faster, and is there now.
-                Err(error) if is_clash(&error) && attempts < ATTEMPTS => {}
-                done => return done.map(|()| number_of(writes.quarantined.len())),
-            }
-        }
+        let writes = self.context.settle_and_commit(&self.lease, part, next, batch).await?;
+        Ok(number_of(writes.quarantined.len()))
     }
 
     fn unopposed<'a, L: LegacyRecord>(&self, batch: &'a Batch<L>) -> Result<Writes<'a>> {
@@ -138,34 +127,4 @@ impl Copying {
             ..Writes::default()
         })
     }
-
-    async fn commit<L: LegacyRecord>(&self, part: &Part, next: &Part, writes: &Writes<'_>) -> Result<()> {
-        self.lease.require()?;
-        self.context.commit(L::STEP, part, next, writes).await
-    }
-}
-
-/// Does `work` again while the server cannot do it, as long as the lease lasts.
-pub(super) async fn patiently<T, W, F>(lease: &Lease, mut work: W) -> Result<T>
-where
-    W: FnMut() -> F,
-    F: Future<Output = Result<T>>,
-{
-    const FIRST_PAUSE: Duration = Duration::from_millis(100);
-    let mut attempts = 0;
-    loop {
-        match work().await {
-            Err(error) if error.is_retryable() && attempts < ATTEMPTS => {
-                tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempts)).await;
-                lease.require()?;
-                attempts += 1;
-            }
-            done => return done,
-        }
-    }
-}
-
-/// Whether other documents were in the way.
-pub(super) fn is_clash(error: &Error) -> bool {
-    matches!(error, Error::Unique { .. } | Error::Conflict { .. })
 }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_stream::try_stream;
 use bson::{Bson, Document, doc};
+use futures_util::stream::{Stream, TryStreamExt};
 use mongodb::options::ReturnDocument;
 use tokio::task::JoinHandle;
 
@@ -104,6 +106,22 @@ impl Holder {
 
     fn nobody() -> Self {
         Self { owner: "somebody who has just left".to_owned(), remaining: Duration::ZERO }
+    }
+}
+
+/// Does `work` with the lease, if nobody has it, and lets others have it at the end.
+pub(super) fn leased<T, S: Stream<Item = Result<T>>>(
+    connection: Arc<Connection>,
+    ttl: Duration,
+    work: impl FnOnce(Arc<Lease>) -> S,
+) -> impl Stream<Item = Result<T>> {
+    try_stream! {
+        let lease = Arc::new(Lease::acquire(&connection, ttl).await?.map_err(Holder::into_error)?);
+        let mut work = std::pin::pin!(work(lease.clone()));
+        while let Some(item) = lease.returned_after(work.try_next().await).await? {
+            yield item;
+        }
+        lease.release().await?;
     }
 }
 

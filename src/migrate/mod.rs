@@ -1,5 +1,6 @@
 //! Moving a legacy database over.
 
+mod attempts;
 mod batch;
 mod clash;
 mod commit;

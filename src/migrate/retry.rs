@@ -1,6 +1,7 @@
 //! Another try for what is in quarantine.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_stream::try_stream;
 use bson::{Bson, Document, doc};
@@ -9,14 +10,13 @@ use serde::Serialize;
 
 use super::batch::{Batch, Candidate, read};
 use super::context::Context;
-use super::copy::{ATTEMPTS, is_clash};
 use super::counts::{Counts, number_of};
-use super::lease::{Holder, Lease};
+use super::lease::{Lease, leased};
 use super::ledger::RETRIES;
 use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::legacy_record::LegacyRecord;
 use super::quarantine::{Quarantined, counted_as, open, reseal};
-use super::{MigrationOptions, MigrationStep, Rejection};
+use super::{MigrationOptions, MigrationStep, Rejection, Stop};
 use crate::error::{Error, Result};
 
 const OPERATION: &str = "migration.retry";
@@ -41,22 +41,11 @@ pub(super) fn retry(
     context: Context,
     options: MigrationOptions,
 ) -> impl Stream<Item = Result<RetryReport>> + Send {
-    try_stream! {
-        let lease = Lease::acquire(&context.connection, options.lease).await?.map_err(Holder::into_error)?;
-        let mut reports = std::pin::pin!(context.retry_all(&lease, &options));
-        while let Some(report) = lease.returned_after(reports.try_next().await).await? {
-            yield report;
-        }
-        lease.release().await?;
-    }
+    leased(context.connection.clone(), options.lease, |lease| context.retry_all(lease, options.stop))
 }
 
 impl Context {
-    fn retry_all(
-        &self,
-        lease: &Lease,
-        options: &MigrationOptions,
-    ) -> impl Stream<Item = Result<RetryReport>> + Send {
+    fn retry_all(self, lease: Arc<Lease>, stop: Stop) -> impl Stream<Item = Result<RetryReport>> + Send {
         try_stream! {
             let mut report = RetryReport::default();
             for step in MigrationStep::ALL {
@@ -68,16 +57,16 @@ impl Context {
                 loop {
                     let page = self.quarantine_page(step, last.as_ref()).await?;
                     let Some(document) = page.last() else { break };
-                    if options.stop.is_requested() {
+                    if stop.is_requested() {
                         return;
                     }
                     last = document.get("_id").cloned();
                     match step {
                         MigrationStep::Mailboxes => {
-                            self.retry_page::<LegacyMailbox>(lease, page, &mut report).await?;
+                            self.retry_page::<LegacyMailbox>(&lease, page, &mut report).await?;
                         }
                         MigrationStep::Campaigns => {
-                            self.retry_page::<LegacyCampaign>(lease, page, &mut report).await?;
+                            self.retry_page::<LegacyCampaign>(&lease, page, &mut report).await?;
                         }
                     }
                     yield report.clone();
@@ -109,29 +98,17 @@ impl Context {
         let mut batch = self.batch_of::<L>(&page).await?;
         let known = self.linked(batch.needed_mailboxes()).await?;
         batch.require_mailboxes(&known);
-        let mut attempts = 0;
-        loop {
-            let part =
-                self.part(&format!("{}/{RETRIES}", L::STEP.source())).await?.ok_or(Error::LeaseLost)?;
-            let writes = self.settle(&batch).await?;
-            lease.require()?;
-            let next = part.after(None, &batch.counts, true);
-            attempts += 1;
-            match self.commit(L::STEP, &part, &next, &writes).await {
-                Err(error) if is_clash(&error) && attempts < ATTEMPTS => {}
-                done => {
-                    done?;
-                    report.taken += number_of(writes.inserted.len());
-                    for (_, update) in &writes.quarantined {
-                        let reason = update.get_document("$set").and_then(|set| set.get_str("reason"));
-                        if let Some(reason) = reason.ok().and_then(|reason| reason.parse().ok()) {
-                            *report.staying.entry(reason).or_default() += 1;
-                        }
-                    }
-                    return Ok(());
-                }
+        let part = self.part(&format!("{}/{RETRIES}", L::STEP.source())).await?.ok_or(Error::LeaseLost)?;
+        let next = part.after(None, &batch.counts, true);
+        let writes = self.settle_and_commit(lease, &part, &next, &batch).await?;
+        report.taken += number_of(writes.inserted.len());
+        for (_, update) in &writes.quarantined {
+            let reason = update.get_document("$set").and_then(|set| set.get_str("reason"));
+            if let Some(reason) = reason.ok().and_then(|reason| reason.parse().ok()) {
+                *report.staying.entry(reason).or_default() += 1;
             }
         }
+        Ok(())
     }
 
     /// The quarantined documents as they are in the old collection, else as they were.

@@ -1,6 +1,7 @@
 //! Taking back what was migrated, and nothing else.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use async_stream::try_stream;
 use bson::oid::ObjectId;
@@ -12,11 +13,11 @@ use super::batch::read;
 use super::compare::{Comparison, compare};
 use super::context::Context;
 use super::counts::number_of;
-use super::lease::{Holder, Lease};
+use super::lease::{Lease, leased};
 use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::legacy_record::LegacyRecord;
 use super::page::Page;
-use super::{MigrationOptions, MigrationStep};
+use super::{MigrationOptions, MigrationStep, Stop};
 use crate::collection::Collection;
 use crate::document::{Query, field};
 use crate::error::{Error, Result};
@@ -42,21 +43,14 @@ pub(super) fn rollback(
     context: Context,
     options: MigrationOptions,
 ) -> impl Stream<Item = Result<RollbackReport>> + Send {
-    try_stream! {
-        let lease = Lease::acquire(&context.connection, options.lease).await?.map_err(Holder::into_error)?;
-        let mut reports = std::pin::pin!(context.take_all_back(&lease, &options));
-        while let Some(report) = lease.returned_after(reports.try_next().await).await? {
-            yield report;
-        }
-        lease.release().await?;
-    }
+    leased(context.connection.clone(), options.lease, |lease| context.take_all_back(lease, options.stop))
 }
 
 impl Context {
     fn take_all_back(
-        &self,
-        lease: &Lease,
-        options: &MigrationOptions,
+        self,
+        lease: Arc<Lease>,
+        stop: Stop,
     ) -> impl Stream<Item = Result<RollbackReport>> + Send {
         try_stream! {
             if self.entry(None).await?.is_finalised {
@@ -72,7 +66,7 @@ impl Context {
             for step in MigrationStep::ALL.into_iter().rev() {
                 let mut pages = self.source(step).all_pages().boxed();
                 while let Some(page) = pages.try_next().await? {
-                    if options.stop.is_requested() {
+                    if stop.is_requested() {
                         return;
                     }
                     lease.require()?;

@@ -8,8 +8,9 @@ use async_stream::try_stream;
 use bson::doc;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
+use super::attempts::{ATTEMPTS, is_clash, patiently};
 use super::context::Context;
-use super::copy::{ATTEMPTS, Copying, Seen, is_clash, patiently};
+use super::copy::{Copying, Seen};
 use super::counts::{Counts, stored};
 use super::lease::Lease;
 use super::ledger::PRIMARIES;
@@ -40,6 +41,10 @@ pub(super) fn run(
             match Lease::acquire(&context.connection, options.lease).await? {
                 Ok(lease) => break lease,
                 Err(holder) if Instant::now() >= deadline => Err(holder.into_error())?,
+                Err(_) if options.stop.is_requested() => {
+                    yield MigrationProgress::of(MigrationPhase::Finished(MigrationOutcome::Stopped));
+                    return;
+                }
                 Err(_) => {
                     waited = true;
                     yield MigrationProgress::of(MigrationPhase::Waiting);
@@ -49,7 +54,7 @@ pub(super) fn run(
         };
         let run = Run { context, options, lease: Arc::new(lease) };
         let mut outcome = MigrationOutcome::Done;
-        if run.is_done().await? {
+        if run.lease.returned_after(run.is_done().await).await? {
             if waited {
                 outcome = MigrationOutcome::DoneByOther;
             }
@@ -58,7 +63,7 @@ pub(super) fn run(
             while let Some(progress) = run.lease.returned_after(progress.try_next().await).await? {
                 yield progress;
             }
-            if !run.context.entry(None).await?.is_done {
+            if !run.lease.returned_after(run.context.entry(None).await).await?.is_done {
                 outcome = MigrationOutcome::Stopped;
             }
         }
