@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_stream::try_stream;
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
-use bson::{Bson, Document, doc};
+use bson::{Bson, doc};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::options::Hint;
@@ -118,44 +118,60 @@ impl Source {
         }
         let sample = self.connection.run(OPERATION, self.sample(ranges * SAMPLES, total)).await?;
         let ranges = usize::try_from(ranges).unwrap_or(1);
-        let cut = |n: usize| sample.get(n * sample.len() / ranges).and_then(|id| id.get("_id").cloned());
+        let cut = |n: usize| sample.get(n * sample.len() / ranges).and_then(|document| id_of(document));
         let mut cuts: Vec<_> = (1..ranges).filter_map(cut).collect();
         cuts.dedup();
         Ok(Range::between(cuts))
     }
 
     async fn read(&self, range: &Range, last: Option<&Bson>) -> DriverResult<Page> {
+        let mut batch = BATCH;
+        loop {
+            match self.read_batch(range, last, batch).await? {
+                Some(page) => return Ok(page),
+                None => batch = batch.saturating_mul(4),
+            }
+        }
+    }
+
+    /// A page, if one ends among that many documents.
+    async fn read_batch(&self, range: &Range, last: Option<&Bson>, batch: u32) -> DriverResult<Option<Page>> {
         // Bounds of the index, because `$gt` passes over `_id`s of other types.
-        let mut find = self.collection.find(doc! {}).hint(by_id()).limit(BATCH.into());
+        let mut find = self.collection.find(doc! {}).hint(by_id()).limit(batch.into());
         if let Some(from) = last.or(range.from.as_ref()) {
             find = find.min(doc! { "_id": from });
         }
         if let Some(until) = &range.until {
             find = find.max(doc! { "_id": until });
         }
-        let mut cursor = find.batch_size(BATCH).await?;
-        let (mut documents, mut bytes, mut is_last) = (Vec::new(), 0, true);
+        let mut cursor = find.batch_size(batch).await?;
+        let (mut documents, mut bytes, mut read) = (Vec::new(), 0, 0);
         while cursor.advance().await? {
+            read += 1;
             let document = cursor.current();
             if last.is_some() && id_of(document).as_ref() == last {
                 continue;
             }
-            if documents.len() == LIMIT || bytes >= MAX_BYTES {
-                is_last = false;
-                break;
+            let is_full = documents.len() >= LIMIT || bytes >= MAX_BYTES;
+            // The next page starts at the `_id` of the last one, which must be readable for that.
+            if is_full && id_of_last(&documents).is_some() {
+                return Ok(Some(Page { documents, is_last: false }));
             }
             bytes += document.as_bytes().len();
             documents.push(document.to_owned());
         }
-        if is_last && range.until.is_none() && id_of_last(&documents) != Some(Bson::MaxKey) {
+        if read == batch {
+            return Ok(None);
+        }
+        if range.until.is_none() && id_of_last(&documents) != Some(Bson::MaxKey) {
             // Without an upper bound the server ends before this one.
             documents.extend(self.collection.find_one(doc! { "_id": Bson::MaxKey }).await?);
         }
-        Ok(Page { documents, is_last })
+        Ok(Some(Page { documents, is_last: true }))
     }
 
     /// Some `_id`s from everywhere, in order.
-    async fn sample(&self, wanted: u64, total: u64) -> DriverResult<Vec<Document>> {
+    async fn sample(&self, wanted: u64, total: u64) -> DriverResult<Vec<RawDocumentBuf>> {
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
         let rate = (wanted as f64 / total.max(1) as f64).min(1.0);
         let stages = [
@@ -163,7 +179,8 @@ impl Source {
             doc! { "$project": { "_id": 1 } },
             doc! { "$sort": { "_id": 1 } },
         ];
-        self.collection.aggregate(stages).hint(by_id()).allow_disk_use(true).await?.try_collect().await
+        let sample = self.collection.aggregate(stages).hint(by_id()).allow_disk_use(true);
+        sample.with_type::<RawDocumentBuf>().await?.try_collect().await
     }
 }
 

@@ -1,10 +1,11 @@
 //! Old documents of shapes that the generator does not make.
 
+use campaign_store::{MigrationOptions, MigrationOutcome};
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::RawDocumentBuf;
-use mongodb::bson::{Binary, Bson, DateTime, Document, Timestamp, doc};
+use mongodb::bson::raw::{RawArrayBuf, RawDocumentBuf};
+use mongodb::bson::{Binary, Bson, DateTime, Document, Timestamp, doc, rawdoc};
 
-use super::world::{CAMPAIGNS, MAILBOXES, World};
+use super::world::{CAMPAIGNS, MAILBOXES, World, run};
 use crate::support::legacy::Sizes;
 
 async fn empty() -> World {
@@ -54,8 +55,8 @@ async fn ids_of_every_type_are_read_and_none_is_passed_over() {
     ids.extend((0..1_200).map(|_| Bson::ObjectId(ObjectId::new())));
     let documents = ids.iter().enumerate().map(|(n, id)| mailbox(id.clone(), &format!("a{n}@example.com")));
     world.database.collection(MAILBOXES).await.insert_many(documents).await.unwrap();
-    let options = campaign_store::MigrationOptions::new().max_bad_share(1.0).unwrap();
-    super::world::run(&world.migration(), options).await.unwrap();
+    let options = MigrationOptions::new().max_bad_share(1.0).unwrap();
+    run(&world.migration(), options).await.unwrap();
     let report = world.migration().status().await.unwrap();
     let copy = &report.collections[0];
     assert_eq!((copy.migrated, copy.quarantined()), (1_200, odd));
@@ -128,6 +129,40 @@ async fn broken_bson_is_put_aside_as_it_is() {
     assert_eq!((copy.migrated, copy.quarantined()), (1, 1));
     assert!(copy.quarantined.contains_key(&campaign_store::Rejection::MalformedBson), "{copy:?}");
     assert!(world.verify().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_cannot_be_read_are_put_aside_wherever_a_page_would_end() {
+    let world = empty().await;
+    // In the order of the index: 990 that can be read, 5,200 that cannot, and after them the good ones.
+    let id = |n: u32| doc! { "_id": format!("{}{n:04}", if n < 990 { 'a' } else { '~' }) };
+    let documents = (0..6_190).map(|n| {
+        let mut bytes = mongodb::bson::serialize_to_vec(&id(n)).unwrap();
+        if let Some(at) = bytes.iter().position(|byte| *byte == b'~') {
+            bytes[at] = 0xff;
+        }
+        RawDocumentBuf::from_bytes(bytes).unwrap()
+    });
+    let documents: Vec<_> = documents.collect();
+    let driver = world.database.driver().await;
+    for documents in documents.chunks(1_000) {
+        // The driver's own insert would look at the ids.
+        let mut array = RawArrayBuf::new();
+        documents.iter().for_each(|document| array.push(document.clone()));
+        driver.run_raw_command(rawdoc! { "insert": MAILBOXES, "documents": array }).await.unwrap();
+    }
+    let good: Vec<_> = (0..100).map(|n| mailbox(ObjectId::new(), &format!("a{n}@example.com"))).collect();
+    world.database.collection(MAILBOXES).await.insert_many(good).await.unwrap();
+
+    let lenient = MigrationOptions::new().max_bad_share(1.0).unwrap();
+    assert_eq!(run(&world.migration(), lenient).await.unwrap(), MigrationOutcome::Done);
+    let report = world.migration().status().await.unwrap();
+    let copy = &report.collections[0];
+    assert_eq!((copy.source, copy.migrated, copy.quarantined()), (6_290, 100, 6_190));
+    assert!(copy.adds_up());
+    let verified = world.verify().await;
+    assert!(verified.is_ok(), "{verified:?}");
+    assert_eq!((verified.checked, verified.quarantined), (6_290, 6_190));
 }
 
 #[tokio::test(flavor = "multi_thread")]
