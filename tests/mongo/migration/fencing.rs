@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign_store::{Error, MigrationOptions, MigrationOutcome, MigrationPhase};
+use campaign_store::{Error, MigrationOptions, MigrationOutcome, MigrationPhase, Stop};
 use futures_util::TryStreamExt;
 use mongodb::bson::doc;
 
@@ -55,6 +55,21 @@ async fn who_does_not_wait_is_told_who_has_the_lease() {
     ] {
         assert!(matches!(error, Error::LeaseHeld { .. }), "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_waits_can_be_stopped() {
+    let world = World::new(3, 0.0, SIZES).await;
+    let mut first = world.migration().run(MigrationOptions::new());
+    first.try_next().await.unwrap();
+    let stop = Stop::default();
+    let other = world.database.connect().await.migration().unwrap();
+    let mut waiting = other.run(patient().stop(stop.clone()));
+    assert_eq!(waiting.try_next().await.unwrap().unwrap().phase, MigrationPhase::Waiting);
+    stop.request();
+    let rest: Vec<_> = waiting.try_collect().await.unwrap();
+    assert_eq!(rest.last().unwrap().phase, MigrationPhase::Finished(MigrationOutcome::Stopped));
+    assert!(world.migration().status().await.unwrap().runner.is_some(), "the first one goes on");
 }
 
 /// The runner sleeps past its lease, as a stopped process does: its runtime stands still.

@@ -148,7 +148,9 @@ async fn ids_that_cannot_be_read_are_put_aside_wherever_a_page_would_end() {
     for documents in documents.chunks(1_000) {
         // The driver's own insert would look at the ids.
         let mut array = RawArrayBuf::new();
-        documents.iter().for_each(|document| array.push(document.clone()));
+        for document in documents {
+            array.push(document.clone());
+        }
         driver.run_raw_command(rawdoc! { "insert": MAILBOXES, "documents": array }).await.unwrap();
     }
     let good: Vec<_> = (0..100).map(|n| mailbox(ObjectId::new(), &format!("a{n}@example.com"))).collect();
