@@ -10,8 +10,8 @@
 //!
 //! - `merge_per_s`: mailboxes a second of the server's own `$merge`, which only inserts, into a
 //!   collection with the same unique index;
-//! - `insert_per_s`: mailboxes a second that the plain driver writes, ready as they are, in the
-//!   migration's way: what is possible at most with a fence around each batch;
+//! - `insert_per_s`: mailboxes a second that the plain driver reads and writes, ready as they are, with
+//!   a fence around each batch as the migration has;
 //! - `copy_per_s`: mailboxes a second that the migration reads, maps, seals and writes, until all of
 //!   them are there;
 //! - `group_per_s`: rows a second of the bare aggregation that counts them by campaign;
@@ -37,6 +37,9 @@ use tokio::runtime::Runtime;
 
 use self::world::World;
 
+/// Ten times as many mailboxes as a batch has.
+const SMALL: u32 = 10_000;
+
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Result<()> {
@@ -46,9 +49,6 @@ fn main() -> Result<()> {
     }
     runtime.block_on(runtime.spawn(figures()))?
 }
-
-/// Ten times as many as a batch has.
-const SMALL: u32 = 10_000;
 
 async fn figures() -> Result<()> {
     let (mailboxes, rows) = (number("MIGRATION_MAILBOXES")?, number("MIGRATION_ROWS")?);

@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use crate::{Result, group, server};
 
 const BATCH: u32 = 5_000;
+/// As many writers, and documents in a transaction, as the migration has.
 const WRITERS: u32 = 4;
-const WRITTEN: u32 = 1_000;
+const TRANSACTION: u32 = 1_000;
 const CAMPAIGNS: u32 = 1_000;
 const START: i64 = 1_700_000_000_000;
 
@@ -84,9 +85,9 @@ impl World {
             let end = self.mailboxes.min((writer + 1) * quarter);
             let mut session = self.database.client().start_session().await?;
             writers.spawn(async move {
-                for first in (writer * quarter..end).step_by(WRITTEN as usize) {
-                    let range = doc! { "$gte": id(2, first), "$lt": id(2, end.min(first + WRITTEN)) };
-                    let batch = migrated.find(doc! { "_id": range }).batch_size(WRITTEN).await?;
+                for first in (writer * quarter..end).step_by(TRANSACTION as usize) {
+                    let range = doc! { "$gte": id(2, first), "$lt": id(2, end.min(first + TRANSACTION)) };
+                    let batch = migrated.find(doc! { "_id": range }).batch_size(TRANSACTION).await?;
                     let mut batch: Vec<_> = batch.try_collect().await?;
                     // As the migration does, or the server's check of the unique index takes minutes.
                     batch.rotate_right(1);

@@ -51,7 +51,7 @@ impl MigrationOptions {
         Ok(self)
     }
 
-    /// By what the run can be ended at a checkpoint.
+    /// By what the run can be ended: at a checkpoint, or while it waits.
     pub fn stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
         self
