@@ -21,7 +21,8 @@
 //! - `second_run_s`: the time of a run after the last one.
 //!
 //! The migration runs in a process of its own, so that its memory is its own. Mailboxes and rows are in
-//! databases of their own, so that the aggregations find the server in the same state.
+//! databases of their own, and the server writes to disk what it has before each figure, so that all find it
+//! in the same state.
 
 #[path = "../events/group.rs"]
 mod group;
@@ -29,6 +30,7 @@ mod runner;
 #[path = "../../tests/support/server/mod.rs"]
 mod server;
 mod world;
+mod writer;
 
 use std::error::Error;
 
@@ -53,20 +55,20 @@ fn main() -> Result<()> {
 async fn figures() -> Result<()> {
     let (mailboxes, rows) = (number("MIGRATION_MAILBOXES")?, number("MIGRATION_ROWS")?);
     let small = World::new(SMALL, 0).await?;
-    let small_run = runner::run(&small)?;
+    let small_run = runner::run(&small).await?;
     small.remove().await?;
 
     let old = World::new(mailboxes, 0).await?;
     eprintln!("the old mailboxes are there");
     let merge = old.merge().await?;
-    let copy = runner::run(&old)?;
-    let second = runner::run(&old)?;
+    let copy = runner::run(&old).await?;
+    let second = runner::run(&old).await?;
     let insert = old.insert().await?;
     old.remove().await?;
 
     let tracked = World::new(SMALL, rows).await?;
     eprintln!("the tracking rows are there");
-    let metrics = runner::run(&tracked)?;
+    let metrics = runner::run(&tracked).await?;
     let group = tracked.group().await?;
     tracked.remove().await?;
 

@@ -28,7 +28,8 @@ pub(crate) fn database() -> Option<String> {
 }
 
 /// Migrates in a process of its own.
-pub(crate) fn run(world: &World) -> Result<Figures> {
+pub(crate) async fn run(world: &World) -> Result<Figures> {
+    world.settle().await?;
     let mut command = Command::new(std::env::current_exe()?);
     command.env(DATABASE, &world.name).env(URI, server::uri()).stderr(Stdio::inherit());
     let output = command.output()?;

@@ -10,12 +10,10 @@ use mongodb::options::{ClientOptions, IndexOptions, WriteConcern};
 use mongodb::{Client, Database, IndexModel};
 use tokio::task::JoinSet;
 
+use crate::writer::{WRITERS, Writer};
 use crate::{Result, group, server};
 
 const BATCH: u32 = 5_000;
-/// As many writers, and documents in a transaction, as the migration has.
-const WRITERS: u32 = 4;
-const TRANSACTION: u32 = 1_000;
 const CAMPAIGNS: u32 = 1_000;
 const START: i64 = 1_700_000_000_000;
 
@@ -58,6 +56,7 @@ impl World {
         let old = self.database.collection::<Document>("warm_up_emails_table");
         let merge =
             doc! { "$merge": { "into": "merged", "whenMatched": "fail", "whenNotMatched": "insert" } };
+        self.settle().await?;
         let started = Instant::now();
         old.aggregate([merge]).await?.try_collect::<Vec<_>>().await?;
         let seconds = started.elapsed().as_secs_f64();
@@ -75,34 +74,18 @@ impl World {
         let is_unique =
             |index: &IndexModel| index.options.as_ref().is_some_and(|options| options.unique == Some(true));
         inserted.create_indexes(indexes.into_iter().filter(is_unique)).await?;
-        let notes = self.database.collection::<Document>("notes");
-        let quarter = self.mailboxes.div_ceil(WRITERS);
-        notes.insert_many((0..WRITERS).map(|writer| doc! { "_id": writer })).await?;
+        let mut writers = Vec::new();
+        for number in 0..WRITERS {
+            writers.push(Writer::new(&self.database, number, self.mailboxes).await?);
+        }
+        self.settle().await?;
         let started = Instant::now();
-        let mut writers = JoinSet::new();
-        for writer in 0..WRITERS {
-            let (migrated, inserted, notes) = (migrated.clone(), inserted.clone(), notes.clone());
-            let end = self.mailboxes.min((writer + 1) * quarter);
-            let mut session = self.database.client().start_session().await?;
-            writers.spawn(async move {
-                for first in (writer * quarter..end).step_by(TRANSACTION as usize) {
-                    let range = doc! { "$gte": id(2, first), "$lt": id(2, end.min(first + TRANSACTION)) };
-                    let batch = migrated.find(doc! { "_id": range }).batch_size(TRANSACTION).await?;
-                    let mut batch: Vec<_> = batch.try_collect().await?;
-                    // As the migration does, or the server's check of the unique index takes minutes.
-                    batch.rotate_right(1);
-                    session.start_transaction().await?;
-                    let noted = doc! { "$set": { "first": first } };
-                    notes.update_one(doc! { "_id": writer }, noted).session(&mut session).await?;
-                    inserted.insert_many(batch).session(&mut session).await?;
-                    session.commit_transaction().await?;
-                }
-                Ok::<_, mongodb::error::Error>(())
-            });
+        // One after the other at first, as the migration does.
+        for writer in &mut writers {
+            writer.write_batch().await?;
         }
-        for written in writers.join_all().await {
-            written?;
-        }
+        let written: JoinSet<_> = writers.into_iter().map(Writer::write_all).collect();
+        written.join_all().await.into_iter().collect::<Result<()>>()?;
         let seconds = started.elapsed().as_secs_f64();
         inserted.drop().await?;
         Ok(f64::from(self.mailboxes) / seconds)
@@ -111,9 +94,17 @@ impl World {
     /// Rows a second of the bare aggregation.
     pub(crate) async fn group(&self) -> Result<f64> {
         let rows = self.database.collection::<Document>("email_tracking");
+        self.settle().await?;
         let started = Instant::now();
         rows.aggregate([group::stage()]).await?.try_collect::<Vec<_>>().await?;
         Ok(f64::from(self.rows) / started.elapsed().as_secs_f64())
+    }
+
+    /// Has the server write to disk what it holds in memory, so that each figure begins in the same
+    /// state.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        self.database.client().database("admin").run_command(doc! { "fsync": 1 }).await?;
+        Ok(())
     }
 
     pub(crate) async fn remove(self) -> Result<()> {
@@ -121,7 +112,7 @@ impl World {
     }
 }
 
-fn id(kind: u8, n: u32) -> ObjectId {
+pub(crate) fn id(kind: u8, n: u32) -> ObjectId {
     // In the order of their creation, like those of a program.
     let mut bytes = [0x65, 0x50, 0, 0, kind, 0, 0, 0, 0, 0, 0, 0];
     bytes[8..].copy_from_slice(&n.to_be_bytes());

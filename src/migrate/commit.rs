@@ -1,7 +1,6 @@
 //! Writing a batch together with its checkpoint.
 
 use std::borrow::Cow;
-use std::iter;
 
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
@@ -23,6 +22,8 @@ use crate::mongo::error::{DriverResult, ours};
 use crate::mongo::table::{Session, Table};
 
 const OPERATION: &str = "migration.copy";
+/// How many of the last documents of a batch are inserted before the others.
+const LAST_FIRST: usize = 10;
 
 /// What a batch changes.
 #[derive(Default)]
@@ -105,11 +106,12 @@ impl Context {
                 return Err(ours(Error::conflict(step.target(), id)));
             }
         }
-        if let Some((last, others)) = writes.inserted.split_last() {
-            // The last one first: to check a unique index, the server looks from each key on for the next
-            // one that this transaction sees. That would be the one after all that others insert there
-            // meanwhile, time and again.
-            let documents = iter::once(last).chain(others);
+        if !writes.inserted.is_empty() {
+            // The last ones first, so that the server's check of a unique index, which looks for the next
+            // key (see `Copying::run`), finds one of this transaction. Some, because not each has a key in
+            // an index of some documents only.
+            let (others, last) = writes.inserted.split_at(writes.inserted.len().saturating_sub(LAST_FIRST));
+            let documents = last.iter().rev().chain(others);
             let insert = target.insert_many(documents.map(AsRef::<RawDocumentBuf>::as_ref));
             match session {
                 Some(session) => insert.session(session).await?,

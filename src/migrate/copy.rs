@@ -44,9 +44,22 @@ impl Copying {
     /// Copies what is left of the parts, side by side: one reads and seals while the server writes
     /// another. There is an item after each batch.
     pub(super) fn run<L: LegacyRecord>(self: Arc<Self>, parts: Vec<Part>) -> impl Stream<Item = Result<()>> {
-        let parts = parts.into_iter().filter(|part| part.is_range() && !part.is_done);
-        let copies = parts.map(move |part| self.clone().copy::<L>(part).boxed());
-        stream::iter(copies).flatten_unordered(None)
+        try_stream! {
+            let mut begun = Vec::new();
+            for mut part in parts.into_iter().filter(Part::is_range) {
+                // One after the other: to check a unique index, the server looks from each key on for the
+                // next one that the transaction sees. That is the first of the next part, if it is there,
+                // and else the one after all that others insert meanwhile.
+                if part.is_fresh() && !self.stop.is_requested() {
+                    part = patiently(&self.lease, || self.copy_page::<L>(&part)).await?;
+                    yield;
+                }
+                begun.push(self.clone().copy::<L>(part).boxed());
+            }
+            for await copied in stream::iter(begun).flatten_unordered(None) {
+                yield copied?;
+            }
+        }
     }
 
     fn copy<L: LegacyRecord>(self: Arc<Self>, mut part: Part) -> impl Stream<Item = Result<()>> + Send {
