@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use campaign_store::{
-    Error, MigrationOptions, MigrationOutcome, MigrationPhase, MongoOptions, MongoStore, Stop, contract,
+    Error, MigrationOptions, MigrationOutcome, MigrationPhase, MigrationStep, MongoOptions, MongoStore, Stop,
+    contract,
 };
 use futures_util::TryStreamExt;
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 
-use super::world::{World, run};
+use super::world::{MAILBOXES, World, run};
 use crate::errors::fail_point::{Failures, with_app_name};
 use crate::support::legacy::{Sizes, expire_lease};
 use crate::support::server;
@@ -103,6 +104,31 @@ async fn a_run_that_is_stopped_says_so_and_lets_others_go_on_at_once() {
     assert!(!world.migration().status().await.unwrap().is_done);
     world.migrate().await;
     assert_whole(&world, &whole).await;
+}
+
+/// Ranges that begin at once can slow each other down to a quarter: see docs/decisions.md.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ranges_are_begun_one_after_the_other() {
+    let world = World::new(3, 0.0, Sizes { mailboxes: 12_000, campaigns: 10, tracking: 10 }).await;
+    world.profile(2).await;
+    let mut progress = world.migration().run(MigrationOptions::new());
+    let mut pages = 0;
+    while pages < 4 {
+        let progress = progress.try_next().await.unwrap().unwrap();
+        let is_page = progress.phase == MigrationPhase::Copying(MigrationStep::Mailboxes);
+        pages += u32::from(is_page && progress.done > 0);
+    }
+    world.profile(0).await;
+    let parts = world.all("migration_parts").await;
+    assert_eq!(parts.iter().filter(|part| part.contains_key("last")).count(), 4);
+    let page = doc! { "command.find": MAILBOXES, "command.hint": { "$exists": true } };
+    let written = doc! { "command.insert": "mailboxes" };
+    let commands = world.database.collection("system.profile").await;
+    let commands = commands.find(doc! { "$or": [page, written] }).sort(doc! { "$natural": 1 }).await.unwrap();
+    let commands: Vec<_> = commands.try_collect().await.unwrap();
+    let is_written = |entry: &Document| entry.get_document("command").unwrap().contains_key("insert");
+    let order: Vec<_> = commands.iter().map(is_written).collect();
+    assert_eq!(order, [false, true].repeat(4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
