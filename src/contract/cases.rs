@@ -13,6 +13,7 @@ macro_rules! contract_tests {
             $harness, $test, isolation:
             an_unlink_and_many_campaigns_at_once_leave_no_orphan,
             exactly_one_mailbox_is_primary_at_any_look,
+            exactly_one_mailbox_is_primary_while_many_are_unlinked,
             a_delete_and_many_links_at_once_leave_no_orphan,
         }
     };

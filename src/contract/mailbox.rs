@@ -37,12 +37,18 @@ pub(super) async fn primary(store: &Store, user: &User) -> Option<Mailbox> {
     found.expect("a readable mailbox")
 }
 
-/// The one mailbox of the user that a list shows as primary.
-pub(super) async fn listed_primary(store: &Store, user: &User) -> Mailbox {
+/// The mailboxes of the user that a list shows as primary.
+pub(super) async fn listed_primaries(store: &Store, user: &User) -> Vec<Mailbox> {
     let filter = MailboxFilter::user(user.id);
     let page = store.mailboxes.list(&filter, &everything()).await;
     let mut listed = page.expect("a page of mailboxes").items;
     listed.retain(|mailbox| mailbox.is_primary);
+    listed
+}
+
+/// The one mailbox of the user that a list shows as primary.
+pub(super) async fn listed_primary(store: &Store, user: &User) -> Mailbox {
+    let mut listed = listed_primaries(store, user).await;
     assert_eq!(listed.len(), 1, "exactly one is primary");
     listed.remove(0)
 }
@@ -74,8 +80,8 @@ pub(super) async fn touch(db: &Opened, id: MailboxId) -> Mailbox {
     touched.expect("the mailbox exists")
 }
 
-pub(super) async fn unlink(db: &Opened, id: MailboxId) {
-    let unlinked = db.store.mailboxes.unlink(id).await;
+pub(super) async fn unlink(store: &Store, id: MailboxId) {
+    let unlinked = store.mailboxes.unlink(id).await;
     unlinked.expect("nobody needs the mailbox");
 }
 

@@ -46,15 +46,15 @@ impl Copying {
     pub(super) fn run<L: LegacyRecord>(self: Arc<Self>, parts: Vec<Part>) -> impl Stream<Item = Result<()>> {
         try_stream! {
             let mut begun = Vec::new();
-            for mut part in parts.into_iter().filter(Part::is_range) {
-                // One after the other: to check a unique index, the server looks from each key on for the
-                // next one that the transaction sees. That is the first of the next part, if it is there,
-                // and else the one after all that others insert meanwhile.
-                if part.is_fresh() && !self.stop.is_requested() {
-                    part = patiently(&self.lease, || self.copy_page::<L>(&part)).await?;
-                    yield;
+            for part in parts.into_iter().filter(Part::is_range) {
+                let mut copy = self.clone().copy::<L>(part).boxed();
+                // The first pages one after the other: to check a unique index, the server looks from each
+                // key on for the next one that the transaction sees. That is the first of the next part, if
+                // it is there, and else the one after all that others insert meanwhile.
+                if let Some(copied) = copy.next().await {
+                    yield copied?;
                 }
-                begun.push(self.clone().copy::<L>(part).boxed());
+                begun.push(copy);
             }
             for await copied in stream::iter(begun).flatten_unordered(None) {
                 yield copied?;

@@ -32,11 +32,6 @@ impl Part {
         }
     }
 
-    /// Whether nothing of it is copied yet.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.last.is_none() && !self.is_done
-    }
-
     /// The part after one more write.
     pub(super) fn after(&self, last: Option<Bson>, counts: &Counts, is_done: bool) -> Self {
         let mut next = self.clone();

@@ -26,6 +26,10 @@ async fn writes(world: &World) -> u64 {
     profile.count_documents(doc! { "$nor": reading, "ns": namespace }).await.unwrap()
 }
 
+async fn profile(world: &World, level: i32) {
+    world.database.driver().await.run_command(doc! { "profile": level }).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_what_the_run_then_does() {
     for (seed, mess) in [(1, 0.25), (2, 1.0), (3, 0.0), (11, 1.0)] {
@@ -69,9 +73,9 @@ async fn it_writes_nothing_in_any_state() {
         }
         let names = world.database.driver().await.list_collection_names().await.unwrap();
         // By the server's own account.
-        world.profile(2).await;
+        profile(&world, 2).await;
         dry_run(&world).await;
-        world.profile(0).await;
+        profile(&world, 0).await;
         assert_eq!(writes(&world).await, 0, "state {state}");
         world.database.collection("system.profile").await.drop().await.unwrap();
         let mut after = world.database.driver().await.list_collection_names().await.unwrap();

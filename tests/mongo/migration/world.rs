@@ -74,11 +74,6 @@ impl World {
         bytes
     }
 
-    /// Has the server write down every command on the database (2), or none (0).
-    pub(super) async fn profile(&self, level: i32) {
-        self.database.driver().await.run_command(doc! { "profile": level }).await.unwrap();
-    }
-
     /// The truth about the documents of an old collection.
     pub(super) fn truth_of(&self, collection: &str) -> &Vec<Value> {
         self.legacy.truth["documents"][collection].as_array().unwrap()

@@ -66,7 +66,10 @@ fn states_of<'a>(plan: &'a ProvisionPlan, collection: Collection, index: &str) -
 }
 
 /// The commands that the server gets on this database while `work` is done, in their order.
-async fn commands_during(database: &TestDatabase, work: impl Future<Output = ()>) -> Vec<Document> {
+pub(crate) async fn commands_during(
+    database: &TestDatabase,
+    work: impl Future<Output = ()>,
+) -> Vec<Document> {
     let driver = database.driver().await;
     driver.run_command(doc! { "profile": 2 }).await.expect("the profiler starts");
     work.await;
