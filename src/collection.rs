@@ -20,7 +20,7 @@ pub enum Collection {
     EmailTracking,
     /// `event_receipts`: the provider event ids that were seen.
     EventReceipts,
-    /// `recount_marks`: campaigns whose metrics may lag. Empty on servers with transactions.
+    /// `recount_marks`: campaigns that version 0.1 left to be recounted. Nothing writes to it any more.
     RecountMarks,
     /// `migration_lease`: who migrates.
     MigrationLease,

@@ -137,6 +137,18 @@ pub enum Error {
         reason: &'static str,
     },
 
+    /// The server is standalone, or a member of a replica set that was never initiated. The store needs
+    /// transactions, and a standalone server has none.
+    #[error(
+        "the server at {target} is standalone, and the store needs transactions: start it with \
+         `mongod --replSet rs0` and run `rs.initiate()` once, which makes it a replica set of one member"
+    )]
+    #[non_exhaustive]
+    Standalone {
+        /// The servers that were tried, as `host:port`.
+        target: String,
+    },
+
     /// The server cannot be reached, or did not answer in time.
     ///
     /// It is unknown whether a write that failed this way took effect.

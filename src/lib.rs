@@ -70,7 +70,7 @@ pub use model::*;
 pub use mongo::{
     CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, MongoOptions, MongoStore,
     ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo, Topology, ValidatorMode, ValidatorPlan,
-    ValidatorState,
+    ValidatorState, Warning,
 };
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{

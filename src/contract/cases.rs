@@ -3,12 +3,10 @@
 /// Makes a test of every case of the suite, in a module for each part of it.
 ///
 /// `harness` is a type that implements [`Harness`](crate::contract::Harness), `test` the attribute
-/// that makes a test of an `async fn`. `without = transactions` leaves out the cases that no store
-/// without transactions can pass.
+/// that makes a test of an `async fn`.
 #[macro_export]
 macro_rules! contract_tests {
     (harness = $harness:ty, test = $test:meta) => {
-        $crate::contract_tests! { harness = $harness, test = $test, without = transactions }
         $crate::contract_module! {
             $harness, $test, isolation:
             an_unlink_and_many_campaigns_at_once_leave_no_orphan,
@@ -16,8 +14,6 @@ macro_rules! contract_tests {
             exactly_one_mailbox_is_primary_while_many_are_unlinked,
             a_delete_and_many_links_at_once_leave_no_orphan,
         }
-    };
-    (harness = $harness:ty, test = $test:meta, without = transactions) => {
         $crate::contract_module! {
             $harness, $test, user:
             a_created_user_reads_back_the_same,

@@ -1,4 +1,4 @@
-//! What holds at any moment, whoever works at the same time. Needs a store with transactions.
+//! What holds at any moment, whoever works at the same time.
 
 use super::mailbox::{get, listed_primary, primary, set_primary, unlink};
 

@@ -1,11 +1,11 @@
 //! What the store keeps for itself.
 
-use bson::raw::{RawDocumentBuf, cstr};
+use bson::raw::{RawDocument, RawDocumentBuf, cstr};
 use chrono::{DateTime, Utc};
 
 use super::field::{self, Field};
 use super::{Condition, Query};
-use crate::model::{CampaignId, new_object_id};
+use crate::model::CampaignId;
 
 const EXPIRES_AT: Field = cstr!("expires_at");
 
@@ -22,23 +22,15 @@ pub(crate) fn receipts(receipts: &[String]) -> Query {
     Query::all().one_of(field::ID, receipts.iter().map(String::as_str))
 }
 
-/// That the metrics of a campaign may lag behind its rows, since `now`.
-pub(crate) fn mark(id: &str, now: DateTime<Utc>) -> RawDocumentBuf {
-    let mut document = RawDocumentBuf::new();
-    document.append(field::ID, id);
-    document.append(field::CREATED_AT, bson::DateTime::from(now));
-    document
+/// The campaign that a mark of version 0.1 names: marks have its id, a slash and an id of their own as
+/// their `_id`.
+pub(crate) fn marked_campaign(mark: &RawDocument) -> Option<CampaignId> {
+    mark.get_str(field::ID.as_str()).ok()?.split_once('/')?.0.parse().ok()
 }
 
-/// The id of a mark: many writers can mark one campaign.
-pub(crate) fn mark_id(campaign_id: CampaignId) -> String {
-    format!("{campaign_id}/{}", new_object_id())
-}
-
-/// The campaign's marks of `since` or before.
-pub(crate) fn marks_of(campaign_id: CampaignId, since: DateTime<Utc>) -> Query {
-    Query::all()
-        // What starts with the campaign's id and a slash; a zero is the character after it.
-        .and(Condition::Within(field::ID, format!("{campaign_id}/").into(), format!("{campaign_id}0").into()))
-        .and(Condition::AtMost(field::CREATED_AT, since.into()))
+/// The marks of a campaign.
+pub(crate) fn marks_of(campaign_id: CampaignId) -> Query {
+    // What starts with the campaign's id and a slash; a zero is the character after it.
+    let (first, end) = (format!("{campaign_id}/"), format!("{campaign_id}0"));
+    Query::all().and(Condition::Within(field::ID, first.into(), end.into()))
 }

@@ -151,22 +151,6 @@ pub(crate) fn row_key(document: &RawDocument) -> Result<(TrackingId, RowKey)> {
     Ok((tracking_id, RowKey { id, campaign_id: fields.required(field::CAMPAIGN_ID, parsed)? }))
 }
 
-/// What tells the row as it was from one that events have changed since.
-#[cfg(feature = "mongo")]
-pub(crate) fn unchanged(id: ObjectId, row: &EmailTracking) -> Query {
-    let number = |name, count: u64| match count {
-        // Old rows may have none.
-        0 => Condition::NotPositive(name),
-        _ => Condition::Is(name, stored_count(count).into()),
-    };
-    events_of(row).into_iter().fold(Query::all().is(field::ID, id), |query, (name, value)| match value {
-        Bson::Int64(count) => query.and(number(name, count.unsigned_abs())),
-        Bson::Boolean(false) => query.and(Condition::NotTrue(name)),
-        Bson::Null => query.and(Condition::Absent(name)),
-        value => query.is(name, value),
-    })
-}
-
 /// What events changed in a row.
 pub(crate) fn event_changes(before: &EmailTracking, after: &EmailTracking) -> Changes {
     let mut changes = Changes::unversioned();

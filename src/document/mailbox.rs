@@ -12,7 +12,7 @@ use crate::model::{
     EmailAddress, Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, Provider, SecretField, UserId,
     UserProfile,
 };
-use crate::secret::{Resealed, SealedCredentials, SealedField, StoredSecret};
+use crate::secret::{Reencrypted, SealedCredentials, SealedField, StoredSecret};
 
 impl Decode for Mailbox {
     const COLLECTION: Collection = Collection::Mailboxes;
@@ -106,14 +106,10 @@ pub(crate) fn secrets_change(sealed: &[SealedField], now: DateTime<Utc>) -> Chan
     secret_texts(sealed).fold(Changes::at(now), |changes, (field, text)| changes.set(field, text))
 }
 
-/// The mailbox whose values are still the old ones, and the change to the same secrets sealed anew.
-pub(crate) fn resealing(resealed: &Resealed) -> (Query, Changes) {
-    let query = Query::all()
-        .is(field::ID, resealed.mailbox.as_object_id())
-        .is(field::USER_ID, resealed.owner.as_object_id());
-    resealed.fields.iter().fold((query, Changes::unversioned()), |(query, changes), (field, old, new)| {
-        let name = secret_field(*field);
-        (query.is(name, old.as_str()), changes.set(name, new.as_str()))
+/// The change to the same secrets, re-encrypted.
+pub(crate) fn reencryption(reencrypted: &Reencrypted) -> Changes {
+    reencrypted.fields.iter().fold(Changes::unversioned(), |changes, (field, _, new)| {
+        changes.set(secret_field(*field), new.as_str())
     })
 }
 

@@ -25,14 +25,8 @@ pub(crate) enum Condition {
     AtMost(Field, bson::DateTime),
     /// It is there and not null.
     Present(Field),
-    /// It is absent or null.
-    #[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "only the guards on MongoDB ask it"))]
-    Absent(Field),
     /// It is a number over 0.
     Positive(Field),
-    /// It is no number over 0.
-    #[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "only the guards on MongoDB ask it"))]
-    NotPositive(Field),
     /// It is a date or a text from the first to before the second.
     Within(Field, Bson, Bson),
     /// It is not `true`.
@@ -112,9 +106,7 @@ impl Condition {
             Self::OneOf(field, values) => (field.as_str(), doc! { "$in": values.clone() }.into()),
             Self::AtMost(field, time) => (field.as_str(), doc! { "$lte": *time }.into()),
             Self::Present(field) => (field.as_str(), doc! { "$ne": Bson::Null }.into()),
-            Self::Absent(field) => (field.as_str(), Bson::Null),
             Self::Positive(field) => (field.as_str(), doc! { "$gt": 0_i64 }.into()),
-            Self::NotPositive(field) => (field.as_str(), doc! { "$not": { "$gt": 0_i64 } }.into()),
             Self::Within(field, start, end) => {
                 (field.as_str(), doc! { "$gte": start.clone(), "$lt": end.clone() }.into())
             }
@@ -134,9 +126,7 @@ impl Condition {
                 value(*field).and_then(RawBsonRef::as_datetime).is_some_and(|value| value <= *time)
             }
             Self::Present(field) => !matches!(value(*field), None | Some(RawBsonRef::Null)),
-            Self::Absent(field) => matches!(value(*field), None | Some(RawBsonRef::Null)),
             Self::Positive(field) => value(*field).is_some_and(is_positive),
-            Self::NotPositive(field) => !value(*field).is_some_and(is_positive),
             Self::Within(field, start, end) => match (value(*field), start, end) {
                 (Some(RawBsonRef::DateTime(value)), Bson::DateTime(start), Bson::DateTime(end)) => {
                     (*start..*end).contains(&value)

@@ -5,7 +5,7 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
-use crate::document::mailbox::{primary_change, primary_of, resealing, secret_texts, secrets_change};
+use crate::document::mailbox::{primary_change, primary_of, reencryption, secret_texts, secrets_change};
 use crate::document::{Changes, Record, field, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -15,8 +15,8 @@ use crate::model::{
 use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, RecordStream};
 use crate::secret::{
-    MailboxSecrets, ReencryptPlan, ReencryptReport, Resealed, SealedCredentials, SealedField, SealedMailbox,
-    credentials, reencrypt, refresh_tokens, seal,
+    MailboxSecrets, ReencryptPlan, ReencryptReport, Reencrypted, SealedCredentials, SealedField,
+    SealedMailbox, credentials, reencrypt, refresh_tokens, seal,
 };
 
 #[derive(Debug)]
@@ -63,11 +63,15 @@ impl MailboxSecrets for Mailboxes {
         })
     }
 
-    async fn replace(&self, resealed: Vec<Resealed>) -> Result<u64> {
+    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64> {
         self.call(|state, _| {
             let mut replaced = 0;
-            for (query, changes) in resealed.iter().map(resealing) {
-                replaced += u64::from(state.mailboxes.change_found::<Mailbox>(&query, &changes)?);
+            for new in &reencrypted {
+                let id = new.mailbox.as_object_id();
+                if state.mailboxes.get(id)?.is_some_and(|stored| new.is_of(&stored)) {
+                    state.mailboxes.change::<Mailbox>(id, &reencryption(new))?;
+                    replaced += 1;
+                }
             }
             Ok(replaced)
         })

@@ -6,6 +6,7 @@ use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
 use bson::{Document, doc};
 use futures_util::FutureExt;
+use mongodb::ClientSession;
 
 use super::MigrationStep;
 use super::attempts::{ATTEMPTS, is_clash};
@@ -19,7 +20,7 @@ use crate::document::{Query, field};
 use crate::error::{Error, Result};
 use crate::model::UserId;
 use crate::mongo::error::{DriverResult, ours};
-use crate::mongo::table::{Session, Table};
+use crate::mongo::table::Table;
 
 const OPERATION: &str = "migration.copy";
 /// How many of the last documents of a batch are inserted before the others.
@@ -60,8 +61,7 @@ impl Context {
         }
     }
 
-    /// Writes all of it, or nothing of it. Without transactions the checkpoint comes last, and what
-    /// is written before is written again the same way.
+    /// Writes all of it, or nothing of it.
     ///
     /// `LeaseLost` when somebody else goes on with the part; `Unique` and `Conflict` when other
     /// documents are in the way.
@@ -83,25 +83,19 @@ impl Context {
     async fn write(
         &self,
         step: MigrationStep,
-        mut session: Session<'_>,
+        session: &mut ClientSession,
         part: &Part,
         next: &Part,
         writes: &Writes<'_>,
     ) -> DriverResult<()> {
-        let in_transaction = session.is_some();
-        if in_transaction {
-            // Who lost the part learns it before he writes.
-            self.checkpoint(session.as_deref_mut(), step, part, next).await?;
-        }
-        self.put_aside(session.as_deref_mut(), writes).await?;
+        // A runner that lost its lease fails here, before writing.
+        self.checkpoint(session, step, part, next).await?;
+        self.put_aside(session, writes).await?;
         let target = self.target(step);
         for (id, version) in &writes.removed {
             let unchanged = doc! { "_id": id, field::UPDATED_AT.as_str(): version };
             let delete = target.delete_one(unchanged);
-            let deleted = match session.as_deref_mut() {
-                Some(session) => delete.session(session).await?,
-                None => delete.await?,
-            };
+            let deleted = delete.session(&mut *session).await?;
             if deleted.deleted_count == 0 {
                 return Err(ours(Error::conflict(step.target(), id)));
             }
@@ -113,51 +107,39 @@ impl Context {
             let (others, last) = writes.inserted.split_at(writes.inserted.len().saturating_sub(LAST_FIRST));
             let documents = last.iter().rev().chain(others);
             let insert = target.insert_many(documents.map(AsRef::<RawDocumentBuf>::as_ref));
-            match session {
-                Some(session) => insert.session(session).await?,
-                None => insert.ordered(false).await?,
-            };
-        }
-        if !in_transaction {
-            self.checkpoint(None, step, part, next).await?;
+            insert.session(session).await?;
         }
         Ok(())
     }
 
     /// Everything that is written beside the new documents.
-    async fn put_aside(&self, mut session: Session<'_>, writes: &Writes<'_>) -> DriverResult<()> {
+    async fn put_aside(&self, session: &mut ClientSession, writes: &Writes<'_>) -> DriverResult<()> {
         let table = |collection| Table::new(&self.connection.database, collection);
         let quarantined = writes.quarantined.iter().map(|(id, update)| (id.into(), update.clone()));
-        table(Collection::MigrationQuarantine).upsert_each(session.as_deref_mut(), quarantined).await?;
+        table(Collection::MigrationQuarantine).upsert_each(Some(&mut *session), quarantined).await?;
         if !writes.released.is_empty() {
             let released = Query::all().one_of(field::ID, writes.released.iter().cloned());
             let quarantine = self.quarantine();
             let delete = quarantine.delete_many(released.to_filter());
-            match session.as_deref_mut() {
-                Some(session) => delete.session(session).await?,
-                None => delete.await?,
-            };
+            delete.session(&mut *session).await?;
         }
         let contested = writes.contested.iter();
         let contested =
             contested.map(|user| (user.as_object_id().into(), doc! { "$set": { "is_settled": false } }));
-        table(Collection::MigrationClashes).upsert_each(session, contested).await
+        table(Collection::MigrationClashes).upsert_each(Some(session), contested).await
     }
 
     /// Writes how far the part is, unless somebody else may write it by now.
     pub(super) async fn checkpoint(
         &self,
-        session: Session<'_>,
+        session: &mut ClientSession,
         step: MigrationStep,
         part: &Part,
         next: &Part,
     ) -> DriverResult<()> {
         let parts = self.parts();
         let replace = parts.replace_one(part.unchanged(), next.to_document(step));
-        let replaced = match session {
-            Some(session) => replace.session(session).await?,
-            None => replace.await?,
-        };
+        let replaced = replace.session(session).await?;
         if replaced.matched_count == 1 { Ok(()) } else { Err(ours(Error::LeaseLost)) }
     }
 }

@@ -2,6 +2,7 @@
 
 use bson::{Document, doc};
 use futures_util::{FutureExt, TryStreamExt};
+use mongodb::ClientSession;
 
 use super::MigrationStep;
 use super::context::Context;
@@ -10,7 +11,6 @@ use super::part::Part;
 use super::range::Range;
 use crate::error::{Error, Result};
 use crate::mongo::error::{DriverResult, ours};
-use crate::mongo::table::Session;
 
 const OPERATION: &str = "migration.ledger";
 /// The entry of the migration as a whole.
@@ -124,7 +124,7 @@ impl Context {
     async fn write_plan(
         &self,
         step: MigrationStep,
-        session: Session<'_>,
+        session: &mut ClientSession,
         token: i64,
         total: u64,
         parts: &[Document],
@@ -132,18 +132,12 @@ impl Context {
         let unplanned = doc! { "_id": name(Some(step)), "token": token, "is_planned": { "$ne": true } };
         let planned = doc! { "$set": { "is_planned": true, "source": stored(total) } };
         let old = doc! { "step": step.source() };
-        if let Some(session) = session {
-            let planned = self.ledger().update_one(unplanned, planned).session(&mut *session).await?;
-            if planned.matched_count == 0 {
-                return Err(ours(Error::LeaseLost));
-            }
-            self.parts().delete_many(old).session(&mut *session).await?;
-            self.parts().insert_many(parts).session(session).await?;
-        } else {
-            self.parts().delete_many(old).await?;
-            self.parts().insert_many(parts).await?;
-            self.ledger().update_one(unplanned, planned).await?;
+        let planned = self.ledger().update_one(unplanned, planned).session(&mut *session).await?;
+        if planned.matched_count == 0 {
+            return Err(ours(Error::LeaseLost));
         }
+        self.parts().delete_many(old).session(&mut *session).await?;
+        self.parts().insert_many(parts).session(session).await?;
         Ok(())
     }
 

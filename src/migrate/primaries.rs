@@ -5,6 +5,7 @@ use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, TryStreamExt};
+use mongodb::ClientSession;
 
 use super::batch::read;
 use super::context::Context;
@@ -19,7 +20,7 @@ use crate::document::{Changes, Query, field};
 use crate::error::Result;
 use crate::model::{MailboxFilter, UserId};
 use crate::mongo::error::DriverResult;
-use crate::mongo::table::{Session, Table};
+use crate::mongo::table::Table;
 
 const OPERATION: &str = "migration.primaries";
 /// Users that are settled in one transaction.
@@ -97,15 +98,13 @@ impl Context {
 
     async fn execute(
         &self,
-        mut session: Session<'_>,
+        session: &mut ClientSession,
         part: &Part,
         next: &Part,
         verdicts: &[Verdict],
     ) -> DriverResult<()> {
         let step = MigrationStep::Mailboxes;
-        if session.is_some() {
-            self.checkpoint(session.as_deref_mut(), step, part, next).await?;
-        }
+        self.checkpoint(session, step, part, next).await?;
         let table = |collection| Table::new(&self.connection.database, collection);
         let set = |(id, version): &Version, is_primary: bool| {
             let mailbox = Query::all().is(field::ID, *id);
@@ -115,21 +114,17 @@ impl Context {
         // First nobody is, then one.
         let losers = verdicts.iter().flat_map(|verdict| &verdict.losers);
         let demotions = losers.map(|(loser, _)| set(loser, false));
-        table(Collection::Mailboxes).update_each(session.as_deref_mut(), demotions).await?;
+        table(Collection::Mailboxes).update_each(Some(&mut *session), demotions).await?;
         let winners = verdicts.iter().filter_map(|verdict| verdict.winner.as_ref());
         let promotions = winners.map(|winner| set(winner, true));
-        table(Collection::Mailboxes).update_each(session.as_deref_mut(), promotions).await?;
+        table(Collection::Mailboxes).update_each(Some(&mut *session), promotions).await?;
         let settled = verdicts.iter().map(|verdict| {
             let losers = verdict.losers.iter();
             let losers = losers.map(|((id, _), repair)| doc! { "_id": id, "counted_as": stored_as(*repair) });
             let settled = doc! { "is_settled": true, "losers": losers.collect::<Vec<_>>() };
             (verdict.user.as_object_id().into(), doc! { "$set": settled })
         });
-        table(Collection::MigrationClashes).upsert_each(session.as_deref_mut(), settled).await?;
-        if session.is_none() {
-            self.checkpoint(None, step, part, next).await?;
-        }
-        Ok(())
+        table(Collection::MigrationClashes).upsert_each(Some(session), settled).await
     }
 }
 

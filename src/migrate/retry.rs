@@ -146,7 +146,7 @@ impl Context {
 
     /// Seals anew the originals that are not under the primary key.
     pub(super) async fn reseal_quarantine(&self) -> Result<u64> {
-        let mut resealed = 0;
+        let mut reencrypted = 0;
         for step in MigrationStep::ALL {
             let mut last = None;
             loop {
@@ -159,10 +159,10 @@ impl Context {
                         update.map_err(|problem| Error::secret(step.source(), "original", problem))?;
                     let Some((unchanged, update)) = update else { continue };
                     let update = async { self.quarantine().update_one(unchanged, update).await };
-                    resealed += self.connection.run(OPERATION, update).await?.modified_count;
+                    reencrypted += self.connection.run(OPERATION, update).await?.modified_count;
                 }
             }
         }
-        Ok(resealed)
+        Ok(reencrypted)
     }
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bson::{Bson, doc};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use mongodb::ClientSession;
 use mongodb::options::ReturnDocument;
 
 use super::connection::Connection;
@@ -45,50 +46,50 @@ impl Connection {
     /// Makes sure that the mailbox exists and is the user's, until the transaction ends.
     async fn hold_mailbox_of(
         &self,
-        mut session: Session<'_>,
+        session: &mut ClientSession,
         user_id: UserId,
         mailbox_id: MailboxId,
     ) -> DriverResult<()> {
-        let mailbox = self.require_mailbox(session.as_deref_mut(), mailbox_id).await?;
+        let mailbox = self.require_mailbox(Some(&mut *session), mailbox_id).await?;
         mailbox.require_owner(user_id).map_err(ours)?;
         self.mailboxes.lock(session, mailbox_id.as_object_id()).await
     }
 
-    async fn create_campaign(&self, mut session: Session<'_>, new: NewCampaign) -> DriverResult<Campaign> {
+    async fn create_campaign(&self, session: &mut ClientSession, new: NewCampaign) -> DriverResult<Campaign> {
         let now = self.now();
-        self.require_user(session.as_deref_mut(), new.user_id).await?;
+        self.require_user(Some(&mut *session), new.user_id).await?;
         if new.created_by != new.user_id {
-            self.require_user(session.as_deref_mut(), new.created_by).await?;
+            self.require_user(Some(&mut *session), new.created_by).await?;
         }
-        self.hold_mailbox_of(session.as_deref_mut(), new.user_id, new.mailbox_id).await?;
+        self.hold_mailbox_of(session, new.user_id, new.mailbox_id).await?;
         let campaign = new.build(CampaignId::new_at(now), now);
-        // The campaign goes first: metrics without a campaign would be orphans, while metrics that
-        // are missing are made when the first send is counted.
-        self.campaigns.insert(session.as_deref_mut(), &campaign).await?;
-        self.campaign_metrics.insert(session, &CampaignMetrics::new(MetricId::new(), &campaign)).await?;
+        self.campaigns.insert(Some(&mut *session), &campaign).await?;
+        self.campaign_metrics
+            .insert(Some(session), &CampaignMetrics::new(MetricId::new(), &campaign))
+            .await?;
         Ok(campaign)
     }
 
     async fn update_campaign(
         &self,
-        mut session: Session<'_>,
+        session: &mut ClientSession,
         id: CampaignId,
         patch: &CampaignPatch,
         expected_updated_at: DateTime<Utc>,
     ) -> DriverResult<Campaign> {
         let now = self.now();
-        let campaign = self.require_campaign(session.as_deref_mut(), id).await?;
+        let campaign = self.require_campaign(Some(&mut *session), id).await?;
         let changes = campaign.patched(patch, expected_updated_at, now).map_err(ours)?;
         if let Some(mailbox_id) = patch.mailbox_id {
-            self.hold_mailbox_of(session.as_deref_mut(), campaign.user_id, mailbox_id).await?;
+            self.hold_mailbox_of(session, campaign.user_id, mailbox_id).await?;
         }
         let same_version = of_campaign(id).is(field::UPDATED_AT, bson::DateTime::from(expected_updated_at));
-        let changed = self.campaigns.update(session.as_deref_mut(), &same_version, &changes).await?;
+        let changed = self.campaigns.update(Some(&mut *session), &same_version, &changes).await?;
         let changed = changed.ok_or_else(|| ours(Error::conflict(Collection::Campaigns, id)))?;
         if let Some(mailbox_id) = patch.mailbox_id {
             let metrics = MetricsFilter::campaigns([id]).query();
             let changes = mailbox_change(mailbox_id, now);
-            self.campaign_metrics.update::<CampaignMetrics>(session, &metrics, &changes).await?;
+            self.campaign_metrics.update::<CampaignMetrics>(Some(session), &metrics, &changes).await?;
         }
         Ok(changed)
     }

@@ -6,25 +6,25 @@ use async_trait::async_trait;
 use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
+use mongodb::ClientSession;
 use mongodb::options::Hint;
 
 use super::connection::Connection;
-use super::error::{DriverResult, is_duplicate_of, ours};
+use super::error::{DriverResult, ours};
 use super::recount;
-use super::table::{Session, each, of_id};
+use super::table::{each, of_id};
 use crate::clock::next_version;
 use crate::collection::Collection;
 use crate::document::aggregation::{point, series, sum_of_totals};
 use crate::document::campaign_metrics::{totals_change, totals_of};
 use crate::document::{Fields, Query, field};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{
     CampaignId, CampaignMetrics, Contribution, Drift, MetricId, MetricsFilter, RecountProgress, SeriesPoint,
     SeriesStep, Shift, TrackingState,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
-use crate::schema::index::CAMPAIGN_METRICS_CAMPAIGN_ID;
 
 #[derive(Debug)]
 pub(super) struct Metrics(pub(super) Arc<Connection>);
@@ -93,7 +93,7 @@ impl Connection {
     /// The metrics of those of the campaigns that exist, made now where they are missing.
     pub(super) async fn metrics_of(
         &self,
-        mut session: Session<'_>,
+        session: &mut ClientSession,
         campaigns: &HashSet<CampaignId>,
     ) -> DriverResult<HashMap<CampaignId, CampaignMetrics>> {
         if campaigns.is_empty() {
@@ -101,12 +101,12 @@ impl Connection {
         }
         let query = MetricsFilter::campaigns(campaigns.iter().copied()).query();
         let found: Vec<CampaignMetrics> =
-            self.campaign_metrics.find_all(session.as_deref_mut(), &query, campaigns.len()).await?;
+            self.campaign_metrics.find_all(Some(&mut *session), &query, campaigns.len()).await?;
         let mut all: HashMap<_, _> =
             found.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
         for id in campaigns {
             if !all.contains_key(id)
-                && let Some(metrics) = self.make_metrics(session.as_deref_mut(), *id).await?
+                && let Some(metrics) = self.make_metrics(session, *id).await?
             {
                 all.insert(*id, metrics);
             }
@@ -117,36 +117,24 @@ impl Connection {
     /// The metrics of a campaign that has none, if it exists.
     async fn make_metrics(
         &self,
-        mut session: Session<'_>,
+        session: &mut ClientSession,
         id: CampaignId,
     ) -> DriverResult<Option<CampaignMetrics>> {
-        let Some(campaign) = self.find_campaign(session.as_deref_mut(), id).await? else { return Ok(None) };
+        let Some(campaign) = self.find_campaign(Some(&mut *session), id).await? else { return Ok(None) };
         let metrics = CampaignMetrics::new(MetricId::new(), &campaign);
-        let in_transaction = session.is_some();
-        match self.campaign_metrics.insert(session, &metrics).await {
-            // Somebody else made them; in a transaction it is tried again as a whole.
-            Err(error) if !in_transaction && is_duplicate_of(&error, CAMPAIGN_METRICS_CAMPAIGN_ID) => {
-                self.campaign_metrics.find_one(None, &MetricsFilter::campaigns([id]).query()).await
-            }
-            done => done.map(|()| Some(metrics)),
-        }
+        self.campaign_metrics.insert(Some(session), &metrics).await?;
+        Ok(Some(metrics))
     }
 
     /// Changes the totals of metrics that were just read.
     pub(super) async fn count(
         &self,
-        session: Session<'_>,
+        session: &mut ClientSession,
         metrics: &HashMap<CampaignId, CampaignMetrics>,
         shifts: &BTreeMap<CampaignId, Shift>,
         now: DateTime<Utc>,
     ) -> DriverResult<()> {
         let shifts = shifts.iter().filter_map(|(id, shift)| Some((metrics.get(id)?, *shift)));
-        let Some(session) = session else {
-            for (metrics, shift) in shifts {
-                self.count_alone(metrics.clone(), shift, now).await?;
-            }
-            return Ok(());
-        };
         // The transaction keeps others away.
         let updates = shifts.map(|(metrics, shift)| {
             let version = next_version(now, metrics.last_updated);
@@ -155,29 +143,6 @@ impl Connection {
         });
         self.campaign_metrics.update_each(Some(session), updates).await?;
         Ok(())
-    }
-
-    /// Changes totals without a transaction: once more while somebody else counts in between.
-    async fn count_alone(
-        &self,
-        mut metrics: CampaignMetrics,
-        shift: Shift,
-        now: DateTime<Utc>,
-    ) -> DriverResult<()> {
-        loop {
-            let row = of_id(metrics.id.as_object_id());
-            let same_version =
-                row.clone().is(field::LAST_UPDATED, bson::DateTime::from(metrics.last_updated));
-            let changes = totals_change(&shift.apply_to(&metrics.totals), now);
-            let changed: Option<CampaignMetrics> =
-                self.campaign_metrics.update(None, &same_version, &changes).await?;
-            if changed.is_some() {
-                return Ok(());
-            }
-            let found = self.campaign_metrics.find_one(None, &row).await?;
-            let gone = || ours(Error::not_found(Collection::CampaignMetrics, metrics.campaign_id));
-            metrics = found.ok_or_else(gone)?;
-        }
     }
 }
 

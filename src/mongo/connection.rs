@@ -17,7 +17,8 @@ use super::MongoOptions;
 use super::error::{DriverResult, ours, theirs};
 use super::gates::Gates;
 use super::server_info::Topology;
-use super::table::{Session, Table};
+use super::table::Table;
+use super::warning::Warning;
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Decode, Query};
@@ -37,7 +38,6 @@ pub(crate) struct Connection {
     /// The servers, as `host:port`.
     target: String,
     pub(super) topology: Topology,
-    pub(super) has_transactions: bool,
     pub(crate) vault: Option<Vault>,
     pub(super) passwords: Passwords,
     pub(super) users: Table,
@@ -49,6 +49,7 @@ pub(crate) struct Connection {
     pub(super) recount_marks: Table,
     pub(super) receipt_lifetime: Duration,
     pub(super) event_gates: Gates,
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl Connection {
@@ -70,9 +71,9 @@ impl Connection {
             Ok(hello) => hello.map_err(|error| theirs("connect", &target, &error))?,
             Err(_) => return Err(Error::unavailable(target, "no answer in time")),
         };
-        let topology = Topology::of(&hello);
+        let topology = Topology::of(&hello).ok_or_else(|| Error::Standalone { target: target.clone() })?;
         let table = |collection| Table::new(&database, collection);
-        Ok(Self {
+        let mut connection = Self {
             users: table(Collection::Users),
             mailboxes: table(Collection::Mailboxes),
             campaigns: table(Collection::Campaigns),
@@ -87,11 +88,13 @@ impl Connection {
             timeout: options.timeout,
             target,
             topology,
-            has_transactions: topology != Topology::Standalone && options.use_transactions,
             vault: options.vault.clone(),
             passwords: Passwords::new(options.passwords.clone()),
+            warnings: Vec::new(),
             database,
-        })
+        };
+        connection.warnings = Warning::find(&connection).await?;
+        Ok(connection)
     }
 
     /// The database for commands that concern several.
@@ -126,24 +129,14 @@ impl Connection {
         self.run("stream", table.stream(self.target.clone(), query)).await
     }
 
-    /// Does `work` in a transaction, again and again while others are in its way. Without
-    /// transactions it does the same work once, command by command.
-    pub(crate) async fn transact<C, T, W>(
-        &self,
-        operation: &'static str,
-        context: C,
-        mut work: W,
-    ) -> Result<T>
+    /// Does `work` in a transaction, and retries it while others are in its way.
+    pub(crate) async fn transact<C, T, W>(&self, operation: &'static str, context: C, work: W) -> Result<T>
     where
         C: Send,
         T: Send,
-        W: for<'a> FnMut(Session<'a>, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
+        W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
     {
-        let mut context = context;
         self.run(operation, async {
-            if !self.has_transactions {
-                return work(None, &mut context).await;
-            }
             let started = Instant::now();
             let mut session = self.client.start_session().await?;
             // Transactions read from the primary, wherever other reads go.
@@ -156,7 +149,7 @@ impl Connection {
                         let reason = "the transaction could not be done in time";
                         return Err(ours(Error::unavailable(&db.target, reason)));
                     }
-                    let done = work(Some(&mut *session), context).await?;
+                    let done = work(&mut *session, context).await?;
                     db.commit(session, started).await?;
                     Ok(done)
                 }
@@ -189,7 +182,7 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("target", &self.target)
             .field("database", &self.database.name())
-            .field("has_transactions", &self.has_transactions)
+            .field("topology", &self.topology)
             .finish_non_exhaustive()
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bson::doc;
 use futures_util::FutureExt;
+use mongodb::ClientSession;
 
 use super::connection::Connection;
-use super::error::{DriverResult, duplicates_of};
+use super::error::DriverResult;
 use super::events;
 use super::table::{Session, Table, each};
 use crate::document::email_tracking::suppressing;
@@ -37,41 +38,30 @@ impl Tracking {
 }
 
 impl Connection {
-    /// Records a step of a batch. In a transaction, sends that are `all_new` are not looked up: if one
-    /// was recorded before after all, the index refuses it and nothing happens.
+    /// Records a step of a batch. Sends that are `all_new` are not looked up: if one was recorded before
+    /// after all, the index refuses the step and nothing happens.
     async fn record_step(
         &self,
-        mut session: Session<'_>,
+        session: &mut ClientSession,
         sends: &[EmailTracking],
         all_new: bool,
     ) -> DriverResult<Vec<SendOutcome>> {
         let now = self.now();
         let named: HashSet<_> = sends.iter().map(|send| send.campaign_id).collect();
         let tracking = &self.email_tracking;
-        let metrics = self.metrics_of(session.as_deref_mut(), &named).await?;
+        let metrics = self.metrics_of(session, &named).await?;
         let exists = |id: &_| metrics.contains_key(id);
         let mut recorded = HashSet::new();
         // A send of an unknown campaign meets no index, and can be recorded all the same.
-        if session.is_none() || !all_new || metrics.len() < named.len() {
+        if !all_new || metrics.len() < named.len() {
             let ids = sends.iter().map(|send| send.id).collect();
-            recorded = tracking.known(session.as_deref_mut(), field::TRACKING_ID, &ids).await?;
+            recorded = tracking.known(Some(&mut *session), field::TRACKING_ID, &ids).await?;
         }
-        let mut batch = SendBatch::new(sends, recorded.clone(), exists);
-        if session.is_none() {
-            // Nothing keeps others from recording the same sends now: the index decides, and only
-            // what was written is counted.
-            let lost = tracking.insert_new(&batch.rows).await?;
-            if !lost.is_empty() {
-                recorded.extend(lost);
-                batch = SendBatch::new(sends, recorded, exists);
-            }
-        }
-        // In a transaction the metrics come first: recorders of one campaign meet there, and the
-        // one that has to try again has not yet written its rows.
-        self.count(session.as_deref_mut(), &metrics, &batch.added, now).await?;
-        if let Some(session) = session
-            && !batch.rows.is_empty()
-        {
+        let batch = SendBatch::new(sends, recorded, exists);
+        // The metrics come first: recorders of one campaign meet there, and the one that has to retry
+        // has not yet written its rows.
+        self.count(session, &metrics, &batch.added, now).await?;
+        if !batch.rows.is_empty() {
             let rows = batch.rows.iter().map(|row| row.encode());
             tracking.raw.insert_many(rows).session(session).await?;
         }
@@ -112,19 +102,6 @@ impl Table {
         })
         .await?;
         Ok(suppressed)
-    }
-
-    /// Adds the rows whose tracking id is new, and says which were not.
-    async fn insert_new(&self, rows: &[&EmailTracking]) -> DriverResult<Vec<TrackingId>> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let Err(error) = self.raw.insert_many(rows.iter().map(|row| row.encode())).ordered(false).await
-        else {
-            return Ok(Vec::new());
-        };
-        let Some(refused) = duplicates_of(&error, EMAIL_TRACKING_TRACKING_ID) else { return Err(error) };
-        Ok(refused.into_iter().filter_map(|place| rows.get(place)).map(|row| row.id).collect())
     }
 }
 

@@ -43,12 +43,6 @@ pub(crate) fn is_duplicate(error: &DriverError) -> bool {
     code_of(error) == Some(DUPLICATE_KEY)
 }
 
-/// The same for this index.
-pub(super) fn is_duplicate_of(error: &DriverError, index: &str) -> bool {
-    let (code, message) = code_and_message(error);
-    code == Some(DUPLICATE_KEY) && parse_duplicate(message).is_some_and(|(_, name)| name == index)
-}
-
 /// The places of an insert's documents that this index refused, if that is all that went wrong.
 pub(crate) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usize>> {
     let ErrorKind::InsertMany(errors) = &*error.kind else { return None };

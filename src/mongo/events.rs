@@ -1,4 +1,4 @@
-//! Recording events: in transactions that do not meet, or, on a server without them, row by row.
+//! Recording events in transactions that do not meet.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -7,15 +7,14 @@ use bson::oid::ObjectId;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use mongodb::ClientSession;
 
 use super::connection::Connection;
 use super::error::{DriverResult, ours};
-use super::table::{Session, each, of_id};
+use super::table::{each, of_id};
 use crate::collection::Collection;
 use crate::document::Query;
-use crate::document::email_tracking::{
-    RowKey, WITHOUT_TEXTS, event_changes, keyed_without_texts, row_key, unchanged,
-};
+use crate::document::email_tracking::{RowKey, WITHOUT_TEXTS, event_changes, keyed_without_texts, row_key};
 use crate::document::field::{self, Field};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -114,13 +113,7 @@ impl Connection {
         loop {
             let recorded = self
                 .transact(OPERATION, (self, step), |session, (db, step)| {
-                    async move {
-                        match session {
-                            Some(session) => db.record_events_in(session, step).await,
-                            None => db.record_events_alone(step).await,
-                        }
-                    }
-                    .boxed()
+                    db.record_events_in(session, step).boxed()
                 })
                 .await;
             match recorded {
@@ -133,19 +126,19 @@ impl Connection {
 
     async fn record_events_in(
         &self,
-        session: &mut mongodb::ClientSession,
+        session: &mut ClientSession,
         step: &[Found<'_>],
     ) -> DriverResult<Vec<EventOutcome>> {
         let now = self.now();
         let receipts: Vec<_> = step.iter().filter_map(|found| found.event.receipt()).collect();
-        let seen = self.seen_receipts(Some(&mut *session), &receipts).await?;
-        let rows = self.rows_without_texts(Some(&mut *session), step).await?;
+        let seen = self.seen_receipts(session, &receipts).await?;
+        let rows = self.rows_without_texts(session, step).await?;
         let batch = EventBatch::new(step.iter().map(|found| found.event), rows, seen);
         let shifts = shifts_of(&batch.rows);
         // First what others can be in the way of, so that little is lost when they are.
-        let metrics = self.metrics_of(Some(&mut *session), &shifts.keys().copied().collect()).await?;
-        self.count(Some(&mut *session), &metrics, &shifts, now).await?;
-        self.write_receipts(Some(&mut *session), &batch.receipts).await?;
+        let metrics = self.metrics_of(session, &shifts.keys().copied().collect()).await?;
+        self.count(session, &metrics, &shifts, now).await?;
+        self.write_receipts(session, &batch.receipts).await?;
         // The snapshot of the transaction guards the rows, and the server is fastest by id alone.
         let update =
             |row: &ChangedRow| (of_id(row.id), event_changes(&row.before, &row.after).to_plain_update());
@@ -155,7 +148,7 @@ impl Connection {
 
     async fn rows_without_texts(
         &self,
-        session: Session<'_>,
+        session: &mut ClientSession,
         step: &[Found<'_>],
     ) -> DriverResult<Vec<(ObjectId, EmailTracking)>> {
         let ids: BTreeSet<_> = step.iter().map(|found| found.row.id).collect();
@@ -163,66 +156,12 @@ impl Connection {
         let query = Query::all().one_of(field::ID, ids);
         let find = self.email_tracking.raw.find(query.to_filter()).projection(projection(WITHOUT_TEXTS));
         let find = find.batch_size(WHOLE_STEP);
-        each(session, find, |row| {
+        each(Some(session), find, |row| {
             rows.push(keyed_without_texts(row).map_err(ours)?);
             Ok(())
         })
         .await?;
         Ok(rows)
-    }
-
-    /// Records without a transaction. Receipts come first, so that of many who record an event one
-    /// counts it; then every row changes whole; at last the metrics, under a mark.
-    async fn record_events_alone(&self, step: &[Found<'_>]) -> DriverResult<Vec<EventOutcome>> {
-        let receipts: BTreeSet<_> = step.iter().filter_map(|found| found.event.receipt()).collect();
-        let receipts: Vec<_> = receipts.into_iter().collect();
-        let seen = self.write_receipts(None, &receipts).await?;
-        let mut outcomes = HashMap::new();
-        let recorded = self.record_rows(step, &seen, &mut outcomes).await;
-        if let Err(error) = recorded {
-            let open = step.iter().filter(|found| !outcomes.contains_key(&found.place));
-            let open =
-                open.filter_map(|found| found.event.receipt()).filter(|receipt| !seen.contains(receipt));
-            self.remove_receipts(&open.collect::<Vec<_>>()).await?;
-            return Err(error);
-        }
-        let outcome = |found: &Found<'_>| outcomes.get(&found.place).copied();
-        Ok(step.iter().map(|found| outcome(found).unwrap_or(EventOutcome::UnknownTracking)).collect())
-    }
-
-    async fn record_rows(
-        &self,
-        step: &[Found<'_>],
-        seen: &HashSet<String>,
-        outcomes: &mut HashMap<usize, EventOutcome>,
-    ) -> DriverResult<()> {
-        let mut open = step.to_vec();
-        while !open.is_empty() {
-            let rows = self.rows_without_texts(None, &open).await?;
-            let batch = EventBatch::new(open.iter().map(|found| found.event), rows, seen.clone());
-            let shifts = shifts_of(&batch.rows);
-            let marks = self.mark(shifts.keys().copied(), self.now()).await?;
-            let mut lost = HashSet::new();
-            let mut written = Vec::new();
-            for row in batch.rows {
-                let query = unchanged(row.id, &row.before);
-                let update = event_changes(&row.before, &row.after).to_plain_update();
-                if self.email_tracking.update_each(None, [(query, update)]).await? == 0 {
-                    lost.insert(row.id);
-                } else {
-                    written.push(row);
-                }
-            }
-            let shifts = shifts_of(&written);
-            let metrics = self.metrics_of(None, &shifts.keys().copied().collect()).await?;
-            self.count(None, &metrics, &shifts, self.now()).await?;
-            self.unmark(marks).await?;
-            self.heal(shifts.into_keys()).await?;
-            let done = open.iter().zip(batch.outcomes).filter(|(found, _)| !lost.contains(&found.row.id));
-            outcomes.extend(done.map(|(found, outcome)| (found.place, outcome)));
-            open.retain(|found| lost.contains(&found.row.id));
-        }
-        Ok(())
     }
 }
 

@@ -5,12 +5,13 @@ use async_trait::async_trait;
 use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use mongodb::ClientSession;
 
 use super::connection::Connection;
-use super::error::{DriverResult, is_duplicate_of, ours};
+use super::error::{DriverResult, ours};
 use super::table::{Session, of_id};
 use crate::collection::Collection;
-use crate::document::mailbox::{primary_change, primary_of, resealing, secret_texts, secrets_change};
+use crate::document::mailbox::{primary_change, primary_of, reencryption, secret_texts, secrets_change};
 use crate::document::{Changes, Query, Record, field, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -19,10 +20,9 @@ use crate::model::{
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, RecordStream};
-use crate::schema::index::MAILBOXES_ONE_PRIMARY;
 use crate::secret::{
-    MailboxSecrets, ReencryptPlan, ReencryptReport, Resealed, SealedCredentials, SealedField, SealedMailbox,
-    credentials, reencrypt, refresh_tokens, seal,
+    MailboxSecrets, ReencryptPlan, ReencryptReport, Reencrypted, SealedCredentials, SealedField,
+    SealedMailbox, credentials, reencrypt, refresh_tokens, seal,
 };
 
 #[derive(Debug)]
@@ -50,106 +50,86 @@ impl Connection {
 
     async fn set_primary(
         &self,
-        session: Session<'_>,
+        session: &mut ClientSession,
         id: MailboxId,
         is_primary: bool,
         now: DateTime<Utc>,
     ) -> DriverResult<Mailbox> {
-        self.mailboxes.change(session, id.as_object_id(), &primary_change(is_primary, now)).await
+        self.mailboxes.change(Some(session), id.as_object_id(), &primary_change(is_primary, now)).await
     }
 
-    async fn primary_mailbox(&self, session: Session<'_>, user_id: UserId) -> DriverResult<Option<Mailbox>> {
-        self.mailboxes.find_one(session, &primary_of(user_id)).await
+    async fn primary_mailbox(
+        &self,
+        session: &mut ClientSession,
+        user_id: UserId,
+    ) -> DriverResult<Option<Mailbox>> {
+        self.mailboxes.find_one(Some(session), &primary_of(user_id)).await
     }
 
-    async fn link(&self, mut session: Session<'_>, mailbox: NewMailbox) -> DriverResult<Mailbox> {
+    async fn link(&self, session: &mut ClientSession, mailbox: NewMailbox) -> DriverResult<Mailbox> {
         let user_id = mailbox.user_id;
-        self.require_user(session.as_deref_mut(), user_id).await?;
-        self.users.lock(session.as_deref_mut(), user_id.as_object_id()).await?;
-        let is_first = self.primary_mailbox(session.as_deref_mut(), user_id).await?.is_none();
+        self.require_user(Some(&mut *session), user_id).await?;
+        self.users.lock(session, user_id.as_object_id()).await?;
+        let is_first = self.primary_mailbox(session, user_id).await?.is_none();
         let takes_over = mailbox.primary && !is_first;
         let id = MailboxId::new();
         let sealed = seal(&mailbox.credentials, self.vault.as_ref(), id, user_id).map_err(ours)?;
         let mailbox = mailbox.build(id, is_first, self.now());
         let document = with_texts(mailbox.encode(), secret_texts(&sealed));
-        self.mailboxes.insert_document(session.as_deref_mut(), document).await?;
+        self.mailboxes.insert_document(Some(&mut *session), document).await?;
         if takes_over { self.switch_primary(session, mailbox.id).await } else { Ok(mailbox) }
     }
 
-    async fn switch_primary(&self, mut session: Session<'_>, id: MailboxId) -> DriverResult<Mailbox> {
-        loop {
-            let now = self.now();
-            let mailbox = self.require_mailbox(session.as_deref_mut(), id).await?;
-            match self.primary_mailbox(session.as_deref_mut(), mailbox.user_id).await? {
-                Some(primary) if primary.id == id => return Ok(mailbox),
-                Some(primary) => self.set_primary(session.as_deref_mut(), primary.id, false, now).await?,
-                None => mailbox,
-            };
-            match self.set_primary(session.as_deref_mut(), id, true, now).await {
-                // Without a transaction another one can have become primary in between.
-                Err(error) if session.is_none() && is_duplicate_of(&error, MAILBOXES_ONE_PRIMARY) => {}
-                done => return done,
-            }
-        }
+    async fn switch_primary(&self, session: &mut ClientSession, id: MailboxId) -> DriverResult<Mailbox> {
+        let now = self.now();
+        let mailbox = self.require_mailbox(Some(&mut *session), id).await?;
+        match self.primary_mailbox(session, mailbox.user_id).await? {
+            Some(primary) if primary.id == id => return Ok(mailbox),
+            Some(primary) => self.set_primary(session, primary.id, false, now).await?,
+            None => mailbox,
+        };
+        self.set_primary(session, id, true, now).await
     }
 
-    async fn unlink(&self, mut session: Session<'_>, id: MailboxId) -> DriverResult<()> {
-        let mailbox = self.require_mailbox(session.as_deref_mut(), id).await?;
-        self.users.lock(session.as_deref_mut(), mailbox.user_id.as_object_id()).await?;
-        if self.campaigns.any(session.as_deref_mut(), &CampaignFilter::needing(id)).await? {
+    async fn unlink(&self, session: &mut ClientSession, id: MailboxId) -> DriverResult<()> {
+        let mailbox = self.require_mailbox(Some(&mut *session), id).await?;
+        self.users.lock(session, mailbox.user_id.as_object_id()).await?;
+        if self.campaigns.any(Some(&mut *session), &CampaignFilter::needing(id)).await? {
             return Err(ours(Error::in_use(Collection::Mailboxes, id, Collection::Campaigns)));
         }
-        if !self.mailboxes.remove(session.as_deref_mut(), id.as_object_id()).await? {
+        if !self.mailboxes.remove(Some(&mut *session), id.as_object_id()).await? {
             return Err(ours(Error::not_found(Collection::Mailboxes, id)));
         }
-        if mailbox.is_primary || session.is_none() {
+        if mailbox.is_primary {
             self.promote_heir(session, mailbox.user_id).await?;
         }
         Ok(())
     }
 
-    /// Replaces secrets that are still the old ones. A transaction keeps others away, so there they
-    /// are compared before: the server is twice as fast by id alone.
-    async fn replace(&self, session: Session<'_>, resealed: &[Resealed]) -> DriverResult<u64> {
-        let Some(session) = session else {
-            let updates = resealed.iter().map(resealing);
-            let updates = updates.map(|(unchanged, changes)| (unchanged, changes.to_plain_update()));
-            return self.mailboxes.update_each(None, updates).await;
-        };
-        let ids = Query::all().one_of(field::ID, resealed.iter().map(|new| new.mailbox.as_object_id()));
-        let stored = self.mailboxes.find_all(Some(&mut *session), &ids, resealed.len()).await?;
+    /// Replaces secrets that are still the old ones. The transaction keeps others away, so they are
+    /// compared first and then updated by id alone, which the server does twice as fast.
+    async fn replace(&self, session: &mut ClientSession, reencrypted: &[Reencrypted]) -> DriverResult<u64> {
+        let ids = Query::all().one_of(field::ID, reencrypted.iter().map(|new| new.mailbox.as_object_id()));
+        let stored = self.mailboxes.find_all(Some(&mut *session), &ids, reencrypted.len()).await?;
         let stored: HashMap<_, SealedCredentials> =
             stored.into_iter().map(|sealed: SealedCredentials| (sealed.mailbox, sealed)).collect();
-        let is_unchanged = |new: &&Resealed| stored.get(&new.mailbox).is_some_and(|stored| new.is_of(stored));
-        let updates = resealed.iter().filter(is_unchanged).map(|new| {
-            let (_, changes) = resealing(new);
-            (of_mailbox(new.mailbox), changes.to_plain_update())
-        });
+        let is_unchanged =
+            |new: &&Reencrypted| stored.get(&new.mailbox).is_some_and(|stored| new.is_of(stored));
+        let updates = reencrypted.iter().filter(is_unchanged);
+        let updates = updates.map(|new| (of_mailbox(new.mailbox), reencryption(new).to_plain_update()));
         self.mailboxes.update_each(Some(session), updates).await
     }
 
-    /// Makes the oldest mailbox of a user primary, if none is.
-    async fn promote_heir(&self, mut session: Session<'_>, user_id: UserId) -> DriverResult<()> {
+    /// Makes the oldest remaining mailbox of a user primary.
+    async fn promote_heir(&self, session: &mut ClientSession, user_id: UserId) -> DriverResult<()> {
         let all = MailboxFilter::user(user_id).query();
-        while self.primary_mailbox(session.as_deref_mut(), user_id).await?.is_none() {
-            let oldest = doc! { "_id": 1 };
-            let heir = self.mailboxes.find_first::<Mailbox>(session.as_deref_mut(), &all, oldest).await?;
-            let Some(heir) = heir else { break };
-            let promotion = self.set_primary(session.as_deref_mut(), heir.id, true, self.now()).await;
-            // Without a transaction the heir can be gone by now, or come too late: look again.
-            match promotion {
-                Err(error) if session.is_some() || !is_overtaken(&error) => return Err(error),
-                _ => {}
-            }
+        let oldest = doc! { "_id": 1 };
+        let heir = self.mailboxes.find_first::<Mailbox>(Some(&mut *session), &all, oldest).await?;
+        if let Some(heir) = heir {
+            self.set_primary(session, heir.id, true, self.now()).await?;
         }
         Ok(())
     }
-}
-
-/// Whether a promotion failed because others changed the user's mailboxes.
-fn is_overtaken(error: &mongodb::error::Error) -> bool {
-    is_duplicate_of(error, MAILBOXES_ONE_PRIMARY)
-        || matches!(error.get_custom::<Error>(), Some(Error::NotFound { .. }))
 }
 
 #[async_trait]
@@ -174,10 +154,10 @@ impl MailboxSecrets for Mailboxes {
         self.0.run("mailboxes.refresh_tokens", change).await
     }
 
-    async fn replace(&self, resealed: Vec<Resealed>) -> Result<u64> {
+    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64> {
         self.0
-            .transact("mailboxes.reencrypt", (&self.0, resealed), |session, (db, resealed)| {
-                db.replace(session, resealed).boxed()
+            .transact("mailboxes.reencrypt", (&self.0, reencrypted), |session, (db, reencrypted)| {
+                db.replace(session, reencrypted).boxed()
             })
             .await
     }
@@ -187,19 +167,8 @@ impl MailboxSecrets for Mailboxes {
 impl MailboxRepository for Mailboxes {
     async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox> {
         self.0
-            .transact("mailboxes.link", (&self.0, mailbox), |mut session, (db, mailbox)| {
-                async move {
-                    loop {
-                        match db.link(session.as_deref_mut(), mailbox.clone()).await {
-                            // Without a transaction another mailbox can have become primary in
-                            // between; the index refuses this one, and it has to come second.
-                            Err(error)
-                                if session.is_none() && is_duplicate_of(&error, MAILBOXES_ONE_PRIMARY) => {}
-                            done => return done,
-                        }
-                    }
-                }
-                .boxed()
+            .transact("mailboxes.link", (&self.0, mailbox), |session, (db, mailbox)| {
+                db.link(session, mailbox.clone()).boxed()
             })
             .await
     }

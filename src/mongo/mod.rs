@@ -12,11 +12,13 @@ mod options;
 pub(crate) mod provision;
 mod receipts;
 pub(crate) mod recount;
+mod recount_marks;
 mod server_info;
 mod store;
 mod stream;
 pub(crate) mod table;
 mod user;
+mod warning;
 
 pub use options::MongoOptions;
 pub use provision::{
@@ -25,3 +27,4 @@ pub use provision::{
 };
 pub use server_info::{ServerInfo, Topology};
 pub use store::MongoStore;
+pub use warning::Warning;

@@ -24,7 +24,6 @@ pub struct MongoOptions {
     pub(super) database: String,
     pub(super) timeout: Duration,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) use_transactions: bool,
     pub(super) vault: Option<Vault>,
     pub(super) passwords: PasswordOptions,
     pub(super) receipt_lifetime: Duration,
@@ -40,7 +39,6 @@ impl MongoOptions {
             database: database.into(),
             timeout: Duration::from_secs(10),
             clock: Arc::new(SystemClock),
-            use_transactions: true,
             vault: None,
             passwords: PasswordOptions::new(),
             receipt_lifetime: RECEIPT_LIFETIME,
@@ -77,13 +75,6 @@ impl MongoOptions {
     /// How the passwords of users are hashed.
     pub fn passwords(mut self, options: PasswordOptions) -> Self {
         self.passwords = options;
-        self
-    }
-
-    /// Does without transactions also where the server has them, as on a standalone server. For
-    /// servers that only claim to have them, and for tests.
-    pub fn without_transactions(mut self) -> Self {
-        self.use_transactions = false;
         self
     }
 

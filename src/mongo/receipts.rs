@@ -4,22 +4,20 @@ use std::collections::HashSet;
 
 use bson::doc;
 use chrono::{DateTime, TimeDelta, Utc};
+use mongodb::ClientSession;
 
 use super::connection::Connection;
-use super::error::{DriverResult, duplicates_of};
-use super::table::{Session, each};
+use super::error::DriverResult;
+use super::table::each;
 use crate::clock::{Clock, SystemClock};
 use crate::document::bookkeeping::{receipt, receipts};
 use crate::document::field;
-
-/// The index that refuses a second receipt.
-const RECEIPT_ID: &str = "_id_";
 
 impl Connection {
     /// Those of `wanted` that are there.
     pub(super) async fn seen_receipts(
         &self,
-        session: Session<'_>,
+        session: &mut ClientSession,
         wanted: &[String],
     ) -> DriverResult<HashSet<String>> {
         let mut seen = HashSet::new();
@@ -27,7 +25,7 @@ impl Connection {
             return Ok(seen);
         }
         let find = self.event_receipts.raw.find(receipts(wanted).to_filter()).projection(doc! { "_id": 1 });
-        each(session, find, |row| {
+        each(Some(session), find, |row| {
             seen.extend(row.get_str(field::ID.as_str()).ok().map(str::to_owned));
             Ok(())
         })
@@ -35,36 +33,16 @@ impl Connection {
         Ok(seen)
     }
 
-    /// Writes receipts, and says which were there already. In a transaction that is an error.
+    /// Writes receipts.
     pub(super) async fn write_receipts(
         &self,
-        session: Session<'_>,
+        session: &mut ClientSession,
         new: &[String],
-    ) -> DriverResult<HashSet<String>> {
-        if new.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let expiry = self.receipt_expiry();
-        let insert =
-            self.event_receipts.raw.insert_many(new.iter().map(|id| receipt(id, expiry))).ordered(false);
-        let is_alone = session.is_none();
-        let inserted = match session {
-            Some(session) => insert.session(session).await,
-            None => insert.await,
-        };
-        let Err(error) = inserted else { return Ok(HashSet::new()) };
-        match duplicates_of(&error, RECEIPT_ID) {
-            Some(places) if is_alone => {
-                Ok(places.into_iter().filter_map(|place| new.get(place)).cloned().collect())
-            }
-            _ => Err(error),
-        }
-    }
-
-    /// Takes back receipts of events that were not recorded.
-    pub(super) async fn remove_receipts(&self, written: &[String]) -> DriverResult<()> {
-        if !written.is_empty() {
-            self.event_receipts.raw.delete_many(receipts(written).to_filter()).await?;
+    ) -> DriverResult<()> {
+        if !new.is_empty() {
+            let expiry = self.receipt_expiry();
+            let receipts = new.iter().map(|id| receipt(id, expiry));
+            self.event_receipts.raw.insert_many(receipts).session(session).await?;
         }
         Ok(())
     }

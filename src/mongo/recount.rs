@@ -6,26 +6,20 @@ use std::sync::Arc;
 use async_stream::stream;
 use bson::doc;
 use bson::raw::{RawDocument, RawDocumentBuf};
-use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
-use futures_util::stream::{Stream, StreamExt};
-use mongodb::Cursor;
+use futures_util::stream::{self, Stream, StreamExt};
+use mongodb::{ClientSession, Cursor};
 
 use super::connection::Connection;
 use super::error::{DriverResult, ours, theirs};
-use super::table::{Session, of_id};
 use crate::collection::Collection;
 use crate::document::aggregation::{count_by_campaign, counted};
-use crate::document::bookkeeping::{mark, mark_id, marks_of};
 use crate::document::campaign_metrics::totals_change;
-use crate::document::{Decode, Query, field};
+use crate::document::{Decode, field};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignId, CampaignMetrics, Contribution, Drift, MetricsFilter, RecountProgress, TrackingFilter,
 };
-
-/// After this time without transactions the writer of a mark is taken to be dead.
-const MARK_PATIENCE: TimeDelta = TimeDelta::seconds(60);
 
 /// What a recount of one campaign found and left.
 struct Recounted {
@@ -45,44 +39,27 @@ impl Connection {
             .await
     }
 
-    /// Without a transaction it starts again when others count in between.
-    async fn recount_in(&self, mut session: Session<'_>, id: CampaignId) -> DriverResult<Option<Recounted>> {
-        let now = self.now();
-        loop {
-            let stored = self.stored_metrics(session.as_deref_mut(), id).await?;
-            let was_there = stored.is_some();
-            let metrics = match stored {
-                Some(metrics) => Some(metrics),
-                None => self.metrics_of(session.as_deref_mut(), &[id].into()).await?.remove(&id),
-            };
-            let Some(metrics) = metrics else { return Ok(None) };
-            let counted = self.count_rows(session.as_deref_mut(), id).await?;
-            if session.is_none() {
-                self.recount_marks.raw.delete_many(marks_of(id, now - MARK_PATIENCE).to_filter()).await?;
-            }
-            if metrics.agree_with(&counted) {
-                return Ok(Some(Recounted { metrics, corrected: !was_there }));
-            }
-            let same_version = of_id(metrics.id.as_object_id())
-                .is(field::LAST_UPDATED, bson::DateTime::from(metrics.last_updated));
-            let changes = totals_change(&counted, now);
-            let changed =
-                self.campaign_metrics.update(session.as_deref_mut(), &same_version, &changes).await?;
-            if let Some(metrics) = changed {
-                return Ok(Some(Recounted { metrics, corrected: true }));
-            }
+    async fn recount_in(
+        &self,
+        session: &mut ClientSession,
+        id: CampaignId,
+    ) -> DriverResult<Option<Recounted>> {
+        self.remove_marks(session, id).await?;
+        let stored = self.stored_metrics(session, id).await?;
+        let was_there = stored.is_some();
+        let metrics = match stored {
+            Some(metrics) => Some(metrics),
+            None => self.metrics_of(session, &[id].into()).await?.remove(&id),
+        };
+        let Some(metrics) = metrics else { return Ok(None) };
+        let counted = self.count_rows(session, id).await?;
+        if metrics.agree_with(&counted) {
+            return Ok(Some(Recounted { metrics, corrected: !was_there }));
         }
-    }
-
-    /// Recounts what writers that died have left marked, on a server without transactions.
-    pub(super) async fn heal(&self, campaigns: impl Iterator<Item = CampaignId>) -> DriverResult<()> {
-        for id in campaigns {
-            let stale = marks_of(id, self.now() - MARK_PATIENCE);
-            if self.recount_marks.any(None, &stale).await? {
-                self.recount_in(None, id).await?;
-            }
-        }
-        Ok(())
+        let changes = totals_change(&counted, self.now());
+        let metrics =
+            self.campaign_metrics.change(Some(session), metrics.id.as_object_id(), &changes).await?;
+        Ok(Some(Recounted { metrics, corrected: true }))
     }
 
     async fn drift_of(&self, id: CampaignId) -> Result<Option<Drift>> {
@@ -92,10 +69,10 @@ impl Connection {
 
     async fn drift_in(
         &self,
-        mut session: Session<'_>,
+        session: &mut ClientSession,
         campaign_id: CampaignId,
     ) -> DriverResult<Option<Drift>> {
-        let metrics = self.stored_metrics(session.as_deref_mut(), campaign_id).await?;
+        let metrics = self.stored_metrics(session, campaign_id).await?;
         let counted = self.count_rows(session, campaign_id).await?;
         let stored = metrics.as_ref().map(|metrics| metrics.totals);
         let agree = match &metrics {
@@ -107,24 +84,19 @@ impl Connection {
 
     async fn stored_metrics(
         &self,
-        session: Session<'_>,
+        session: &mut ClientSession,
         id: CampaignId,
     ) -> DriverResult<Option<CampaignMetrics>> {
-        self.campaign_metrics.find_one(session, &MetricsFilter::campaigns([id]).query()).await
+        self.campaign_metrics.find_one(Some(session), &MetricsFilter::campaigns([id]).query()).await
     }
 
     /// What the rows of a campaign add up to.
-    async fn count_rows(&self, session: Session<'_>, id: CampaignId) -> DriverResult<Contribution> {
+    async fn count_rows(&self, session: &mut ClientSession, id: CampaignId) -> DriverResult<Contribution> {
         let rows = doc! { "$match": TrackingFilter::campaign(id).query().to_filter() };
         let count = self.email_tracking.raw.aggregate([rows, count_by_campaign()]);
         let count = count.with_type::<RawDocumentBuf>();
-        let group = match session {
-            Some(session) => {
-                let mut groups = count.session(&mut *session).await?;
-                groups.next(session).await.transpose()?
-            }
-            None => count.await?.next().await.transpose()?,
-        };
+        let mut groups = count.session(&mut *session).await?;
+        let group = groups.next(session).await.transpose()?;
         let counted = group.map(|group| counted(&group).map_err(ours)).transpose()?;
         Ok(counted.map(|(_, counted)| counted).unwrap_or_default())
     }
@@ -171,33 +143,15 @@ impl Connection {
             }
         })
     }
-
-    /// Marks campaigns whose metrics lag until they are counted.
-    pub(super) async fn mark(
-        &self,
-        campaigns: impl Iterator<Item = CampaignId>,
-        now: DateTime<Utc>,
-    ) -> DriverResult<Vec<String>> {
-        let marks: Vec<_> = campaigns.map(mark_id).collect();
-        if !marks.is_empty() {
-            self.recount_marks.raw.insert_many(marks.iter().map(|id| mark(id, now))).await?;
-        }
-        Ok(marks)
-    }
-
-    pub(super) async fn unmark(&self, marks: Vec<String>) -> DriverResult<()> {
-        if !marks.is_empty() {
-            self.recount_marks.raw.delete_many(Query::all().one_of(field::ID, marks).to_filter()).await?;
-        }
-        Ok(())
-    }
 }
 
 /// Recounts every campaign that seems wrong.
 pub(super) async fn recount_all(
     connection: Arc<Connection>,
 ) -> Result<impl Stream<Item = Result<RecountProgress>> + Send + 'static> {
-    let compared = connection.compared().await?;
+    // Those that version 0.1 marked are recounted whatever their metrics say, which removes the marks.
+    let marked = stream::iter(connection.marked_campaigns().await?).map(|id| Ok((id, true)));
+    let compared = marked.chain(connection.compared().await?);
     Ok(stream! {
         let mut compared = pin!(compared);
         let mut progress = RecountProgress::default();

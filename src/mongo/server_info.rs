@@ -12,8 +12,6 @@ pub struct ServerInfo {
     pub version: String,
     /// What the server is part of.
     pub topology: Topology,
-    /// Whether the store changes several documents in a transaction. Never on a standalone server.
-    pub has_transactions: bool,
 }
 
 /// What a server is part of.
@@ -21,8 +19,6 @@ pub struct ServerInfo {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Topology {
-    /// Nothing: a server of its own.
-    Standalone,
     /// A replica set, possibly of one member.
     ReplicaSet,
     /// A sharded cluster.
@@ -30,15 +26,12 @@ pub enum Topology {
 }
 
 impl Topology {
-    /// What the server says about itself.
-    pub(super) fn of(hello: &Document) -> Self {
+    /// What the server says about itself. `None` for a standalone server, which has no transactions.
+    pub(super) fn of(hello: &Document) -> Option<Self> {
         if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
-            Self::Sharded
-        } else if hello.contains_key("setName") {
-            Self::ReplicaSet
-        } else {
-            Self::Standalone
+            return Some(Self::Sharded);
         }
+        hello.contains_key("setName").then_some(Self::ReplicaSet)
     }
 }
 
@@ -48,6 +41,5 @@ pub(super) async fn server_info(connection: &Connection) -> Result<ServerInfo> {
     Ok(ServerInfo {
         version: build_info.get_str("version").unwrap_or("unknown").to_owned(),
         topology: connection.topology,
-        has_transactions: connection.has_transactions,
     })
 }

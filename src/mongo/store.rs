@@ -7,6 +7,7 @@ use super::email_tracking::Tracking;
 use super::mailbox::Mailboxes;
 use super::server_info::{ServerInfo, server_info};
 use super::user::Users;
+use super::warning::Warning;
 use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, Result};
 use crate::migrate::Migration;
@@ -14,9 +15,8 @@ use crate::repository::Store;
 
 /// The store on a MongoDB database.
 ///
-/// On a replica set (also of one member) or a sharded cluster, changes of several documents are
-/// transactions. A standalone server has none: there the same commands run in an order that
-/// leaves nothing orphaned when the process dies between two.
+/// It needs a replica set (one member is enough) or a sharded cluster, since changes of several
+/// documents are transactions. A standalone server is refused when it connects.
 ///
 /// A clone shares the connections.
 ///
@@ -48,8 +48,8 @@ impl MongoStore {
     ///
     /// # Errors
     /// `Invalid` when the connection string or the name of the database is none; `Unavailable`
-    /// when no server answers within the time-out; `Unauthorized` when it refuses the login.
-    /// They name the servers, never the user or the password.
+    /// when no server answers within the time-out; `Unauthorized` when it refuses the login;
+    /// `Standalone` when the server has no transactions. They name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
         Ok(Self(Arc::new(Connection::open(&options).await?)))
     }
@@ -128,6 +128,13 @@ impl MongoStore {
     /// `Invalid` without a vault: what is secret in the old documents must be sealed.
     pub fn migration(&self) -> Result<Migration> {
         Migration::new(self.0.clone())
+    }
+
+    /// What an operator should put right: problems of the database that [`connect`](Self::connect)
+    /// found, and that do not keep the store from working.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.0.warnings
     }
 
     /// What the store is connected to, for operators.

@@ -18,8 +18,18 @@ use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
 use crate::schema;
 
-/// The session of a transaction; `None` on a server without transactions.
+/// The session of a transaction; `None` for a command of its own.
 pub(crate) type Session<'a> = Option<&'a mut ClientSession>;
+
+/// Runs an action of the driver in a transaction or as a command of its own.
+macro_rules! in_session {
+    ($action:expr, $session:expr) => {
+        match $session {
+            Some(session) => $action.session(session).await,
+            None => $action.await,
+        }
+    };
+}
 
 /// Raw documents in and out; the records encode and decode themselves.
 pub(crate) struct Table {
@@ -44,11 +54,7 @@ impl Table {
         session: Session<'_>,
         document: RawDocumentBuf,
     ) -> DriverResult<()> {
-        let insert = self.raw.insert_one(document);
-        match session {
-            Some(session) => insert.session(session).await?,
-            None => insert.await?,
-        };
+        in_session!(self.raw.insert_one(document), session)?;
         Ok(())
     }
 
@@ -63,11 +69,7 @@ impl Table {
             .raw
             .find_one_and_update(query.to_filter(), changes.to_pipeline())
             .return_document(ReturnDocument::After);
-        let row = match session {
-            Some(session) => update.session(session).await?,
-            None => update.await?,
-        };
-        decode(row)
+        decode(in_session!(update, session)?)
     }
 
     /// Changes the row of this id and reads it.
@@ -100,13 +102,10 @@ impl Table {
     /// Keeps others from changing or removing the row of this id until the transaction ends.
     ///
     /// A transaction that only reads a row does not conflict with one that removes it. Two updates
-    /// that cancel out do, and leave the row as it was. Without a transaction it does nothing.
-    pub(super) async fn lock(&self, session: Session<'_>, id: ObjectId) -> DriverResult<()> {
-        if session.is_none() {
-            return Ok(());
-        }
+    /// that cancel out do, and leave the row as it was.
+    pub(super) async fn lock(&self, session: &mut ClientSession, id: ObjectId) -> DriverResult<()> {
         let (set, unset) = (rawdoc! { "$set": { "_lock": true } }, rawdoc! { "$unset": { "_lock": true } });
-        self.update_each(session, [(of_id(id), set), (of_id(id), unset)]).await?;
+        self.update_each(Some(session), [(of_id(id), set), (of_id(id), unset)]).await?;
         Ok(())
     }
 
@@ -152,7 +151,7 @@ impl Table {
         let reply = if let Some(session) = session {
             self.database.run_raw_command(command).session(session).await?
         } else {
-            // Of the database's write concern a raw command takes no notice.
+            // Raw commands ignore the database's write concern.
             if let Some(concern) = self.database.write_concern() {
                 command.append(cstr!("writeConcern"), bson::serialize_to_raw_document_buf(concern)?);
             }
@@ -173,11 +172,7 @@ impl Table {
     /// Removes the row of this id, and says whether there was one.
     pub(super) async fn remove(&self, session: Session<'_>, id: ObjectId) -> DriverResult<bool> {
         let delete = self.raw.delete_one(of_id(id).to_filter());
-        let result = match session {
-            Some(session) => delete.session(session).await?,
-            None => delete.await?,
-        };
-        Ok(result.deleted_count > 0)
+        Ok(in_session!(delete, session)?.deleted_count > 0)
     }
 
     /// The row that the query finds.
@@ -200,22 +195,14 @@ impl Table {
         if !order.is_empty() {
             find = find.sort(order);
         }
-        let row = match session {
-            Some(session) => find.session(session).await?,
-            None => find.await?,
-        };
-        decode(row)
+        decode(in_session!(find, session)?)
     }
 
     /// Whether the query finds anything.
     pub(crate) async fn any(&self, session: Session<'_>, query: &Query) -> DriverResult<bool> {
         let find = self.raw.clone_with_type::<Document>();
         let find = find.find_one(query.to_filter()).projection(doc! { "_id": 1 });
-        let row = match session {
-            Some(session) => find.session(session).await?,
-            None => find.await?,
-        };
-        Ok(row.is_some())
+        Ok(in_session!(find, session)?.is_some())
     }
 
     /// The rows that the query finds, in the order of their ids, at most `limit`.

@@ -141,14 +141,14 @@ impl UserRepository for Users {
 
     async fn delete(&self, id: UserId) -> Result<()> {
         self.0
-            .transact("users.delete", &self.0, move |mut session, db| {
+            .transact("users.delete", &self.0, move |session, db| {
                 async move {
-                    db.require_user(session.as_deref_mut(), id).await?;
+                    db.require_user(Some(&mut *session), id).await?;
                     let mailboxes = MailboxFilter::user(id).query();
-                    if db.mailboxes.any(session.as_deref_mut(), &mailboxes).await? {
+                    if db.mailboxes.any(Some(&mut *session), &mailboxes).await? {
                         return Err(ours(Error::in_use(Collection::Users, id, Collection::Mailboxes)));
                     }
-                    if db.users.remove(session, id.as_object_id()).await? {
+                    if db.users.remove(Some(session), id.as_object_id()).await? {
                         return Ok(());
                     }
                     Err(ours(Error::not_found(Collection::Users, id)))

@@ -60,8 +60,6 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// Counts the tracking rows of a campaign anew, writes its metrics if they were wrong or
     /// missing, and gives them. Events can be recorded meanwhile.
     ///
-    /// On a server without transactions, what is recorded at the same time can be counted wrong.
-    ///
     /// # Errors
     /// `NotFound` when neither the campaign nor metrics of it exist.
     async fn recount(&self, campaign_id: CampaignId) -> Result<CampaignMetrics>;

@@ -42,11 +42,6 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// least as long as the store keeps receipts (7 days unless said otherwise), so it can be
     /// recorded again after any failure. One without can be counted twice then.
     ///
-    /// On a server without transactions each row changes whole. A process that dies there between
-    /// two commands leaves the campaign marked, and the next batch of the campaign, or a
-    /// [recount](super::CampaignMetricsRepository::recount), puts its metrics right; an event whose
-    /// receipt it had written may be lost.
-    ///
     /// # Errors
     /// `Corrupt` when a row cannot be read; those of the database.
     async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>> {

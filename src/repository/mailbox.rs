@@ -14,8 +14,7 @@ use crate::secret::{ReencryptPlan, ReencryptReport};
 
 /// The linked mailboxes. See the [contract](crate::repository#contract) of all repositories.
 ///
-/// Of the mailboxes of a user exactly one is primary at any moment, and nobody ever sees two or
-/// none (on a server without transactions nobody sees two).
+/// Exactly one of a user's mailboxes is primary at any moment; nobody ever sees two or none.
 #[async_trait]
 pub trait MailboxRepository: Debug + Send + Sync {
     /// Links a mailbox to its user. The first one of a user becomes the primary one. Secrets are

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Resealed, SealedCredentials, SealedField, Vault, seal};
+use super::{Reencrypted, SealedCredentials, SealedField, Vault, seal};
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub(crate) trait MailboxSecrets: Send + Sync {
     ) -> Result<Mailbox>;
 
     /// Replaces values that are still the old ones, and says of how many mailboxes.
-    async fn replace(&self, resealed: Vec<Resealed>) -> Result<u64>;
+    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64>;
 }
 
 /// The secrets of a mailbox, opened.

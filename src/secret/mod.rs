@@ -34,4 +34,4 @@ pub(crate) use login::{Logins, StoredLogin, verify};
 pub(crate) use mailbox_secrets::{MailboxSecrets, SealedMailbox, credentials, refresh_tokens};
 pub(crate) use passwords::Passwords;
 pub(crate) use reencrypt::reencrypt;
-pub(crate) use sealed_credentials::{Resealed, SealedCredentials, SealedField, StoredSecret, seal};
+pub(crate) use sealed_credentials::{Reencrypted, SealedCredentials, SealedField, StoredSecret, seal};

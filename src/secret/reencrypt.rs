@@ -9,7 +9,7 @@ use futures_util::future::join;
 use futures_util::stream::{BoxStream, StreamExt};
 use serde::Serialize;
 
-use super::{KeyId, MailboxSecrets, Resealed, SealedCredentials, SealedMailbox, Vault};
+use super::{KeyId, MailboxSecrets, Reencrypted, SealedCredentials, SealedMailbox, Vault};
 use crate::clock::Clock;
 use crate::error::{Error, Result, SecretProblem};
 use crate::model::{MailboxId, SecretField};
@@ -122,10 +122,10 @@ pub(crate) fn reencrypt(
         let mut batch = secrets.sealed_after(report.last, plan.batch_size).await?;
         while !report.is_done {
             report.is_done = batch.len() < plan.batch_size;
-            let resealed = reseal(batch, vault.as_ref(), clock.now(), &mut report)?;
-            let expected = count(resealed.len());
+            let reencrypted = reseal(batch, vault.as_ref(), clock.now(), &mut report)?;
+            let expected = count(reencrypted.len());
             let replace = async {
-                if plan.is_dry_run || resealed.is_empty() { Ok(expected) } else { secrets.replace(resealed).await }
+                if plan.is_dry_run || reencrypted.is_empty() { Ok(expected) } else { secrets.replace(reencrypted).await }
             };
             let next = async {
                 if report.is_done { Ok(Vec::new()) } else { secrets.sealed_after(report.last, plan.batch_size).await }
@@ -147,14 +147,14 @@ fn reseal(
     vault: Option<&Vault>,
     now: DateTime<Utc>,
     report: &mut ReencryptReport,
-) -> Result<Vec<Resealed>> {
+) -> Result<Vec<Reencrypted>> {
     let mut all = Vec::new();
     for (mailbox, sealed) in batch {
         report.scanned += 1;
         report.last = Some(mailbox);
         let opened = sealed.and_then(|sealed| reseal_one(&sealed, vault, now, report));
         match opened {
-            Ok(Some(resealed)) => all.push(resealed),
+            Ok(Some(reencrypted)) => all.push(reencrypted),
             Ok(None) => report.current += 1,
             // Without keys or random numbers no mailbox will do better.
             Err(
@@ -174,7 +174,7 @@ fn reseal_one(
     vault: Option<&Vault>,
     now: DateTime<Utc>,
     report: &mut ReencryptReport,
-) -> Result<Option<Resealed>> {
+) -> Result<Option<Reencrypted>> {
     let mut found = BTreeSet::new();
     let mut old = Vec::new();
     let mut failure = None;

@@ -34,16 +34,15 @@ pub(crate) struct SealedCredentials {
 }
 
 /// Values of a mailbox that were sealed anew.
-pub(crate) struct Resealed {
+pub(crate) struct Reencrypted {
     pub(crate) mailbox: MailboxId,
     pub(crate) owner: UserId,
     /// For each field the value that it must still have, and the new one.
     pub(crate) fields: Vec<(SecretField, Zeroizing<String>, String)>,
 }
 
-impl Resealed {
-    /// Whether these are still the values that were sealed anew.
-    #[cfg(feature = "mongo")]
+impl Reencrypted {
+    /// Whether these are still the values that were re-encrypted.
     pub(crate) fn is_of(&self, stored: &SealedCredentials) -> bool {
         let is_old = |field, old| matches!(stored.get(field), StoredSecret::Text(text) if text == old);
         self.owner == stored.owner && self.fields.iter().all(|(field, old, _)| is_old(*field, old))
@@ -123,7 +122,7 @@ impl SealedCredentials {
         &self,
         texts: Vec<(SecretField, Zeroizing<String>)>,
         vault: Option<&Vault>,
-    ) -> Result<Resealed> {
+    ) -> Result<Reencrypted> {
         let (mailbox, owner) = (self.mailbox, self.owner);
         let mut fields = Vec::with_capacity(texts.len());
         for (field, text) in texts {
@@ -132,7 +131,7 @@ impl SealedCredentials {
                 fields.push((field, old.clone(), new));
             }
         }
-        Ok(Resealed { mailbox, owner, fields })
+        Ok(Reencrypted { mailbox, owner, fields })
     }
 
     /// Makes sure that the tokens are those of `used`, in whatever way they are sealed now.

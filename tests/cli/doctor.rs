@@ -25,7 +25,6 @@ async fn a_sound_database_has_no_problem() {
     let report = program.json(&["doctor"], exit::DONE);
     assert_eq!((&report["is_healthy"], &report["problems"]), (&json!(true), &json!([])));
     assert_eq!(report["server"]["topology"], "replica_set");
-    assert_eq!(report["server"]["has_transactions"], true);
     let text = program.text(&["doctor"], exit::DONE).stdout;
     for line in ["replica set", "as in the schema", "Nothing is wrong."] {
         assert!(text.contains(line), "{text}");

@@ -16,5 +16,4 @@ mod recorder;
 mod recounts;
 mod secrets;
 mod server_info;
-mod standalone;
 mod stored_form;

@@ -5,9 +5,8 @@
 use bson::{Document, doc};
 use campaign_store::{
     Campaign, CampaignDuration, CampaignId, CampaignMetrics, Contribution, Drift, NewCampaign, NewMailbox,
-    NewSend, NewUser, Provider, Rates, RecordStream, Store, TrackingEvent, contract,
+    NewSend, NewUser, Provider, Rates, RecordStream, Store, TrackingEvent, Warning, contract,
 };
-use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 
 use crate::support::database::TestDatabase;
@@ -120,27 +119,29 @@ async fn metrics_of_rows_that_are_gone_become_zeros() {
 }
 
 #[tokio::test]
-async fn a_campaign_that_a_dead_writer_left_marked_is_recounted_with_its_next_event() {
-    let database = TestDatabase::new();
-    database.provisioned().await;
-    let store = database.connect_without_transactions().await.repositories();
-    let [one, _] = campaigns(&store).await;
-    let send = NewSend::new(&one, "ada@work.example", "eve@example.com", contract::start()).expect("valid");
-    let deliver = || vec![TrackingEvent::delivered(send.id(), contract::start())];
-    // What a process leaves that dies between the row and the metrics.
-    let rows = database.collection("email_tracking").await;
-    let update = doc! { "$set": { "replies": 1, "replied_at": bson::DateTime::from(contract::start()) } };
-    rows.update_one(doc! { "tracking_id": send.id().to_string() }, update).await.expect("an update");
-    let marks = database.collection("recount_marks").await;
-    let created_at = bson::DateTime::from(contract::start());
-    let mark = doc! { "_id": format!("{}/{}", one.id, "0".repeat(24)), "created_at": created_at };
-    marks.insert_one(mark).await.expect("a mark");
-    database.clock.advance(TimeDelta::minutes(2));
-    let open = vec![TrackingEvent::clicked(send.id(), contract::start())];
-    store.email_tracking.record_events(deliver()).await.expect("the outcomes");
-    store.email_tracking.record_events(open).await.expect("the outcomes");
-    let mut expected = right();
-    (expected.delivered, expected.opened, expected.clicked, expected.replied) = (2, 2, 1, 1);
-    assert_eq!(metrics(&store, one.id).await.totals, expected);
-    assert_eq!(marks.count_documents(doc! {}).await.expect("a count"), 0);
+async fn a_recount_removes_the_marks_of_version_0_1_and_until_then_there_is_a_warning() {
+    for all_at_once in [false, true] {
+        let database = TestDatabase::new();
+        let mongo = database.provisioned().await;
+        assert_eq!(mongo.warnings(), []);
+        let store = mongo.repositories();
+        let [one, other] = campaigns(&store).await;
+        let marks = database.collection("recount_marks").await;
+        let created_at = bson::DateTime::from(contract::start());
+        let mark = |id: String| doc! { "_id": id, "created_at": created_at };
+        let both = [&one, &one, &other].into_iter().enumerate();
+        let ids = both.map(|(n, campaign)| format!("{}/{n:024}", campaign.id));
+        marks.insert_many(ids.map(mark)).await.expect("marks");
+        let warnings = database.connect().await.warnings().to_vec();
+        assert!(matches!(warnings[..], [Warning::MarkedCampaigns { campaigns: 2, .. }]), "{warnings:?}");
+        if all_at_once {
+            all(store.campaign_metrics.recount_all().await).await;
+        } else {
+            store.campaign_metrics.recount(one.id).await.expect("metrics");
+            assert_eq!(marks.count_documents(doc! {}).await.expect("a count"), 1);
+            store.campaign_metrics.recount(other.id).await.expect("metrics");
+        }
+        assert_eq!(marks.count_documents(doc! {}).await.expect("a count"), 0);
+        assert_eq!(database.connect().await.warnings(), []);
+    }
 }

@@ -46,12 +46,6 @@ impl TestDatabase {
         connect.await.expect("the test server answers")
     }
 
-    /// A store that works as on a standalone server.
-    pub(crate) async fn connect_without_transactions(&self) -> MongoStore {
-        let connect = MongoStore::connect_with(self.options().await.without_transactions());
-        connect.await.expect("the test server answers")
-    }
-
     /// The same with the indexes of the schema.
     pub(crate) async fn provisioned(&self) -> MongoStore {
         let store = self.connect().await;

@@ -116,8 +116,6 @@ async fn run(seed: u64) -> Result<Tally, String> {
     database.provisioned().await;
     let open = async |vault| {
         let options = database.options().await.vault(vault);
-        let is_standalone = seed.is_multiple_of(3);
-        let options = if is_standalone { options.without_transactions() } else { options };
         MongoStore::connect_with(options).await.expect("the test server answers").repositories()
     };
     let mut mongo = Side::new(database.clock.clone(), open).await;

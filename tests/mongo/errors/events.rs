@@ -19,7 +19,6 @@ use tokio::task::JoinSet;
 
 use super::fail_point::{Failing, times};
 use super::{error_of, new_campaign, scene};
-use crate::support::database::TestDatabase;
 
 const CAMPAIGNS: usize = 4;
 const SENDS: usize = 50;
@@ -211,20 +210,6 @@ async fn events_are_exact_in_memory_too() {
     let outcomes = deliver(&store, &mut story).await;
     Story::check_outcomes(outcomes);
     story.check_store(&store).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_are_exact_without_transactions_too() {
-    let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
-    let campaign = scene(&store).await.campaign;
-    let mut story = Story::new(&store, &campaign).await;
-    let store = database.connect_without_transactions().await.repositories();
-    let outcomes = deliver(&store, &mut story).await;
-    Story::check_outcomes(outcomes);
-    story.check_store(&store).await;
-    let marks = database.collection("recount_marks").await;
-    assert_eq!(marks.count_documents(doc! {}).await.expect("a count"), 0);
 }
 
 #[tokio::test]

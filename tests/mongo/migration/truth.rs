@@ -183,13 +183,6 @@ async fn a_database_that_is_nothing_but_mess_comes_out_as_the_truth_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_transactions_it_comes_out_the_same() {
-    for mess in [0.25, 1.0] {
-        follows_the_truth(World::standalone(4, mess, SIZES).await).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn many_pages_in_several_parts_come_out_the_same() {
     let sizes = Sizes { mailboxes: 11_000, campaigns: 6_000, tracking: 3_000 };
     let world = World::new(9, 1.0, sizes).await;

@@ -26,17 +26,7 @@ impl World {
     pub(super) async fn new(seed: u64, mess: f64, sizes: Sizes) -> Self {
         let database = TestDatabase::new();
         let store = database.connect().await;
-        Self::on(database, store, LegacyData::generate(seed, mess, sizes)).await
-    }
-
-    /// The same as on a server without transactions.
-    pub(super) async fn standalone(seed: u64, mess: f64, sizes: Sizes) -> Self {
-        let database = TestDatabase::new();
-        let store = database.connect_without_transactions().await;
-        Self::on(database, store, LegacyData::generate(seed, mess, sizes)).await
-    }
-
-    async fn on(database: TestDatabase, store: MongoStore, legacy: LegacyData) -> Self {
+        let legacy = LegacyData::generate(seed, mess, sizes);
         legacy.load(&database.driver().await).await;
         Self { database, store, legacy }
     }

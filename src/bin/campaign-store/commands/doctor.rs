@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{ProvisionOptions, ProvisionPlan, ServerInfo, Topology, ValidatorState};
+use campaign_store::{ProvisionOptions, ProvisionPlan, ServerInfo, Topology, ValidatorState, Warning};
 use serde::Serialize;
 
 use super::drift::MetricsDrift;
@@ -17,6 +17,7 @@ pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
     let store = mongo.repositories();
     let mut problems = Problems::default();
     let server = problems.of("server", mongo.server_info().await)?;
+    let warnings = mongo.warnings().to_vec();
     let schema = problems.of("indexes", mongo.plan(&ProvisionOptions::new()).await)?;
     let keys = match vault {
         Some(vault) => problems.of("keys", KeyCheck::run(session, &store, &vault).await)?,
@@ -24,8 +25,16 @@ pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
     };
     let metrics = problems.of("metrics", MetricsDrift::find(session, &store).await)?;
     let campaigns = problems.of("campaigns", StuckCampaigns::find(session, &store).await)?;
-    let mut diagnosis =
-        Diagnosis { is_healthy: false, problems: Vec::new(), server, schema, keys, metrics, campaigns };
+    let mut diagnosis = Diagnosis {
+        is_healthy: false,
+        problems: Vec::new(),
+        server,
+        warnings,
+        schema,
+        keys,
+        metrics,
+        campaigns,
+    };
     problems.0.extend(diagnosis.findings());
     diagnosis.problems = problems.0;
     diagnosis.is_healthy = diagnosis.problems.is_empty();
@@ -55,6 +64,8 @@ struct Diagnosis {
     is_healthy: bool,
     problems: Vec<String>,
     server: Option<ServerInfo>,
+    #[serde(skip)]
+    warnings: Vec<Warning>,
     schema: Option<ProvisionPlan>,
     /// None where no keys are given.
     keys: Option<KeyCheck>,
@@ -65,9 +76,7 @@ struct Diagnosis {
 impl Diagnosis {
     fn findings(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if self.server.as_ref().is_some_and(|server| !server.has_transactions) {
-            problems.push("there are no transactions: make the server a replica set".to_owned());
-        }
+        problems.extend(self.warnings.iter().map(Warning::to_string));
         let drift = self.schema.iter().flat_map(ProvisionPlan::drift);
         problems.extend(drift.map(|drift| drift.to_string()));
         problems.extend(self.keys.iter().flat_map(KeyCheck::problems));
@@ -94,7 +103,6 @@ impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(server) = &self.server {
             let topology = match server.topology {
-                Topology::Standalone => "standalone",
                 Topology::ReplicaSet => "replica set",
                 Topology::Sharded => "sharded cluster",
                 _ => "unknown",

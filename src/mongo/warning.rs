@@ -1,0 +1,36 @@
+use std::fmt;
+
+use super::connection::Connection;
+use crate::error::Result;
+
+/// A problem of the database that does not keep the store from working.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Version 0.1 left campaigns marked whose metrics may lag behind their rows, which it did on
+    /// servers without transactions. A recount corrects the metrics and removes the marks.
+    #[non_exhaustive]
+    MarkedCampaigns {
+        /// How many campaigns are marked.
+        campaigns: usize,
+    },
+}
+
+impl Warning {
+    pub(super) async fn find(connection: &Connection) -> Result<Vec<Self>> {
+        let campaigns = connection.marked_campaigns().await?.len();
+        Ok(if campaigns == 0 { Vec::new() } else { vec![Self::MarkedCampaigns { campaigns }] })
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MarkedCampaigns { campaigns } => write!(
+                f,
+                "recount_marks: version 0.1 marked {campaigns} campaigns whose metrics may be wrong; \
+                 `recount` corrects them and removes the marks"
+            ),
+        }
+    }
+}
