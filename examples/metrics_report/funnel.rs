@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use campaign_store::{Contribution, Rate};
+use campaign_store::{Rate, Totals};
 
 /// A step of the funnel, or a way out of it.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Funnel {
 }
 
 impl Funnel {
-    pub(crate) fn of(totals: &Contribution) -> Self {
+    pub(crate) fn of(totals: &Totals) -> Self {
         let of_sent = |name, count| {
             let rate = Some(("sent", Rate::new(count, totals.sent)));
             Stage { name, count, rate }

@@ -15,7 +15,7 @@ mod svg;
 
 use std::path::{Path, PathBuf};
 
-use campaign_store::{Campaign, MetricsFilter, SeriesPoint, SeriesStep, Store, TrackingState};
+use campaign_store::{Campaign, MetricsFilter, SeriesPoint, SeriesStep, Signal, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use funnel::Funnel;
@@ -56,8 +56,8 @@ async fn read(store: &Store, campaign: &Campaign) -> Result<Report> {
         campaign: campaign.campaign_name.clone(),
         start: period.start,
         funnel: Funnel::of(&metrics.totals),
-        opens: series(TrackingState::Opened).await?,
-        clicks: series(TrackingState::Clicked).await?,
+        opens: series(Signal::Opened).await?,
+        clicks: series(Signal::Clicked).await?,
     })
 }
 

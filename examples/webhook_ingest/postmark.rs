@@ -103,12 +103,12 @@ fn sent_date(date: Option<&str>) -> Result<DateTime<Utc>, Refused> {
 
 #[cfg(test)]
 mod tests {
-    use campaign_store::TrackingEventKind as Kind;
+    use campaign_store::Signal as Kind;
 
     use super::*;
 
     fn kind(body: &str) -> Option<Kind> {
-        parse(body).unwrap().events.first().map(campaign_store::TrackingEvent::kind)
+        parse(body).unwrap().events.first().map(campaign_store::TrackingEvent::signal)
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_reply_is_known_by_the_address_that_it_went_to() {
         let reply = &parse(CALLS[12]).unwrap().events[0];
-        assert_eq!(reply.kind(), Kind::Replied);
+        assert_eq!(reply.signal(), Kind::Replied);
         assert_eq!(reply.tracking_id().to_string(), "c0000000-0000-4000-8000-000000000001");
         assert_eq!(reply.at().to_rfc3339(), "2026-03-16T10:15:01+00:00");
     }

@@ -51,14 +51,14 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
 
 #[cfg(test)]
 mod tests {
-    use campaign_store::TrackingEventKind as Kind;
+    use campaign_store::Signal as Kind;
 
     use super::*;
 
     #[test]
     fn a_call_holds_events_of_many_emails() {
         let payload = parse(CALLS[0]).unwrap();
-        let count = |kind| payload.events.iter().filter(|event| event.kind() == kind).count();
+        let count = |kind| payload.events.iter().filter(|event| event.signal() == kind).count();
         let kinds = [Kind::Delivered, Kind::Opened, Kind::Clicked, Kind::Bounced, Kind::Unsubscribed];
         assert_eq!(kinds.map(count), [4, 4, 1, 1, 2]);
         // processed, deferred, blocked, and the delivery of an e-mail that is not of a campaign

@@ -122,12 +122,12 @@ fn report_of(event: &Event) -> Option<Report<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use campaign_store::TrackingEventKind as Kind;
+    use campaign_store::Signal as Kind;
 
     use super::*;
 
     fn kind(body: &str) -> Option<Kind> {
-        parse(body).unwrap().events.first().map(campaign_store::TrackingEvent::kind)
+        parse(body).unwrap().events.first().map(campaign_store::TrackingEvent::signal)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::fixtures::{self, metrics_of, only_sent, pages, record, sends};
 use super::{Opened, start};
 use crate::{
     Campaign, CampaignId, CampaignMetrics, CampaignPatch, Contribution, MailboxId, MetricsFilter, Order,
-    PageRequest, Rates, TrackingFilter, UserId,
+    PageRequest, Rates, Totals, TrackingFilter, UserId,
 };
 
 /// Ada's campaign, another from her second mailbox, and one of Bob's.
@@ -19,7 +19,7 @@ async fn three_campaigns(db: &Opened) -> [Campaign; 3] {
     [ada.campaign, second, fixtures::campaign(db, &bob, &bobs).await]
 }
 
-async fn totals(db: &Opened, filter: &MetricsFilter) -> Contribution {
+async fn totals(db: &Opened, filter: &MetricsFilter) -> Totals {
     db.store.campaign_metrics.totals(filter).await.expect("the totals")
 }
 
@@ -180,11 +180,11 @@ pub async fn totals_are_the_sum_of_the_rows(db: &Opened) {
     for campaign in &campaigns {
         let rows = db.store.email_tracking.stream(&TrackingFilter::campaign(campaign.id)).await;
         let rows = fixtures::drain(rows.expect("a stream")).await;
-        let sum: Contribution = rows.iter().map(Contribution::of).sum();
+        let sum: Totals = rows.iter().map(|row| Totals::from(Contribution::of(row))).sum();
         assert_eq!(metrics_of(db, campaign.id).await.totals, sum);
     }
     let rows = db.store.email_tracking.stream(&TrackingFilter::all()).await.expect("a stream");
-    let sum: Contribution = fixtures::drain(rows).await.iter().map(Contribution::of).sum();
+    let sum: Totals = fixtures::drain(rows).await.iter().map(|row| Totals::from(Contribution::of(row))).sum();
     assert_eq!(sum, only_sent(20));
     assert_eq!(totals(db, &MetricsFilter::all()).await, sum);
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::fixtures::{self, address, crowd, metrics_of, only_sent, record, send, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, Contribution, EmailTracking, EventOutcome, Rates, TrackingEvent, TrackingId, UserId,
+    Campaign, CampaignId, EmailTracking, EventOutcome, Rates, Totals, TrackingEvent, TrackingId, UserId,
 };
 
 use EventOutcome::{Duplicate, First, Repeat, UnknownTracking};
@@ -41,7 +41,7 @@ async fn row(db: &Opened, id: TrackingId) -> EmailTracking {
     db.second.email_tracking.get(id).await.expect("a look-up").expect("the row")
 }
 
-async fn totals(db: &Opened, campaign: CampaignId) -> Contribution {
+async fn totals(db: &Opened, campaign: CampaignId) -> Totals {
     metrics_of(db, campaign).await.totals
 }
 
@@ -61,7 +61,7 @@ pub async fn an_event_changes_its_row_and_the_metrics(db: &Opened) {
     let expected = EmailTracking { delivered_at: Some(minute(1)), ..before };
     assert_eq!(row(db, ids[0]).await, expected);
     assert_eq!(row(db, ids[1]).await, other);
-    assert_eq!(totals(db, campaign.id).await, Contribution { delivered: 1, ..only_sent(2) });
+    assert_eq!(totals(db, campaign.id).await, Totals { delivered: 1, ..only_sent(2) });
 }
 
 /// Every kind of event is kept with its time, its count and its reason.
@@ -93,7 +93,7 @@ pub async fn every_kind_of_event_is_read_back(db: &Opened) {
         ..before
     };
     assert_eq!(row(db, id).await, expected);
-    let expected = Contribution { bounced: 1, unsubscribed: 1, ..only_sent(1) };
+    let expected = Totals { bounced: 1, unsubscribed: 1, ..only_sent(1) };
     assert_eq!(totals(db, campaign.id).await, expected);
 }
 
@@ -104,7 +104,7 @@ pub async fn a_click_is_an_open_and_a_delivery(db: &Opened) {
     let clicked = row(db, ids[0]).await;
     assert_eq!((clicked.opens, clicked.clicks), (0, 1));
     assert_eq!([clicked.delivered_at, clicked.opened_at, clicked.clicked_at], [Some(minute(3)); 3]);
-    let expected = Contribution { delivered: 1, opened: 1, clicked: 1, ..only_sent(1) };
+    let expected = Totals { delivered: 1, opened: 1, clicked: 1, ..only_sent(1) };
     assert_eq!(totals(db, campaign.id).await, expected);
     assert_eq!(happen(db, vec![TrackingEvent::opened(ids[0], minute(4))]).await, [First]);
     assert_eq!(totals(db, campaign.id).await, expected);
@@ -118,7 +118,7 @@ pub async fn the_earliest_event_gives_the_time(db: &Opened) {
     }
     let opened = row(db, ids[0]).await;
     assert_eq!((opened.opens, opened.opened_at, opened.delivered_at), (3, Some(minute(3)), Some(minute(3))));
-    let expected = Contribution { delivered: 1, opened: 1, ..only_sent(1) };
+    let expected = Totals { delivered: 1, opened: 1, ..only_sent(1) };
     assert_eq!(totals(db, campaign.id).await, expected);
 }
 
@@ -166,7 +166,7 @@ pub async fn an_event_of_an_unknown_email_can_come_again(db: &Opened) {
     assert_eq!(happen(db, vec![event.clone(), event.clone()]).await, [UnknownTracking; 2]);
     record(db, vec![late]).await;
     assert_eq!(happen(db, vec![event]).await, [First]);
-    assert_eq!(totals(db, campaign.id).await, Contribution { delivered: 1, opened: 1, ..only_sent(1) });
+    assert_eq!(totals(db, campaign.id).await, Totals { delivered: 1, opened: 1, ..only_sent(1) });
 }
 
 /// A batch can mix all outcomes; they are in its order.
@@ -191,12 +191,12 @@ pub async fn outcomes_are_in_the_order_of_the_batch(db: &Opened) {
 pub async fn a_bounce_stands_above_all(db: &Opened) {
     let (campaign, ids) = sent(db, 2).await;
     happen(db, vec![TrackingEvent::opened(ids[0], minute(1))]).await;
-    assert_eq!(totals(db, campaign.id).await, Contribution { delivered: 1, opened: 1, ..only_sent(2) });
+    assert_eq!(totals(db, campaign.id).await, Totals { delivered: 1, opened: 1, ..only_sent(2) });
     assert_eq!(happen(db, vec![bounced(ids[0], minute(2))]).await, [First]);
-    assert_eq!(totals(db, campaign.id).await, Contribution { bounced: 1, ..only_sent(2) });
+    assert_eq!(totals(db, campaign.id).await, Totals { bounced: 1, ..only_sent(2) });
     let late = vec![bounced(ids[1], minute(2)), TrackingEvent::clicked(ids[1], minute(1))];
     assert_eq!(happen(db, late).await, [First, First]);
-    assert_eq!(totals(db, campaign.id).await, Contribution { bounced: 2, ..only_sent(2) });
+    assert_eq!(totals(db, campaign.id).await, Totals { bounced: 2, ..only_sent(2) });
     let metrics = metrics_of(db, campaign.id).await;
     assert_eq!(metrics.rates, Rates::of(&metrics.totals));
 }
@@ -235,7 +235,7 @@ pub async fn a_batch_of_thousands_is_counted_by_campaign(db: &Opened) {
     assert!(outcomes[..2_400].iter().all(|outcome| *outcome == First));
     assert!(outcomes[2_400..].iter().all(|outcome| *outcome == Repeat));
     for (n, campaign) in (1..).zip(&campaigns) {
-        let expected = Contribution { delivered: 400 * n, opened: 400 * n, ..only_sent(400 * n) };
+        let expected = Totals { delivered: 400 * n, opened: 400 * n, ..only_sent(400 * n) };
         assert_eq!(totals(db, campaign.id).await, expected);
     }
 }
@@ -261,7 +261,7 @@ pub async fn the_same_events_by_many_at_once_count_once(db: &Opened) {
     for id in ids {
         assert_eq!(row(db, id).await.opens, 1);
     }
-    assert_eq!(totals(db, campaign.id).await, Contribution { delivered: 5, opened: 5, ..only_sent(5) });
+    assert_eq!(totals(db, campaign.id).await, Totals { delivered: 5, opened: 5, ..only_sent(5) });
 }
 
 /// Different events, brought by many at once, are all counted.
@@ -278,7 +278,7 @@ pub async fn different_events_by_many_at_once_all_count(db: &Opened) {
         let row = row(db, id).await;
         assert_eq!((row.opens, row.opened_at), (fixtures::CROWD as u64, Some(minute(1))));
     }
-    assert_eq!(totals(db, campaign.id).await, Contribution { delivered: 3, opened: 3, ..only_sent(3) });
+    assert_eq!(totals(db, campaign.id).await, Totals { delivered: 3, opened: 3, ..only_sent(3) });
 }
 
 /// Whoever bounced or unsubscribed is suppressed for the sender, and for nobody else.

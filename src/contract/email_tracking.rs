@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::fixtures::{self, address, everything, metrics_of, only_sent, pages, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, CampaignPatch, EmailTracking, NewSend, Order, PageRequest, SendOutcome,
-    TrackingFilter, TrackingId, TrackingState, UserId,
+    Campaign, CampaignId, CampaignPatch, EmailTracking, NewSend, Order, PageRequest, SendOutcome, Signal,
+    TrackingFilter, TrackingId, UserId,
 };
 
 async fn outcomes(db: &Opened, sends: Vec<NewSend>) -> Vec<SendOutcome> {
@@ -392,7 +392,7 @@ pub async fn a_plain_send_is_in_no_state(db: &Opened) {
         [TrackingFilter::all(), TrackingFilter::campaign(campaign.id), TrackingFilter::user(campaign.user_id)]
     {
         assert_eq!(list(db, &plain).await.len(), 3);
-        for state in TrackingState::ALL {
+        for state in Signal::ALL {
             let filter = plain.clone().state(*state);
             assert_eq!(list(db, &filter).await, [], "{state}");
             assert_eq!(streamed(db, &filter).await, [], "{state}");

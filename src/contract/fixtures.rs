@@ -6,9 +6,9 @@ use futures_util::future::join_all;
 
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignDuration, CampaignId, CampaignMetrics, Contribution, EmailAddress, Error, LoginId,
-    Mailbox, MailboxFilter, NewCampaign, NewMailbox, NewSend, NewUser, Page, PageRequest, Provider,
-    RecordStream, Result, SendOutcome, Store, User, UserFilter,
+    Campaign, CampaignDuration, CampaignId, CampaignMetrics, EmailAddress, Error, LoginId, Mailbox,
+    MailboxFilter, NewCampaign, NewMailbox, NewSend, NewUser, Page, PageRequest, Provider, RecordStream,
+    Result, SendOutcome, Store, Totals, User, UserFilter,
 };
 
 /// How many callers a [`crowd`] has.
@@ -185,8 +185,8 @@ pub(crate) async fn metrics_of(db: &Opened, campaign_id: CampaignId) -> Campaign
 }
 
 /// The totals of `n` e-mails of which nothing was heard.
-pub(crate) fn only_sent(n: u64) -> Contribution {
-    Contribution { sent: n, ..Contribution::default() }
+pub(crate) fn only_sent(n: u64) -> Totals {
+    Totals { sent: n, ..Totals::default() }
 }
 
 /// Reads a list in pages of `limit`, from the first to the last.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::fixtures::{self, assert_fails, drain, metrics_of, only_sent, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, Collection, Contribution, Error, MetricsFilter, RecountProgress, SeriesPoint,
-    SeriesStep, TrackingEvent, TrackingState,
+    Campaign, CampaignId, Collection, Error, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep, Signal,
+    Totals, TrackingEvent,
 };
 
 /// A campaign of three e-mails: the first was clicked, the second opened, the third bounced.
@@ -29,13 +29,13 @@ async fn lively(db: &Opened) -> Campaign {
     campaign
 }
 
-const LIVELY: Contribution =
-    Contribution { sent: 3, delivered: 2, opened: 2, clicked: 1, bounced: 1, replied: 0, unsubscribed: 0 };
+const LIVELY: Totals =
+    Totals { sent: 3, delivered: 2, opened: 2, clicked: 1, bounced: 1, replied: 0, unsubscribed: 0 };
 
 async fn series(
     db: &Opened,
     filter: &MetricsFilter,
-    state: TrackingState,
+    state: Signal,
     step: SeriesStep,
     period: Range<DateTime<Utc>>,
 ) -> Vec<SeriesPoint> {
@@ -73,7 +73,7 @@ pub async fn a_recount_of_all_looks_at_every_campaign(db: &Opened) {
     fixtures::campaign(db, &user, &mailbox).await;
     let before = metrics_of(db, campaign.id).await;
     let progress = drain(db.store.campaign_metrics.recount_all().await.expect("a stream")).await;
-    let expected = RecountProgress { checked: 2, corrected: 0 };
+    let expected = RecountProgress { unreadable: 0, checked: 2, corrected: 0 };
     assert_eq!(progress, [expected]);
     assert_eq!(metrics_of(db, campaign.id).await, before);
     assert_eq!(drain(db.store.campaign_metrics.drift().await.expect("a stream")).await, []);
@@ -84,7 +84,7 @@ pub async fn nothing_can_be_recounted(db: &Opened) {
     let progress = drain(db.store.campaign_metrics.recount_all().await.expect("a stream")).await;
     assert_eq!(progress, [RecountProgress::default()]);
     assert_eq!(drain(db.store.campaign_metrics.drift().await.expect("a stream")).await, []);
-    let nothing = series(db, &MetricsFilter::all(), TrackingState::Opened, SeriesStep::Day, around()).await;
+    let nothing = series(db, &MetricsFilter::all(), Signal::Opened, SeriesStep::Day, around()).await;
     assert_eq!(nothing, []);
 }
 
@@ -100,14 +100,14 @@ pub async fn a_series_counts_first_events(db: &Opened) {
         MetricsFilter::mailbox(campaign.mailbox_id),
         MetricsFilter::campaigns([campaign.id]),
     ] {
-        let opened = series(db, &filter, TrackingState::Opened, SeriesStep::Hour, around()).await;
+        let opened = series(db, &filter, Signal::Opened, SeriesStep::Hour, around()).await;
         assert_eq!(opened, [point(0, 1), point(1, 1)], "{filter:?}");
-        let bounced = series(db, &filter, TrackingState::Bounced, SeriesStep::Hour, around()).await;
+        let bounced = series(db, &filter, Signal::Bounced, SeriesStep::Hour, around()).await;
         assert_eq!(bounced, [point(0, 1)], "{filter:?}");
     }
     let other = MetricsFilter::campaigns([CampaignId::from(Uuid::nil())]);
-    assert_eq!(series(db, &other, TrackingState::Opened, SeriesStep::Hour, around()).await, []);
-    let days = series(db, &MetricsFilter::all(), TrackingState::Opened, SeriesStep::Day, around()).await;
+    assert_eq!(series(db, &other, Signal::Opened, SeriesStep::Hour, around()).await, []);
+    let days = series(db, &MetricsFilter::all(), Signal::Opened, SeriesStep::Day, around()).await;
     assert_eq!(days.iter().map(|day| day.count).collect::<Vec<_>>(), [2]);
     assert_eq!(days[0].start.timestamp() % 86_400, 0);
 }
@@ -116,12 +116,12 @@ pub async fn a_series_counts_first_events(db: &Opened) {
 pub async fn the_parts_of_a_series_add_up_to_the_totals(db: &Opened) {
     lively(db).await;
     let counts = [
-        (TrackingState::Delivered, LIVELY.delivered),
-        (TrackingState::Opened, LIVELY.opened),
-        (TrackingState::Clicked, LIVELY.clicked),
-        (TrackingState::Bounced, LIVELY.bounced),
-        (TrackingState::Replied, LIVELY.replied),
-        (TrackingState::Unsubscribed, LIVELY.unsubscribed),
+        (Signal::Delivered, LIVELY.delivered),
+        (Signal::Opened, LIVELY.opened),
+        (Signal::Clicked, LIVELY.clicked),
+        (Signal::Bounced, LIVELY.bounced),
+        (Signal::Replied, LIVELY.replied),
+        (Signal::Unsubscribed, LIVELY.unsubscribed),
     ];
     let Range { start: first, end: last } = around();
     for (state, expected) in counts {
@@ -154,6 +154,6 @@ pub async fn totals_can_be_of_a_range_of_time(db: &Opened) {
         }
     }
     let filter = MetricsFilter::all().created(created..created + millisecond);
-    let days = series(db, &filter, TrackingState::Clicked, SeriesStep::Day, around()).await;
+    let days = series(db, &filter, Signal::Clicked, SeriesStep::Day, around()).await;
     assert_eq!(days.iter().map(|day| day.count).collect::<Vec<_>>(), [1]);
 }

@@ -1,103 +1,146 @@
-//! The rules that the database carries out itself: what tracking rows add up to. They say the same as
-//! `Contribution::of` and `EmailTracking::first`, and are tested against them.
+//! What the database adds up itself: the table of signals as expressions. It is right for rows with the
+//! types that the store writes; the others are counted apart, for the reader to decide.
 
-use bson::raw::RawDocument;
+use bson::raw::{RawDocument, cstr};
 use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
 
-use super::campaign_metrics::{named_totals, totals_of};
-use super::email_tracking::in_state;
-use super::field::{self, Field};
-use super::fields::{count, parsed, time};
-use super::{Fields, Query};
+use super::email_tracking::field;
+use super::marks::{in_state, is_odd, is_odd_expression};
+use super::{Field, Fields, ID, Part, Query, Texts};
 use crate::collection::Collection;
 use crate::error::Result;
-use crate::model::{CampaignId, Contribution, SeriesPoint, SeriesStep, TrackingState};
+use crate::model::{CampaignId, SeriesPoint, SeriesStep, Signal, Totals};
 
-/// The stage that counts rows by campaign.
-pub(crate) fn count_by_campaign() -> Document {
-    let there = |name: Field| doc! { "$gt": [reference(name), Bson::Null] };
-    let positive = |name: Field| doc! { "$gt": [reference(name), 0] };
-    let bounced = doc! { "$eq": [reference(field::BOUNCED), true] };
-    let reached = |signs: &[Document]| {
-        doc! { "$and": [{ "$ne": [reference(field::BOUNCED), true] }, { "$or": signs.to_vec() }] }
-    };
-    let clicked = [there(field::CLICKED_AT), positive(field::CLICKS)];
-    let opened = [&clicked[..], &[there(field::OPENED_AT), positive(field::OPENS)]].concat();
-    let replied = [there(field::REPLIED_AT), positive(field::REPLIES)];
-    let delivered = [&[there(field::DELIVERED_AT)], &opened[..], &replied].concat();
-    let number = |condition: Document| doc! { "$sum": { "$cond": [condition, 1_i64, 0_i64] } };
-    doc! { "$group": {
-        "_id": reference(field::CAMPAIGN_ID),
-        field::TOTAL_SENT.as_str(): { "$sum": 1_i64 },
-        field::TOTAL_DELIVERED.as_str(): number(reached(&delivered)),
-        field::TOTAL_OPENED.as_str(): number(reached(&opened)),
-        field::TOTAL_CLICKS.as_str(): number(reached(&clicked)),
-        field::TOTAL_BOUNCED.as_str(): number(bounced),
-        field::TOTAL_REPLIED.as_str(): number(reached(&replied)),
-        field::TOTAL_UNSUBSCRIBED.as_str(): number(doc! { "$eq": [reference(field::UNSUBSCRIBED), true] }),
-    } }
+const ROWS: Field = cstr!("rows");
+const ODD: Field = cstr!("odd");
+const COUNT: Field = cstr!("count");
+
+/// Rows of a campaign, added up.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Group {
+    /// All rows.
+    pub(crate) rows: u64,
+    /// The rows that only the reader can count. If there are any, the totals are a guess.
+    pub(crate) odd: u64,
+    pub(crate) totals: Totals,
 }
 
-/// A campaign and what its rows add up to, from such a stage.
-pub(crate) fn counted(group: &RawDocument) -> Result<(CampaignId, Contribution)> {
+/// The stage that groups rows by campaign.
+pub(crate) fn group_by_campaign() -> Document {
+    let number = |condition: Document| doc! { "$sum": { "$cond": [condition, 1_i64, 0_i64] } };
+    let is_bounced = any(signs(Signal::Bounced));
+    let mut group = doc! {
+        "_id": reference(field::campaign_id.as_str()),
+        ROWS.as_str(): { "$sum": 1_i64 },
+        ODD.as_str(): number(is_odd_expression()),
+    };
+    for state in Signal::states() {
+        let shows = any(signs(state));
+        let counts = match state.rule().is_voided {
+            true => doc! { "$and": [shows, { "$not": [is_bounced.clone()] }] },
+            false => shows,
+        };
+        group.insert(state.as_str(), number(counts));
+    }
+    doc! { "$group": group }
+}
+
+/// A campaign and its rows, from such a stage.
+pub(crate) fn grouped(group: &RawDocument) -> Result<(CampaignId, Group)> {
     let fields = Fields::of(Collection::EmailTracking, group)?;
-    Ok((fields.required(field::ID, parsed)?, totals_of(&fields)?))
+    let mut totals = Totals { sent: fields.required(ROWS)?, ..Totals::default() };
+    for state in Signal::states() {
+        if let Some(total) = state.rule().total {
+            *total(&mut totals) = fields.required_named(state.as_str())?;
+        }
+    }
+    let group = Group { rows: totals.sent, odd: fields.required(ODD)?, totals };
+    Ok((fields.required(ID)?, group))
 }
 
 /// How many rows such a stage put together, whatever their campaign is.
 pub(crate) fn rows_of(group: &RawDocument) -> Result<u64> {
-    Fields::of(Collection::EmailTracking, group)?.required(field::TOTAL_SENT, count)
+    Fields::of(Collection::EmailTracking, group)?.required(ROWS)
+}
+
+/// The rows that the query finds and the database can count.
+pub(crate) fn ordinary(query: &Query) -> Document {
+    doc! { "$and": [query.to_filter(), { "$nor": [is_odd()] }] }
+}
+
+/// The rows that the query finds and only the reader can count.
+pub(crate) fn odd(query: &Query) -> Document {
+    doc! { "$and": [query.to_filter(), is_odd()] }
 }
 
 /// The stage that adds up metrics.
 pub(crate) fn sum_of_totals() -> Document {
     let mut group = doc! { "_id": null };
-    for (name, _) in named_totals(&Contribution::default()) {
-        group.insert(name.as_str(), doc! { "$sum": reference(name) });
+    for name in Totals::names(Texts::Read) {
+        group.insert(name.as_str(), doc! { "$sum": reference(name.as_str()) });
     }
     doc! { "$group": group }
 }
 
-/// The stages that count, of the rows that `query` finds, those that reach the state in each step
-/// from `start` to before `end`.
+/// The totals from such a stage.
+pub(crate) fn summed_totals(group: &RawDocument) -> Result<Totals> {
+    Totals::read(&Fields::of(Collection::CampaignMetrics, group)?, Texts::Read)
+}
+
+/// The stages that count, of the rows that `query` finds, those that reach the state in each step from
+/// `start` to before `end`, and apart from them the odd ones.
 pub(crate) fn series(
     query: Query,
-    state: TrackingState,
+    state: Signal,
     step: SeriesStep,
     (start, end): (DateTime<Utc>, DateTime<Utc>),
-) -> [Document; 5] {
-    let times: &[Field] = match state {
-        TrackingState::Delivered => {
-            &[field::DELIVERED_AT, field::OPENED_AT, field::CLICKED_AT, field::REPLIED_AT]
-        }
-        TrackingState::Opened => &[field::OPENED_AT, field::CLICKED_AT],
-        TrackingState::Clicked => &[field::CLICKED_AT],
-        TrackingState::Replied => &[field::REPLIED_AT],
-        TrackingState::Bounced => &[],
-        TrackingState::Unsubscribed => &[field::UNSUBSCRIBED_AT],
-    };
-    let times: Vec<_> = times.iter().map(|name| reference(name)).collect();
-    let first = doc! { "$ifNull": [{ "$min": times }, reference(field::SENT_AT)] };
+) -> [Document; 4] {
+    let times = state.evidence().filter_map(|rule| rule.time);
+    let times: Vec<_> = times.map(|time| reference(time.name)).collect();
+    let first = doc! { "$ifNull": [{ "$min": times }, reference(field::sent_at.as_str())] };
     let millis = step.duration().num_milliseconds();
     let steps = doc! { "$floor": { "$divide": [{ "$toLong": "$at" }, millis] } };
     let start_of_step = doc! { "$toDate": { "$toLong": { "$multiply": [steps, millis] } } };
     let (start, end) = (bson::DateTime::from_chrono(start), bson::DateTime::from_chrono(end));
     [
         doc! { "$match": in_state(query, state).to_filter() },
-        doc! { "$project": { "_id": 0, "at": first } },
-        doc! { "$match": { "at": { "$gte": start, "$lt": end } } },
-        doc! { "$group": { "_id": start_of_step, field::OPENS.as_str(): { "$sum": 1_i64 } } },
-        doc! { "$sort": { "_id": 1 } },
+        doc! { "$project": { "_id": 0, "at": first, ODD.as_str(): is_odd_expression() } },
+        doc! { "$match": { "$or": [{ ODD.as_str(): true }, { "at": { "$gte": start, "$lt": end } }] } },
+        doc! { "$group": {
+            "_id": { "$cond": [reference(ODD.as_str()), null, start_of_step] },
+            COUNT.as_str(): { "$sum": 1_i64 },
+        } },
     ]
 }
 
-/// A step, from these stages.
-pub(crate) fn point(group: &RawDocument) -> Result<SeriesPoint> {
-    let fields = Fields::of(Collection::EmailTracking, group)?;
-    Ok(SeriesPoint { start: fields.required(field::ID, time)?, count: fields.required(field::OPENS, count)? })
+/// The odd rows that `query` finds and that may be in the state.
+pub(crate) fn odd_in_state(query: Query, state: Signal) -> Document {
+    odd(&in_state(query, state))
 }
 
-fn reference(name: Field) -> String {
-    format!("${}", name.as_str())
+/// A step, from these stages; `None` stands for the odd rows.
+pub(crate) fn point(group: &RawDocument) -> Result<Option<SeriesPoint>> {
+    let fields = Fields::of(Collection::EmailTracking, group)?;
+    let count = fields.required(COUNT)?;
+    Ok(fields.optional(ID)?.map(|start| SeriesPoint { start, count }))
+}
+
+/// What an ordinary row shows a signal by.
+fn signs(signal: Signal) -> Vec<Document> {
+    let mut signs = Vec::new();
+    for rule in signal.evidence() {
+        signs.extend(rule.time.map(|time| doc! { "$gt": [reference(time.name), Bson::Null] }));
+        signs.extend(rule.count.map(|count| doc! { "$gt": [reference(count.name), 0] }));
+        signs.extend(rule.flag.map(|flag| doc! { "$eq": [reference(flag.name), true] }));
+    }
+    signs
+}
+
+fn any(conditions: Vec<Document>) -> Document {
+    doc! { "$or": conditions }
+}
+
+fn reference(name: &str) -> String {
+    format!("${name}")
 }

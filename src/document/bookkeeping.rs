@@ -3,8 +3,7 @@
 use bson::raw::{RawDocument, RawDocumentBuf, cstr};
 use chrono::{DateTime, Utc};
 
-use super::field::{self, Field};
-use super::{Condition, Query};
+use super::{Field, ID, Query};
 use crate::model::CampaignId;
 
 const EXPIRES_AT: Field = cstr!("expires_at");
@@ -12,25 +11,24 @@ const EXPIRES_AT: Field = cstr!("expires_at");
 /// That an event was seen, until the database removes it.
 pub(crate) fn receipt(receipt: &str, expires_at: DateTime<Utc>) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
-    document.append(field::ID, receipt);
+    document.append(ID, receipt);
     document.append(EXPIRES_AT, bson::DateTime::from(expires_at));
     document
 }
 
 /// Those of the receipts that are there.
 pub(crate) fn receipts(receipts: &[String]) -> Query {
-    Query::all().one_of(field::ID, receipts.iter().map(String::as_str))
+    Query::all().one_of(ID, receipts)
 }
 
 /// The campaign that a mark of version 0.1 names: marks have its id, a slash and an id of their own as
 /// their `_id`.
 pub(crate) fn marked_campaign(mark: &RawDocument) -> Option<CampaignId> {
-    mark.get_str(field::ID.as_str()).ok()?.split_once('/')?.0.parse().ok()
+    mark.get_str(ID.as_str()).ok()?.split_once('/')?.0.parse().ok()
 }
 
 /// The marks of a campaign.
 pub(crate) fn marks_of(campaign_id: CampaignId) -> Query {
     // What starts with the campaign's id and a slash; a zero is the character after it.
-    let (first, end) = (format!("{campaign_id}/"), format!("{campaign_id}0"));
-    Query::all().and(Condition::Within(field::ID, first.into(), end.into()))
+    Query::all().within(ID, &format!("{campaign_id}/"), &format!("{campaign_id}0"))
 }

@@ -1,39 +1,46 @@
 use bson::oid::ObjectId;
-use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::raw::{RawDocument, RawDocumentBuf};
 use chrono::{DateTime, Utc};
 
-use super::field;
-use super::fields::{Problem, count, number, object_id, parsed, string, time};
-use super::{Changes, Condition, Decode, Fields, Query, Record};
+#[cfg(feature = "mongo")]
+use super::Shape;
+use super::{Changes, Decode, Fields, ID, Part, Query, Record, Texts, part};
 use crate::clock::whole_millis;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::model::{
-    Campaign, CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, MailboxId, Period, UserId,
-    new_object_id,
+    Campaign, CampaignFilter, CampaignPatch, CampaignStatus, MailboxId, Period, new_object_id,
 };
+
+part! {
+    Campaign {
+        id: "campaign_id" required;
+        user_id: "user_id" required;
+        mailbox_id: "mailbox_id" required;
+        campaign_name: "campaign_name" required;
+        subject: "subject" required;
+        message: "message" required, text;
+        duration: "duration" required;
+        start_time: "start_time" required;
+        end_time: "end_time" required;
+        status: "status" default(CampaignStatus::default());
+        total_recipients: "total_recipients" default(0);
+        created_at: "created_at" required;
+        updated_at: "updated_at" required;
+        created_by: "created_by" required;
+    }
+}
+
+#[cfg(feature = "mongo")]
+pub(crate) fn shape() -> Shape {
+    Campaign::shape(Shape::new())
+}
 
 impl Decode for Campaign {
     const COLLECTION: Collection = Collection::Campaigns;
 
     fn decode(document: &RawDocument) -> Result<Self> {
-        let fields = Fields::of(Self::COLLECTION, document)?;
-        Ok(Self {
-            id: fields.required(field::CAMPAIGN_ID, parsed)?,
-            user_id: fields.required(field::USER_ID, object_id)?.into(),
-            mailbox_id: fields.required(field::MAILBOX_ID, object_id)?.into(),
-            campaign_name: fields.required(field::CAMPAIGN_NAME, string)?,
-            subject: fields.required(field::SUBJECT, string)?,
-            message: fields.required(field::MESSAGE, string)?,
-            duration: fields.required(field::DURATION, duration)?,
-            start_time: fields.required(field::START_TIME, time)?,
-            end_time: fields.required(field::END_TIME, time)?,
-            status: fields.optional(field::STATUS, parsed)?.unwrap_or_default(),
-            total_recipients: fields.optional(field::TOTAL_RECIPIENTS, count)?.unwrap_or_default(),
-            created_at: fields.required(field::CREATED_AT, time)?,
-            updated_at: fields.required(field::UPDATED_AT, time)?,
-            created_by: fields.required(field::CREATED_BY, object_id)?.into(),
-        })
+        Self::read(&Fields::of(Self::COLLECTION, document)?, Texts::Read)
     }
 }
 
@@ -47,32 +54,10 @@ impl Campaign {
     /// Writes the stored form under this `_id`, which a campaign does not know.
     pub(crate) fn encode_as(&self, id: ObjectId) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
-        document.append(field::ID, id);
-        document.append(field::CAMPAIGN_ID, self.id.to_string());
-        document.append(field::USER_ID, self.user_id.as_object_id());
-        document.append(field::MAILBOX_ID, self.mailbox_id.as_object_id());
-        document.append(field::CAMPAIGN_NAME, self.campaign_name.as_str());
-        document.append(field::SUBJECT, self.subject.as_str());
-        document.append(field::MESSAGE, self.message.as_str());
-        document.append(field::DURATION, self.duration.as_hours());
-        document.append(field::START_TIME, bson::DateTime::from(self.start_time));
-        document.append(field::END_TIME, bson::DateTime::from(self.end_time));
-        document.append(field::STATUS, self.status.as_str());
-        document.append(field::TOTAL_RECIPIENTS, stored_count(self.total_recipients));
-        document.append(field::CREATED_AT, bson::DateTime::from(self.created_at));
-        document.append(field::UPDATED_AT, bson::DateTime::from(self.updated_at));
-        document.append(field::CREATED_BY, self.created_by.as_object_id());
+        document.append(ID, id);
+        self.append(&mut document);
         document
     }
-}
-
-fn duration(value: RawBsonRef<'_>) -> Result<CampaignDuration, Problem> {
-    CampaignDuration::hours(number(value)?).map_err(|_| "is out of its bounds")
-}
-
-/// A count as the database holds it.
-pub(super) fn stored_count(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 impl Campaign {
@@ -95,16 +80,16 @@ impl CampaignPatch {
     /// The changes, with the period that the patch leads to.
     pub(crate) fn changes(&self, period: Option<Period>, now: DateTime<Utc>) -> Changes {
         let changes = Changes::at(now)
-            .set_if(field::MAILBOX_ID, self.mailbox_id.map(MailboxId::as_object_id))
-            .set_if(field::CAMPAIGN_NAME, self.campaign_name.as_deref())
-            .set_if(field::SUBJECT, self.subject.as_deref())
-            .set_if(field::MESSAGE, self.message.as_deref());
+            .set_if(field::mailbox_id, self.mailbox_id.as_ref())
+            .set_if(field::campaign_name, self.campaign_name.as_ref())
+            .set_if(field::subject, self.subject.as_ref())
+            .set_if(field::message, self.message.as_ref());
         match period {
             None => changes,
             Some(Period { start_time, duration, end_time }) => changes
-                .set(field::START_TIME, bson::DateTime::from(start_time))
-                .set(field::DURATION, duration.as_hours())
-                .set(field::END_TIME, bson::DateTime::from(end_time)),
+                .set(field::start_time, &start_time)
+                .set(field::duration, &duration)
+                .set(field::end_time, &end_time),
         }
     }
 }
@@ -112,42 +97,36 @@ impl CampaignPatch {
 impl CampaignFilter {
     pub(crate) fn query(&self) -> Query {
         Query::all()
-            .and_is(field::USER_ID, self.user_id.map(UserId::as_object_id))
-            .and_is(field::MAILBOX_ID, self.mailbox_id.map(MailboxId::as_object_id))
-            .and_is(field::STATUS, self.status.map(CampaignStatus::as_str))
+            .and_is(field::user_id, self.user_id.as_ref())
+            .and_is(field::mailbox_id, self.mailbox_id.as_ref())
+            .and_is(field::status, self.status.as_ref())
     }
 
     /// The scheduled campaigns that should have started by `now`.
     pub(crate) fn due(now: DateTime<Utc>) -> Query {
-        Self::all()
-            .status(CampaignStatus::Scheduled)
-            .query()
-            .and(Condition::AtMost(field::START_TIME, now.into()))
+        Self::all().status(CampaignStatus::Scheduled).query().at_most(field::start_time, now)
     }
 
     /// The active campaigns that should have ended by `now`.
     pub(crate) fn expired(now: DateTime<Utc>) -> Query {
-        Self::all().status(CampaignStatus::Active).query().and(Condition::AtMost(field::END_TIME, now.into()))
+        Self::all().status(CampaignStatus::Active).query().at_most(field::end_time, now)
     }
 
     /// The campaigns that are to be sent from a mailbox and are not over.
     pub(crate) fn needing(mailbox_id: MailboxId) -> Query {
-        Self::all()
-            .mailbox(mailbox_id)
-            .query()
-            .one_of(field::STATUS, CampaignStatus::UNFINISHED.iter().map(|status| status.as_str()))
+        Self::all().mailbox(mailbox_id).query().one_of(field::status, CampaignStatus::UNFINISHED)
     }
 }
 
-/// The change that a new status is.
+/// The change to another status.
 pub(crate) fn status_change(status: CampaignStatus, now: DateTime<Utc>) -> Changes {
-    Changes::at(now).set(field::STATUS, status.as_str())
+    Changes::at(now).set(field::status, &status)
 }
 
 /// A status and its number, as the database groups campaigns.
 #[cfg(feature = "mongo")]
 pub(crate) fn status_count(group: &RawDocument) -> Result<(CampaignStatus, u64)> {
     let fields = Fields::of(Collection::Campaigns, group)?;
-    let status = fields.optional(field::STATUS, parsed)?.unwrap_or_default();
-    Ok((status, fields.required(bson::raw::cstr!("n"), count)?))
+    let status = fields.optional(field::status)?.unwrap_or_default();
+    Ok((status, fields.required(bson::raw::cstr!("n"))?))
 }

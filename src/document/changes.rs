@@ -1,20 +1,20 @@
 //! How to change a document: one description, which the database reads as an update and the
 //! in-memory store carries out itself.
 
-use bson::Bson;
 use bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
 #[cfg(feature = "mongo")]
-use bson::{Document, doc, rawdoc};
+use bson::{Bson, Document, doc, rawdoc};
 use chrono::{DateTime, Utc};
 
-use super::field::{self, Field};
+use super::{Field, Stored, UPDATED_AT};
 use crate::clock::next_version;
+use crate::model::Change;
 
 /// Fields to set and to remove, together with the version of a document that has one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Changes {
     version: Option<(Field, DateTime<Utc>)>,
-    set: Vec<(Field, Bson)>,
+    set: Vec<(Field, RawBson)>,
     unset: Vec<Field>,
     add: Option<(Field, u32)>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Changes {
 impl Changes {
     /// Changes nothing but the version, `updated_at`.
     pub(crate) fn at(now: DateTime<Utc>) -> Self {
-        Self::versioned_by(field::UPDATED_AT, now)
+        Self::versioned_by(UPDATED_AT, now)
     }
 
     /// The same where the version is another field.
@@ -36,13 +36,24 @@ impl Changes {
     }
 
     /// Also sets a field.
-    pub(crate) fn set(mut self, field: Field, value: impl Into<Bson>) -> Self {
-        self.set.push((field, value.into()));
+    pub(crate) fn set(self, field: Field, value: &impl Stored) -> Self {
+        self.set_raw(field, value.to_raw())
+    }
+
+    /// Also sets a field to a value in its stored form.
+    pub(crate) fn set_raw(mut self, field: Field, value: RawBson) -> Self {
+        self.set.push((field, value));
+        self
+    }
+
+    /// Also removes a field.
+    pub(crate) fn unset(mut self, field: Field) -> Self {
+        self.unset.push(field);
         self
     }
 
     /// Also sets a field, if there is a value for it.
-    pub(crate) fn set_if<T: Into<Bson>>(self, field: Field, value: Option<T>) -> Self {
+    pub(crate) fn set_if(self, field: Field, value: Option<&impl Stored>) -> Self {
         match value {
             Some(value) => self.set(field, value),
             None => self,
@@ -50,19 +61,11 @@ impl Changes {
     }
 
     /// Also does this to a field.
-    pub(crate) fn change<T>(
-        mut self,
-        field: Field,
-        change: &crate::Change<T>,
-        value: impl FnOnce(&T) -> Bson,
-    ) -> Self {
+    pub(crate) fn change(self, field: Field, change: &Change<impl Stored>) -> Self {
         match change {
-            crate::Change::Keep => self,
-            crate::Change::Set(new) => self.set(field, value(new)),
-            crate::Change::Clear => {
-                self.unset.push(field);
-                self
-            }
+            Change::Keep => self,
+            Change::Set(value) => self.set(field, value),
+            Change::Clear => self.unset(field),
         }
     }
 
@@ -79,7 +82,7 @@ impl Changes {
         let mut set = Document::new();
         for (field, value) in &self.set {
             // Without `$literal` a text that starts with `$` would be read as the name of a field.
-            set.insert(field.as_str(), doc! { "$literal": value.clone() });
+            set.insert(field.as_str(), doc! { "$literal": bson(value) });
         }
         if let Some((field, n)) = self.add {
             let sum = doc! { "$add": [{ "$ifNull": [reference(field), 0_i64] }, i64::from(n)] };
@@ -105,9 +108,7 @@ impl Changes {
     pub(crate) fn to_plain_update(&self) -> RawDocumentBuf {
         let mut set = RawDocumentBuf::new();
         for (field, value) in &self.set {
-            if let Some(value) = raw(value) {
-                set.append(field, value);
-            }
+            set.append(field, value);
         }
         if let Some((version, now)) = self.version {
             set.append(version, bson::DateTime::from(now));
@@ -143,7 +144,7 @@ impl Changes {
     pub(crate) fn apply_to(&self, document: &RawDocument) -> RawDocumentBuf {
         let mut values: Vec<(Field, Option<RawBson>)> = Vec::with_capacity(self.set.len() + 2);
         for (field, value) in &self.set {
-            values.push((*field, raw(value)));
+            values.push((*field, Some(value.clone())));
         }
         if let Some((field, n)) = self.add {
             let sum = count_in(document, field).saturating_add(n.into());
@@ -173,8 +174,9 @@ impl Changes {
     }
 }
 
-fn raw(value: &Bson) -> Option<RawBson> {
-    RawBson::try_from(value.clone()).ok()
+#[cfg(feature = "mongo")]
+fn bson(value: &RawBson) -> Bson {
+    Bson::try_from(value.clone()).unwrap_or(Bson::Null)
 }
 
 fn count_in(document: &RawDocument, field: Field) -> i64 {
@@ -187,6 +189,7 @@ fn count_in(document: &RawDocument, field: Field) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use bson::raw::cstr;
     use bson::rawdoc;
 
     use super::*;
@@ -197,11 +200,12 @@ mod tests {
         let before = rawdoc! {
             "_id": 1, "email": "a", "opens": 5, "subject": "s", "updated_at": bson::DateTime::from_millis(1_000),
         };
+        let (text, status) = ("$t".to_owned(), "active".to_owned());
         let changes = Changes::at(at(10))
-            .change(field::EMAIL, &crate::Change::<()>::Clear, |()| Bson::Null)
-            .set(field::SUBJECT, "$t")
-            .set(field::STATUS, "active")
-            .add(field::OPENS, 2);
+            .change(cstr!("email"), &Change::<String>::Clear)
+            .set(cstr!("subject"), &text)
+            .set(cstr!("status"), &status)
+            .add(cstr!("opens"), 2);
         let after = rawdoc! {
             "_id": 1, "opens": 7_i64, "subject": "$t", "updated_at": bson::DateTime::from_millis(1_001), "status": "active",
         };

@@ -1,7 +1,8 @@
 //! The stored form of each record: the only place that knows the names and types of the fields.
 //!
-//! Documents are written and read as raw BSON by hand. That is one codec for every path into the
-//! database, it names the field that cannot be read without repeating its value, and it is fast.
+//! Each field is declared once, by a line of [`part!`](record::part). Documents are written and read as
+//! raw BSON. That is one codec for every path into the database, it names the field that cannot be read
+//! without repeating its value, and it is fast.
 
 #[cfg(feature = "mongo")]
 pub(crate) mod aggregation;
@@ -10,42 +11,44 @@ pub(crate) mod bookkeeping;
 pub(crate) mod campaign;
 pub(crate) mod campaign_metrics;
 mod changes;
+pub(crate) mod date_text;
 pub(crate) mod email_tracking;
-pub(crate) mod field;
 mod fields;
 pub(crate) mod json;
 pub(crate) mod mailbox;
+mod marks;
 mod query;
+pub(crate) mod rates;
+mod record;
+#[cfg(feature = "mongo")]
+mod shape;
+mod stored;
+pub(crate) mod totals;
 pub(crate) mod user;
 
-use bson::raw::{RawDocument, RawDocumentBuf};
+use bson::raw::{CStr, RawDocumentBuf, cstr};
 
 pub(crate) use changes::Changes;
 pub(crate) use fields::{Fields, id_of};
+pub(crate) use marks::Marked;
 pub(crate) use query::{Condition, Query};
+pub(crate) use record::{Decode, Part, Record, Texts, names_of, part};
+#[cfg(feature = "mongo")]
+pub(crate) use shape::Shape;
+pub(crate) use stored::{Problem, Stored, Unread};
 
-use crate::collection::Collection;
-use crate::error::Result;
+/// The name of a field.
+pub(crate) type Field = &'static CStr;
 
-/// What can be read from a stored document.
-pub(crate) trait Decode: Sized + Send + 'static {
-    /// Where it is stored.
-    const COLLECTION: Collection;
-
-    /// Reads the stored form.
-    fn decode(document: &RawDocument) -> Result<Self>;
-}
-
-/// A record that has a stored form.
-pub(crate) trait Record: Decode {
-    /// Writes the stored form, for an insert: an `_id` that the record does not know is new.
-    fn encode(&self) -> RawDocumentBuf;
-}
+/// Every document has it.
+pub(crate) const ID: Field = cstr!("_id");
+/// The version of users, mailboxes and campaigns.
+pub(crate) const UPDATED_AT: Field = cstr!("updated_at");
 
 /// A document with further fields of text.
 pub(crate) fn with_texts<'a>(
     mut document: RawDocumentBuf,
-    texts: impl IntoIterator<Item = (field::Field, &'a str)>,
+    texts: impl IntoIterator<Item = (Field, &'a str)>,
 ) -> RawDocumentBuf {
     for (name, text) in texts {
         document.append(name, text);

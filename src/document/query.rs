@@ -5,34 +5,73 @@ use std::cmp::Ordering;
 
 use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, Document, doc};
+use chrono::{DateTime, Utc};
 
-use super::field::Field;
+use super::{Field, Marked, Stored};
 use crate::collection::Collection;
 use crate::page::ListTag;
+
+/// A value that a field can be asked for.
+pub(crate) trait Wanted {
+    fn wanted(self) -> Bson;
+}
+
+impl<T: Stored> Wanted for &T {
+    fn wanted(self) -> Bson {
+        self.to_bson()
+    }
+}
+
+impl Wanted for &str {
+    fn wanted(self) -> Bson {
+        self.into()
+    }
+}
+
+/// For documents of no model: those of the migration and of bookkeeping.
+#[cfg(feature = "mongo")]
+impl Wanted for Bson {
+    fn wanted(self) -> Bson {
+        self
+    }
+}
+
+#[cfg(feature = "mongo")]
+impl Wanted for bson::oid::ObjectId {
+    fn wanted(self) -> Bson {
+        self.into()
+    }
+}
 
 /// Conditions that must all hold.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Query(Vec<Condition>);
 
-/// What must hold of one field.
+/// What must hold of one field, or of several.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Condition {
     /// It has this value.
-    Is(Field, Bson),
+    Is(&'static str, Bson),
     /// It has one of these values.
-    OneOf(Field, Vec<Bson>),
+    OneOf(&'static str, Vec<Bson>),
     /// It is a date at or before this one.
-    AtMost(Field, bson::DateTime),
-    /// It is there and not null.
-    Present(Field),
-    /// It is a number over 0.
-    Positive(Field),
+    AtMost(&'static str, bson::DateTime),
     /// It is a date or a text from the first to before the second.
-    Within(Field, Bson, Bson),
-    /// It is not `true`.
-    NotTrue(Field),
+    Within(&'static str, Bson, Bson),
+    /// It is absent or null.
+    Absent(&'static str),
+    /// It is a text that is not empty.
+    Text(&'static str),
+    /// It is a time that events left, a count over 0, or a flag that is set; see `marks.rs`.
+    TimeSet(&'static str),
+    CountSet(&'static str),
+    FlagSet(&'static str),
+    /// All of these hold.
+    All(Vec<Condition>),
     /// At least one of these holds.
     Any(Vec<Condition>),
+    /// None of these holds.
+    None(Vec<Condition>),
 }
 
 impl Query {
@@ -48,12 +87,12 @@ impl Query {
     }
 
     /// Also requires that the field has this value.
-    pub(crate) fn is(self, field: Field, value: impl Into<Bson>) -> Self {
-        self.and(Condition::Is(field, value.into()))
+    pub(crate) fn is(self, field: Field, value: impl Wanted) -> Self {
+        self.and(Condition::Is(field.as_str(), value.wanted()))
     }
 
     /// Also requires that the field has this value, if there is one to require.
-    pub(crate) fn and_is<T: Into<Bson>>(self, field: Field, value: Option<T>) -> Self {
+    pub(crate) fn and_is(self, field: Field, value: Option<impl Wanted>) -> Self {
         match value {
             Some(value) => self.is(field, value),
             None => self,
@@ -61,8 +100,18 @@ impl Query {
     }
 
     /// Also requires that the field has one of these values.
-    pub(crate) fn one_of<T: Into<Bson>>(self, field: Field, values: impl IntoIterator<Item = T>) -> Self {
-        self.and(Condition::OneOf(field, values.into_iter().map(Into::into).collect()))
+    pub(crate) fn one_of<T: Wanted>(self, field: Field, values: impl IntoIterator<Item = T>) -> Self {
+        self.and(Condition::OneOf(field.as_str(), values.into_iter().map(Wanted::wanted).collect()))
+    }
+
+    /// Also requires that the field is a date at or before this one.
+    pub(crate) fn at_most(self, field: Field, time: DateTime<Utc>) -> Self {
+        self.and(Condition::AtMost(field.as_str(), time.into()))
+    }
+
+    /// Also requires that the field has a value from `start` to before `end`.
+    pub(crate) fn within<T: Stored>(self, field: Field, start: &T, end: &T) -> Self {
+        self.and(Condition::Within(field.as_str(), start.to_bson(), end.to_bson()))
     }
 
     /// What tells the list of what the query finds from other lists.
@@ -101,33 +150,36 @@ impl Condition {
     }
 
     fn to_entry(&self) -> (&'static str, Bson) {
+        let all = |conditions: &[Self]| conditions.iter().map(Self::to_filter).collect::<Vec<_>>().into();
+        let any = |conditions: [Document; 2]| ("$or", conditions.to_vec().into());
         match self {
-            Self::Is(field, value) => (field.as_str(), value.clone()),
-            Self::OneOf(field, values) => (field.as_str(), doc! { "$in": values.clone() }.into()),
-            Self::AtMost(field, time) => (field.as_str(), doc! { "$lte": *time }.into()),
-            Self::Present(field) => (field.as_str(), doc! { "$ne": Bson::Null }.into()),
-            Self::Positive(field) => (field.as_str(), doc! { "$gt": 0_i64 }.into()),
+            Self::Is(field, value) => (field, value.clone()),
+            Self::OneOf(field, values) => (field, doc! { "$in": values.clone() }.into()),
+            Self::AtMost(field, time) => (field, doc! { "$lte": *time }.into()),
             Self::Within(field, start, end) => {
-                (field.as_str(), doc! { "$gte": start.clone(), "$lt": end.clone() }.into())
+                (field, doc! { "$gte": start.clone(), "$lt": end.clone() }.into())
             }
-            Self::NotTrue(field) => (field.as_str(), doc! { "$ne": true }.into()),
-            Self::Any(any) => ("$or", any.iter().map(Self::to_filter).collect::<Vec<_>>().into()),
+            Self::Absent(field) => (field, Bson::Null),
+            Self::Text(field) => (field, doc! { "$type": "string", "$ne": "" }.into()),
+            Self::TimeSet(field) => any(<Option<DateTime<Utc>>>::is_set_filters(field)),
+            Self::CountSet(field) => any(u64::is_set_filters(field)),
+            Self::FlagSet(field) => any(bool::is_set_filters(field)),
+            Self::All(conditions) => ("$and", all(conditions)),
+            Self::Any(conditions) => ("$or", all(conditions)),
+            Self::None(conditions) => ("$nor", all(conditions)),
         }
     }
 
     fn matches(&self, document: &RawDocument) -> bool {
-        let value = |field: Field| document.get(field.as_str()).ok().flatten();
+        let value = |field: &str| document.get(field).ok().flatten();
+        let date = |field| value(field).and_then(RawBsonRef::as_datetime);
         match self {
-            Self::Is(field, wanted) => value(*field).is_some_and(|value| is_same(value, wanted)),
+            Self::Is(field, wanted) => value(field).is_some_and(|value| is_same(value, wanted)),
             Self::OneOf(field, wanted) => {
-                value(*field).is_some_and(|value| wanted.iter().any(|wanted| is_same(value, wanted)))
+                value(field).is_some_and(|value| wanted.iter().any(|wanted| is_same(value, wanted)))
             }
-            Self::AtMost(field, time) => {
-                value(*field).and_then(RawBsonRef::as_datetime).is_some_and(|value| value <= *time)
-            }
-            Self::Present(field) => !matches!(value(*field), None | Some(RawBsonRef::Null)),
-            Self::Positive(field) => value(*field).is_some_and(is_positive),
-            Self::Within(field, start, end) => match (value(*field), start, end) {
+            Self::AtMost(field, time) => date(field).is_some_and(|value| value <= *time),
+            Self::Within(field, start, end) => match (value(field), start, end) {
                 (Some(RawBsonRef::DateTime(value)), Bson::DateTime(start), Bson::DateTime(end)) => {
                     (*start..*end).contains(&value)
                 }
@@ -136,18 +188,24 @@ impl Condition {
                 }
                 _ => false,
             },
-            Self::NotTrue(field) => value(*field).and_then(RawBsonRef::as_bool) != Some(true),
-            Self::Any(any) => any.iter().any(|condition| condition.matches(document)),
+            Self::Absent(field) => matches!(value(field), None | Some(RawBsonRef::Null)),
+            Self::Text(field) => {
+                value(field).and_then(RawBsonRef::as_str).is_some_and(|text| !text.is_empty())
+            }
+            Self::TimeSet(field) => is_set::<Option<DateTime<Utc>>>(value(field)),
+            Self::CountSet(field) => is_set::<u64>(value(field)),
+            Self::FlagSet(field) => is_set::<bool>(value(field)),
+            Self::All(conditions) => conditions.iter().all(|condition| condition.matches(document)),
+            Self::Any(conditions) => conditions.iter().any(|condition| condition.matches(document)),
+            Self::None(conditions) => !conditions.iter().any(|condition| condition.matches(document)),
         }
     }
 }
 
-fn is_positive(value: RawBsonRef<'_>) -> bool {
+fn is_set<T: Marked>(value: Option<RawBsonRef<'_>>) -> bool {
     match value {
-        RawBsonRef::Int32(number) => number > 0,
-        RawBsonRef::Int64(number) => number > 0,
-        RawBsonRef::Double(number) => number > 0.0,
-        _ => false,
+        None | Some(RawBsonRef::Null) => false,
+        Some(value) => T::read(value).is_ok_and(|value| value.is_set()),
     }
 }
 

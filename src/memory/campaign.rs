@@ -6,9 +6,10 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
+use crate::document::campaign::field;
 use crate::document::campaign::status_change;
 use crate::document::campaign_metrics::mailbox_change;
-use crate::document::{Changes, Query, field};
+use crate::document::{Changes, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
@@ -28,7 +29,7 @@ impl Campaigns {
 
 impl State {
     pub(super) fn find_campaign(&self, id: CampaignId) -> Result<Option<(ObjectId, Campaign)>> {
-        self.campaigns.find_one(&Query::all().is(field::CAMPAIGN_ID, id.to_string()))
+        self.campaigns.find_one(&Query::all().is(field::id, &id))
     }
 
     fn require_campaign(&self, id: CampaignId) -> Result<(ObjectId, Campaign)> {
@@ -130,7 +131,7 @@ impl CampaignRepository for Campaigns {
         self.call(|state, now| {
             let (row, campaign) = state.require_campaign(id)?;
             campaign.require("add_recipients", CampaignStatus::UNFINISHED)?;
-            state.campaigns.change(row, &Changes::at(now).add(field::TOTAL_RECIPIENTS, n))
+            state.campaigns.change(row, &Changes::at(now).add(field::total_recipients, n))
         })
     }
 

@@ -13,7 +13,7 @@ use crate::document::campaign_metrics::totals_change;
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, MetricId, MetricsFilter,
-    RecountProgress, SeriesPoint, SeriesStep, Shift, TrackingFilter, TrackingState,
+    RecountProgress, SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta, TrackingFilter,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
@@ -45,12 +45,12 @@ impl State {
     pub(super) fn count(
         &mut self,
         metrics: &HashMap<CampaignId, CampaignMetrics>,
-        shifts: &BTreeMap<CampaignId, Shift>,
+        deltas: &BTreeMap<CampaignId, TotalsDelta>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        for (id, shift) in shifts {
+        for (id, delta) in deltas {
             let Some(metrics) = metrics.get(id) else { continue };
-            let changes = totals_change(&shift.apply_to(&metrics.totals), now);
+            let changes = totals_change(&delta.apply_to(metrics.totals), now);
             self.campaign_metrics.change::<CampaignMetrics>(metrics.id.as_object_id(), &changes)?;
         }
         Ok(())
@@ -75,7 +75,7 @@ impl State {
     fn correct(
         &mut self,
         metrics: CampaignMetrics,
-        counted: &Contribution,
+        counted: &Totals,
         now: DateTime<Utc>,
     ) -> Result<CampaignMetrics> {
         if metrics.agree_with(counted) {
@@ -86,8 +86,8 @@ impl State {
 }
 
 /// What rows add up to, by campaign.
-fn sum_of(rows: Vec<Result<EmailTracking>>) -> Result<HashMap<CampaignId, Contribution>> {
-    let mut sums = HashMap::<_, Contribution>::new();
+fn sum_of(rows: Vec<Result<EmailTracking>>) -> Result<HashMap<CampaignId, Totals>> {
+    let mut sums = HashMap::<_, Totals>::new();
     for row in rows {
         let row = row?;
         *sums.entry(row.campaign_id).or_default() += Contribution::of(&row);
@@ -109,7 +109,7 @@ impl CampaignMetricsRepository for Metrics {
             .call(Collection::CampaignMetrics, |state, _| state.campaign_metrics.page(&filter.query(), page))
     }
 
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Contribution> {
+    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals> {
         self.0.call(Collection::CampaignMetrics, |state, _| {
             let records = state.campaign_metrics.records::<CampaignMetrics>(&filter.query());
             records.into_iter().map(|metrics| Ok(metrics?.totals)).sum()
@@ -119,7 +119,7 @@ impl CampaignMetricsRepository for Metrics {
     async fn series(
         &self,
         filter: &MetricsFilter,
-        state: TrackingState,
+        state: Signal,
         step: SeriesStep,
         period: Range<DateTime<Utc>>,
     ) -> Result<Vec<SeriesPoint>> {

@@ -8,12 +8,13 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
+use crate::document::Query;
+use crate::document::email_tracking::field;
 use crate::document::email_tracking::{event_changes, suppressing};
-use crate::document::{Query, field};
 use crate::error::Result;
 use crate::model::{
     CampaignId, EmailAddress, EmailTracking, EventBatch, EventOutcome, NewSend, SendBatch, SendOutcome,
-    TrackingEvent, TrackingFilter, TrackingId, UserId, results_of, shifts_of,
+    TrackingEvent, TrackingFilter, TrackingId, UserId, deltas_of, results_of,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
@@ -28,7 +29,7 @@ impl Tracking {
 }
 
 fn of_id(id: TrackingId) -> Query {
-    Query::all().is(field::TRACKING_ID, id.to_string())
+    Query::all().is(field::id, &id)
 }
 
 impl State {
@@ -55,8 +56,8 @@ impl State {
         let receipts = events.iter().filter_map(TrackingEvent::receipt);
         let seen = receipts.filter(|receipt| self.receipts.contains(receipt)).collect();
         let batch = EventBatch::new(events, rows.into_values(), seen);
-        let shifts = shifts_of(&batch.rows);
-        let metrics = self.metrics_of(shifts.keys().copied().collect())?;
+        let deltas = deltas_of(&batch.rows);
+        let metrics = self.metrics_of(deltas.keys().copied().collect())?;
         for row in &batch.rows {
             let changes = event_changes(&row.before, &row.after);
             self.email_tracking.change::<EmailTracking>(row.id, &changes)?;
@@ -64,7 +65,7 @@ impl State {
         for receipt in batch.receipts {
             self.receipts.insert(receipt, now);
         }
-        self.count(&metrics, &shifts, now)?;
+        self.count(&metrics, &deltas, now)?;
         Ok(batch.outcomes)
     }
 }

@@ -70,7 +70,7 @@ impl Index {
     fn keys_of_alternatives(&self, query: &Query) -> Option<Vec<Key>> {
         let [field] = self.spec.keys else { return None };
         query.conditions().iter().find_map(|condition| match condition {
-            Condition::OneOf(name, values) if name.as_str() == *field => {
+            Condition::OneOf(name, values) if name == field => {
                 Some(values.iter().map(|value| key_of_values(&[value])).collect())
             }
             _ => None,
@@ -96,7 +96,7 @@ impl Index {
 
 fn required_value<'a>(query: &'a Query, field: &str) -> Option<&'a Bson> {
     query.conditions().iter().find_map(|condition| match condition {
-        Condition::Is(name, value) if name.as_str() == field => Some(value),
+        Condition::Is(name, value) if *name == field => Some(value),
         _ => None,
     })
 }

@@ -5,8 +5,9 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
+use crate::document::mailbox::field;
 use crate::document::mailbox::{primary_change, primary_of, reencryption, secret_texts, secrets_change};
-use crate::document::{Changes, Record, field, with_texts};
+use crate::document::{Changes, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignFilter, Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch,
@@ -167,7 +168,7 @@ impl MailboxRepository for Mailboxes {
 
     async fn set_status(&self, id: MailboxId, status: MailboxStatus) -> Result<Mailbox> {
         self.call(|state, now| {
-            state.mailboxes.change(id.as_object_id(), &Changes::at(now).set(field::STATUS, status.as_str()))
+            state.mailboxes.change(id.as_object_id(), &Changes::at(now).set(field::status, &status))
         })
     }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::index::Index;
 use crate::collection::Collection;
-use crate::document::{Changes, Decode, Query, Record, field, id_of};
+use crate::document::{Changes, Decode, Query, Record, UPDATED_AT, id_of};
 use crate::error::{Error, Result};
 use crate::page::{Order, Page, PageRequest};
 use crate::schema;
@@ -67,7 +67,7 @@ impl Table {
         version: DateTime<Utc>,
         changes: &Changes,
     ) -> Result<T> {
-        let same_version = Query::all().is(field::UPDATED_AT, bson::DateTime::from(version));
+        let same_version = Query::all().is(UPDATED_AT, &version);
         match self.rows.get(&id) {
             Some(row) if !same_version.matches(row) => Err(Error::conflict(self.collection, id)),
             _ => self.change(id, changes),

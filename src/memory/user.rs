@@ -5,8 +5,9 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
-use crate::document::user::{hash_replacement, password_change};
-use crate::document::{Changes, Query, Record, field, with_texts};
+use crate::document::user::field;
+use crate::document::user::{PASSWORD, hash_replacement, password_change};
+use crate::document::{Changes, Query, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxFilter,
@@ -38,7 +39,7 @@ impl State {
 #[async_trait]
 impl Logins for Users {
     async fn find(&self, login_id: &LoginId) -> Result<Option<StoredLogin>> {
-        let query = Query::all().is(field::LOGIN_ID, login_id.as_str());
+        let query = Query::all().is(field::login_id, login_id);
         self.call(|state, _| Ok(state.users.find_one(&query)?.map(|(_, found)| found)))
     }
 
@@ -54,7 +55,7 @@ impl UserRepository for Users {
         let hash = self.0.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
         self.call(|state, now| {
             let user = user.build(UserId::new(), now);
-            let hash = hash.iter().map(|hash| (field::PASSWORD, hash.as_str()));
+            let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
             state.users.insert_document(with_texts(user.encode(), hash))?;
             Ok(user)
         })
@@ -65,15 +66,15 @@ impl UserRepository for Users {
     }
 
     async fn find_by_login_id(&self, login_id: &LoginId) -> Result<Option<User>> {
-        self.find(&Query::all().is(field::LOGIN_ID, login_id.as_str()))
+        self.find(&Query::all().is(field::login_id, login_id))
     }
 
     async fn find_by_email(&self, email: &EmailAddress) -> Result<Option<User>> {
-        self.find(&Query::all().is(field::EMAIL, email.as_str()))
+        self.find(&Query::all().is(field::email, email))
     }
 
     async fn find_by_clerk_user_id(&self, id: &ClerkUserId) -> Result<Option<User>> {
-        self.find(&Query::all().is(field::CLERK_USER_ID, id.as_str()))
+        self.find(&Query::all().is(field::clerk_user_id, id))
     }
 
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
@@ -84,7 +85,7 @@ impl UserRepository for Users {
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
         self.call(|state, now| {
-            let query = Query::all().is(field::CLERK_USER_ID, user.clerk_user_id.as_str());
+            let query = Query::all().is(field::clerk_user_id, &user.clerk_user_id);
             if let Some((_, User { id, .. })) = state.users.find_one(&query)? {
                 return state
                     .users
@@ -112,7 +113,7 @@ impl UserRepository for Users {
 
     async fn set_active(&self, id: UserId, is_active: bool) -> Result<User> {
         self.call(|state, now| {
-            state.users.change(id.as_object_id(), &Changes::at(now).set(field::IS_ACTIVE, is_active))
+            state.users.change(id.as_object_id(), &Changes::at(now).set(field::is_active, &is_active))
         })
     }
 

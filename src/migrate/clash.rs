@@ -14,7 +14,8 @@ use super::context::Context;
 use super::legacy_record::{LegacyRecord, Rank};
 use super::quarantine::{Quarantined, quarantine_id};
 use super::{MigrationStep, Repair};
-use crate::document::{Query, field};
+use crate::document::Query;
+use crate::document::mailbox::field;
 use crate::error::Result;
 use crate::model::{MailboxId, UserId};
 
@@ -98,7 +99,7 @@ impl Context {
         step: MigrationStep,
         ids: impl Iterator<Item = ObjectId>,
     ) -> Result<HashSet<ObjectId>> {
-        let ids = Query::all().one_of(field::ID, ids);
+        let ids = Query::all().one_of(field::id, ids);
         let find = async {
             let found = self.target(step).find(ids.to_filter()).projection(doc! { "_id": 1 }).await?;
             found.try_collect::<Vec<_>>().await
@@ -132,7 +133,7 @@ impl Context {
         let mut holders = HashMap::new();
         for document in found {
             let (Ok(id), Some(key)) = (document.get_object_id("_id"), L::key(&document)) else { continue };
-            let version = document.get_datetime(field::UPDATED_AT.as_str()).ok();
+            let version = document.get_datetime(field::updated_at.as_str()).ok();
             let origin = originals.remove(&id).and_then(|original| {
                 let record = read::<L>(&original, &self.vault).ok()?;
                 // What the application changed since is its own.
@@ -176,10 +177,10 @@ impl Context {
         if users.is_empty() {
             return Ok(HashSet::new());
         }
-        let user_id = field::USER_ID.as_str();
+        let user_id = field::user_id.as_str();
         let primary = Query::all()
-            .one_of(field::USER_ID, users.iter().map(|user| user.as_object_id()))
-            .is(field::IS_PRIMARY, true);
+            .one_of(field::user_id, users.iter().map(|user| user.as_object_id()))
+            .is(field::is_primary, &true);
         let find = async {
             let mailboxes = self.target(MigrationStep::Mailboxes);
             let found = mailboxes.find(primary.to_filter()).projection(doc! { user_id: 1 }).await?;

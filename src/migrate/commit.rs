@@ -16,7 +16,8 @@ use super::lease::Lease;
 use super::legacy_record::LegacyRecord;
 use super::part::Part;
 use crate::collection::Collection;
-use crate::document::{Query, field};
+use crate::document::Query;
+use crate::document::mailbox::field;
 use crate::error::{Error, Result};
 use crate::model::UserId;
 use crate::mongo::error::{DriverResult, ours};
@@ -93,7 +94,7 @@ impl Context {
         self.put_aside(session, writes).await?;
         let target = self.target(step);
         for (id, version) in &writes.removed {
-            let unchanged = doc! { "_id": id, field::UPDATED_AT.as_str(): version };
+            let unchanged = doc! { "_id": id, field::updated_at.as_str(): version };
             let delete = target.delete_one(unchanged);
             let deleted = delete.session(&mut *session).await?;
             if deleted.deleted_count == 0 {
@@ -118,7 +119,8 @@ impl Context {
         let quarantined = writes.quarantined.iter().map(|(id, update)| (id.into(), update.clone()));
         table(Collection::MigrationQuarantine).upsert_each(Some(&mut *session), quarantined).await?;
         if !writes.released.is_empty() {
-            let released = Query::all().one_of(field::ID, writes.released.iter().cloned());
+            let released =
+                Query::all().one_of(field::id, writes.released.iter().cloned().map(bson::Bson::from));
             let quarantine = self.quarantine();
             let delete = quarantine.delete_many(released.to_filter());
             delete.session(&mut *session).await?;

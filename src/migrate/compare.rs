@@ -6,7 +6,7 @@ use bson::raw::{RawBsonRef, RawDocument};
 use chrono::{DateTime, Utc};
 
 use super::legacy_record::LegacyRecord;
-use crate::document::field;
+use crate::document::mailbox::field;
 use crate::model::SecretField;
 use crate::secret::Vault;
 
@@ -29,7 +29,7 @@ pub(super) fn compare<L: LegacyRecord>(
     vault: &Vault,
     now: DateTime<Utc>,
 ) -> Comparison {
-    let version = document.get_datetime(field::UPDATED_AT.as_str()).ok();
+    let version = document.get_datetime(field::updated_at.as_str()).ok();
     if version.is_some_and(|version| version > record.updated_at().into()) {
         return Comparison::ChangedSince;
     }
@@ -38,7 +38,7 @@ pub(super) fn compare<L: LegacyRecord>(
     for element in &expected {
         let Ok((name, mut value)) = element else { return differs("(document)") };
         expected_fields += 1;
-        if is_demoted && name == field::IS_PRIMARY {
+        if is_demoted && name == field::is_primary {
             value = RawBsonRef::Boolean(false);
         }
         if document.get(name.as_str()).ok().flatten() != Some(value) {

@@ -10,8 +10,9 @@ use chrono::{DateTime, Utc};
 use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::reason::Reason;
 use super::{MigrationStep, Rejection, Repair};
+use crate::document::mailbox::field;
 use crate::document::mailbox::secret_texts;
-use crate::document::{Decode, Record, field, with_texts};
+use crate::document::{Decode, Record, with_texts};
 use crate::error::Result;
 use crate::model::{CampaignStatus, Credentials, Mailbox, MailboxId, SecretField, UserId};
 use crate::secret::{SealedCredentials, SecretPlace, Vault, is_sealed, seal};
@@ -129,7 +130,7 @@ impl LegacyRecord for LegacyMailbox {
     }
 
     fn key(document: &RawDocument) -> Option<RawDocumentBuf> {
-        fields(document, &[field::USER_ID, field::EMAIL])
+        fields(document, &[field::user_id, field::email])
     }
 
     fn encode_plain(&self) -> RawDocumentBuf {
@@ -201,7 +202,7 @@ impl LegacyRecord for LegacyCampaign {
     }
 
     fn key(document: &RawDocument) -> Option<RawDocumentBuf> {
-        fields(document, &[field::CAMPAIGN_ID])
+        fields(document, &[crate::document::campaign::field::id])
     }
 
     /// A campaign that is over keeps the name of a mailbox that is gone, as everywhere.
@@ -210,7 +211,7 @@ impl LegacyRecord for LegacyCampaign {
     }
 }
 
-fn fields(document: &RawDocument, names: &[field::Field]) -> Option<RawDocumentBuf> {
+fn fields(document: &RawDocument, names: &[crate::document::Field]) -> Option<RawDocumentBuf> {
     let mut key = RawDocumentBuf::new();
     for name in names {
         key.append(*name, document.get(name.as_str()).ok()??);

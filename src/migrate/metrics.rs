@@ -11,10 +11,11 @@ use super::context::Context;
 use super::counts::number_of;
 use super::lease::Lease;
 use crate::collection::Collection;
-use crate::document::aggregation::{count_by_campaign, counted, rows_of};
-use crate::document::{Decode, Query, Record, field};
+use crate::document::aggregation::{Group, group_by_campaign, grouped, rows_of};
+use crate::document::campaign::field;
+use crate::document::{Decode, Query, Record};
 use crate::error::Result;
-use crate::model::{Campaign, CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter, Rates};
+use crate::model::{Campaign, CampaignId, CampaignMetrics, MetricId, MetricsFilter, Rates};
 use crate::mongo::error::duplicates_of;
 use crate::schema::index::CAMPAIGN_METRICS_CAMPAIGN_ID;
 
@@ -37,7 +38,7 @@ impl Context {
         try_stream! {
             let mut tally = Tally::default();
             let rows = &self.connection.email_tracking.raw;
-            let groups = rows.aggregate([count_by_campaign()]).allow_disk_use(true);
+            let groups = rows.aggregate([group_by_campaign()]).allow_disk_use(true);
             let groups = async { groups.with_type::<RawDocumentBuf>().await };
             let groups = self.connection.run(OPERATION, groups).await?;
             let mut groups = groups.try_chunks(CAMPAIGNS);
@@ -47,13 +48,13 @@ impl Context {
                 let mut totals = HashMap::new();
                 for group in &groups {
                     tally.rows += rows_of(group)?;
-                    match counted(group) {
-                        Ok((id, counted)) => drop(totals.insert(id, counted)),
+                    match grouped(group) {
+                        Ok((id, group)) => drop(totals.insert(id, group)),
                         // What is no id is no campaign's.
                         Err(_) => tally.unattributed += rows_of(group)?,
                     }
                 }
-                let ids = Query::all().one_of(field::CAMPAIGN_ID, totals.keys().map(ToString::to_string));
+                let ids = Query::all().one_of(field::id, totals.keys());
                 let found = self.find_campaigns(vec![doc! { "$match": ids.to_filter() }]).await?;
                 let campaigns: Vec<Campaign> = found.try_collect().await?;
                 lease.require()?;
@@ -62,7 +63,7 @@ impl Context {
                 for campaign in campaigns {
                     totals.remove(&campaign.id);
                 }
-                tally.unattributed += totals.values().map(|counted| counted.sent).sum::<u64>();
+                tally.unattributed += totals.values().map(|group| group.rows).sum::<u64>();
                 yield tally;
             }
             // Nobody wrote to those that are left.
@@ -80,7 +81,7 @@ impl Context {
     async fn write_metrics_of(
         &self,
         campaigns: &[Campaign],
-        totals: &HashMap<CampaignId, Contribution>,
+        groups: &HashMap<CampaignId, Group>,
     ) -> Result<()> {
         if campaigns.is_empty() {
             return Ok(());
@@ -93,10 +94,12 @@ impl Context {
             stored.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
         let (mut new, mut suspects) = (Vec::new(), Vec::new());
         for campaign in campaigns {
-            let totals = totals.get(&campaign.id).copied().unwrap_or_default();
+            let Group { totals, odd, .. } = groups.get(&campaign.id).copied().unwrap_or_default();
             match stored.get(&campaign.id) {
-                Some(metrics) if metrics.agree_with(&totals) => {}
+                Some(metrics) if odd == 0 && metrics.agree_with(&totals) => {}
                 Some(_) => suspects.push(campaign.id),
+                // A recount reads the rows that the database cannot count.
+                None if odd > 0 => suspects.push(campaign.id),
                 None => new.push(CampaignMetrics {
                     totals,
                     rates: Rates::of(&totals),
@@ -131,7 +134,7 @@ impl Context {
         stages: Vec<Document>,
     ) -> Result<impl Stream<Item = Result<Campaign>> + Unpin> {
         // Messages can be large, and nobody needs them here.
-        let brief = doc! { "$set": { field::MESSAGE.as_str(): "" } };
+        let brief = doc! { "$set": { field::message.as_str(): "" } };
         let stages = stages.into_iter().chain([brief]);
         let campaigns = &self.connection.campaigns.raw;
         let found = async { campaigns.aggregate(stages).with_type::<RawDocumentBuf>().await };
@@ -145,7 +148,7 @@ impl Context {
 }
 
 fn without_metrics() -> Vec<Document> {
-    let id = field::CAMPAIGN_ID.as_str();
+    let id = field::id.as_str();
     let metrics = Collection::CampaignMetrics.name();
     let found = doc! { "from": metrics, "localField": id, "foreignField": id, "as": "metrics" };
     vec![doc! { "$lookup": found }, doc! { "$match": { "metrics": [] } }]

@@ -16,7 +16,8 @@ use super::part::Part;
 use super::quarantine::{counted_as, stored_as};
 use super::{MigrationStep, Repair};
 use crate::collection::Collection;
-use crate::document::{Changes, Query, field};
+use crate::document::mailbox::field;
+use crate::document::{Changes, Query};
 use crate::error::Result;
 use crate::model::{MailboxFilter, UserId};
 use crate::mongo::error::DriverResult;
@@ -79,12 +80,12 @@ impl Context {
                 .filter(|candidate| candidate.primary_of().is_some_and(|(owner, _)| owner == user))
                 // What the application changed since is its own.
                 .filter(|candidate| {
-                    mailbox.get_datetime(field::UPDATED_AT.as_str()).ok()
+                    mailbox.get_datetime(field::updated_at.as_str()).ok()
                         == Some(candidate.updated_at().into())
                 });
             match candidate {
                 Some(candidate) => candidates.push(candidate),
-                None => has_other |= mailbox.get_bool(field::IS_PRIMARY.as_str()).unwrap_or(false),
+                None => has_other |= mailbox.get_bool(field::is_primary.as_str()).unwrap_or(false),
             }
         }
         candidates.sort_by_key(LegacyRecord::primary_of);
@@ -107,9 +108,9 @@ impl Context {
         self.checkpoint(session, step, part, next).await?;
         let table = |collection| Table::new(&self.connection.database, collection);
         let set = |(id, version): &Version, is_primary: bool| {
-            let mailbox = Query::all().is(field::ID, *id);
-            let unchanged = mailbox.is(field::UPDATED_AT, bson::DateTime::from_chrono(*version));
-            (unchanged, Changes::unversioned().set(field::IS_PRIMARY, is_primary).to_plain_update())
+            let mailbox = Query::all().is(field::id, *id);
+            let unchanged = mailbox.is(field::updated_at, version);
+            (unchanged, Changes::unversioned().set(field::is_primary, &is_primary).to_plain_update())
         };
         // First nobody is, then one.
         let losers = verdicts.iter().flat_map(|verdict| &verdict.losers);

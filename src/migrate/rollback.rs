@@ -19,7 +19,8 @@ use super::legacy_record::LegacyRecord;
 use super::page::Page;
 use super::{MigrationOptions, MigrationStep, Stop};
 use crate::collection::Collection;
-use crate::document::{Query, field};
+use crate::document::Query;
+use crate::document::mailbox::field;
 use crate::error::{Error, Result};
 
 const OPERATION: &str = "migration.rollback";
@@ -121,16 +122,16 @@ impl Context {
             return Ok(());
         }
         let unchanged = removable.iter().map(|(id, version, _)| {
-            doc! { "_id": id, field::UPDATED_AT.as_str(): bson::DateTime::from_chrono(*version) }
+            doc! { "_id": id, field::updated_at.as_str(): bson::DateTime::from_chrono(*version) }
         });
         let unchanged: Vec<Document> = unchanged.collect();
         let delete = async { self.target(L::STEP).delete_many(doc! { "$or": unchanged }).await };
         let deleted = self.connection.run(OPERATION, delete).await?;
         *report.removed.entry(L::STEP.target().name()).or_default() += deleted.deleted_count;
         if L::STEP == MigrationStep::Campaigns {
-            let ids = removable
-                .iter()
-                .filter_map(|(_, _, target)| target.get_str(field::CAMPAIGN_ID.as_str()).ok());
+            let ids = removable.iter().filter_map(|(_, _, target)| {
+                target.get_str(crate::document::campaign::field::id.as_str()).ok()
+            });
             *report.removed.entry(Collection::CampaignMetrics.name()).or_default() +=
                 self.remove_metrics(ids).await?;
         }
@@ -140,26 +141,34 @@ impl Context {
     /// Removes the metrics of campaigns that are gone.
     async fn remove_metrics(&self, ids: impl Iterator<Item = &str>) -> Result<u64> {
         let ids: Vec<&str> = ids.collect();
-        let of_campaigns = || Query::all().one_of(field::CAMPAIGN_ID, ids.iter().copied()).to_filter();
+        let of_campaigns =
+            || Query::all().one_of(crate::document::campaign::field::id, ids.iter().copied()).to_filter();
         let left = async {
             let campaigns = self.target(MigrationStep::Campaigns);
-            let left =
-                campaigns.find(of_campaigns()).projection(doc! { field::CAMPAIGN_ID.as_str(): 1 }).await?;
+            let left = campaigns
+                .find(of_campaigns())
+                .projection(doc! { crate::document::campaign::field::id.as_str(): 1 })
+                .await?;
             left.try_collect::<Vec<_>>().await
         };
         let left = self.connection.run(OPERATION, left).await?;
-        let left: HashSet<&str> =
-            left.iter().filter_map(|campaign| campaign.get_str(field::CAMPAIGN_ID.as_str()).ok()).collect();
-        let gone =
-            Query::all().one_of(field::CAMPAIGN_ID, ids.iter().copied().filter(|id| !left.contains(id)));
+        let left: HashSet<&str> = left
+            .iter()
+            .filter_map(|campaign| campaign.get_str(crate::document::campaign::field::id.as_str()).ok())
+            .collect();
+        let gone = Query::all().one_of(
+            crate::document::campaign::field::id,
+            ids.iter().copied().filter(|id| !left.contains(id)),
+        );
         let delete = async { self.connection.campaign_metrics.raw.delete_many(gone.to_filter()).await };
         Ok(self.connection.run(OPERATION, delete).await?.deleted_count)
     }
 
     /// Those of the mailboxes that campaigns name.
     async fn needed(&self, mailboxes: impl Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>> {
-        let by_mailbox = Query::all().one_of(field::MAILBOX_ID, mailboxes).to_filter();
-        let mailbox = field::MAILBOX_ID.as_str();
+        let by_mailbox =
+            Query::all().one_of(crate::document::campaign::field::mailbox_id, mailboxes).to_filter();
+        let mailbox = crate::document::campaign::field::mailbox_id.as_str();
         let distinct = async { self.target(MigrationStep::Campaigns).distinct(mailbox, by_mailbox).await };
         let needed = self.connection.run(OPERATION, distinct).await?;
         Ok(needed.iter().filter_map(Bson::as_object_id).collect())

@@ -11,7 +11,8 @@ use mongodb::options::Hint;
 
 use super::page::{BATCH, LIMIT, MAX_BYTES, Page, id_of, id_of_last};
 use super::range::Range;
-use crate::document::{Query, field};
+use crate::document::Query;
+use crate::document::mailbox::field;
 use crate::error::Result;
 use crate::mongo::connection::Connection;
 use crate::mongo::error::DriverResult;
@@ -91,7 +92,7 @@ impl Source {
         &self,
         ids: impl Iterator<Item = ObjectId>,
     ) -> Result<HashMap<ObjectId, RawDocumentBuf>> {
-        let ids = Query::all().one_of(field::ID, ids);
+        let ids = Query::all().one_of(field::id, ids);
         let find = async { self.collection.find(ids.to_filter()).await?.try_collect::<Vec<_>>().await };
         let found = self.connection.run(OPERATION, find).await?;
         let by_id = |document: RawDocumentBuf| Some((document.get_object_id("_id").ok()?, document));
@@ -103,7 +104,7 @@ impl Source {
         &self,
         ids: impl Iterator<Item = Bson>,
     ) -> Result<HashMap<String, RawDocumentBuf>> {
-        let ids = Query::all().one_of(field::ID, ids);
+        let ids = Query::all().one_of(field::id, ids);
         let find = async { self.collection.find(ids.to_filter()).await?.try_collect::<Vec<_>>().await };
         let found = self.connection.run(OPERATION, find).await?;
         let by_id = |document: RawDocumentBuf| Some((id_of(&document)?.to_string(), document));

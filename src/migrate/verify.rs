@@ -23,7 +23,7 @@ use super::primaries::losers;
 use super::quarantine::quarantine_id;
 use super::source::Source;
 use crate::collection::Collection;
-use crate::document::{Query, field};
+use crate::document::Query;
 use crate::error::{Error, Result};
 use crate::model::{CampaignId, Drift};
 use crate::mongo::recount;
@@ -205,7 +205,8 @@ impl Context {
     }
 
     async fn is_campaign(&self, id: CampaignId) -> Result<bool> {
-        let campaign = Query::all().is(field::CAMPAIGN_ID, id.to_string());
+        let campaign =
+            Query::all().is(crate::document::campaign_metrics::field::campaign_id, id.to_string().as_str());
         self.connection.run(OPERATION, self.connection.campaigns.any(None, &campaign)).await
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Campaign, CampaignId, Contribution, MailboxId, MetricId, Rates, UserId};
+use super::{Campaign, CampaignId, MailboxId, MetricId, Rates, Totals, UserId};
 
 /// How a campaign does: the sum of what its tracking rows contribute.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,7 +22,7 @@ pub struct CampaignMetrics {
     pub mailbox_id: MailboxId,
     /// The numbers of e-mails.
     #[serde(flatten)]
-    pub totals: Contribution,
+    pub totals: Totals,
     /// The percentages.
     #[serde(flatten)]
     pub rates: Rates,
@@ -40,7 +40,7 @@ impl CampaignMetrics {
             campaign_id: campaign.id,
             user_id: campaign.user_id,
             mailbox_id: campaign.mailbox_id,
-            totals: Contribution::default(),
+            totals: Totals::default(),
             rates: Rates::default(),
             last_updated: campaign.created_at,
             created_at: campaign.created_at,
@@ -50,7 +50,7 @@ impl CampaignMetrics {
 
 impl CampaignMetrics {
     /// Whether they are what the rows add up to.
-    pub(crate) fn agree_with(&self, counted: &Contribution) -> bool {
+    pub(crate) fn agree_with(&self, counted: &Totals) -> bool {
         self.totals == *counted && self.rates == Rates::of(counted)
     }
 }

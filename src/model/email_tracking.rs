@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::debug::discreet_debug;
-use super::text_enum::text_enum;
-use super::{Campaign, CampaignId, EmailAddress, MailboxId, TrackingId, UserId, text};
+use super::{Campaign, CampaignId, EmailAddress, MailboxId, Signal, TrackingId, UserId, text};
 use crate::clock::whole_millis;
 use crate::error::Invalid;
 
@@ -213,25 +212,6 @@ pub enum SendOutcome {
     UnknownCampaign,
 }
 
-text_enum! {
-    /// What became of an e-mail, by the rules of [`Contribution::of`](super::Contribution::of): an
-    /// opened e-mail was also delivered, and a bounced one neither.
-    TrackingState, "state" {
-        /// It arrived.
-        Delivered = "delivered",
-        /// It was opened.
-        Opened = "opened",
-        /// A link in it was clicked.
-        Clicked = "clicked",
-        /// It was replied to.
-        Replied = "replied",
-        /// It bounced.
-        Bounced = "bounced",
-        /// The recipient unsubscribed through it.
-        Unsubscribed = "unsubscribed",
-    }
-}
-
 /// Which e-mails to read.
 #[derive(Clone, PartialEq, Default)]
 #[must_use]
@@ -239,7 +219,7 @@ pub struct TrackingFilter {
     pub(crate) campaign_id: Option<CampaignId>,
     pub(crate) user_id: Option<UserId>,
     pub(crate) recipient_email: Option<EmailAddress>,
-    pub(crate) state: Option<TrackingState>,
+    pub(crate) state: Option<Signal>,
 }
 
 discreet_debug!(TrackingFilter { campaign_id, user_id, state });
@@ -267,7 +247,7 @@ impl TrackingFilter {
     }
 
     /// Only those in this state.
-    pub fn state(mut self, state: TrackingState) -> Self {
+    pub fn state(mut self, state: Signal) -> Self {
         self.state = Some(state);
         self
     }

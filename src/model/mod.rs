@@ -7,13 +7,10 @@ mod campaign_duration;
 mod campaign_metrics;
 mod campaign_status;
 mod change;
-mod contribution;
 mod credentials;
 mod debug;
 mod email_address;
 mod email_tracking;
-mod event_batch;
-mod event_outcome;
 mod ids;
 mod login_attempt;
 mod login_id;
@@ -21,15 +18,10 @@ mod mailbox;
 mod mailbox_status;
 mod profile;
 mod provider;
-mod rates;
-mod recount;
 mod secret;
-mod send_batch;
-mod series;
-mod shift;
 pub(crate) mod text;
 pub(crate) mod text_enum;
-mod tracking_event;
+mod tracking;
 mod user;
 
 pub(crate) use campaign::Period;
@@ -38,14 +30,9 @@ pub use campaign_duration::CampaignDuration;
 pub use campaign_metrics::{CampaignMetrics, MetricsFilter};
 pub use campaign_status::{CampaignStatus, CampaignTransition};
 pub use change::Change;
-pub use contribution::Contribution;
 pub use credentials::{Credentials, SecretField};
 pub use email_address::EmailAddress;
-pub use email_tracking::{EmailTracking, NewSend, SendOutcome, TrackingFilter, TrackingState};
-#[cfg(feature = "mongo")]
-pub(crate) use event_batch::ChangedRow;
-pub(crate) use event_batch::{EventBatch, results_of, shifts_of};
-pub use event_outcome::EventOutcome;
+pub use email_tracking::{EmailTracking, NewSend, SendOutcome, TrackingFilter};
 pub(crate) use ids::new_object_id;
 pub use ids::{CampaignId, ClerkUserId, MailboxId, MetricId, TrackingId, UserId};
 pub use login_attempt::{LoginAttempt, LoginOutcome};
@@ -54,11 +41,14 @@ pub use mailbox::{Mailbox, MailboxFilter, MailboxPatch, NewMailbox};
 pub use mailbox_status::MailboxStatus;
 pub use profile::UserProfile;
 pub use provider::Provider;
-pub use rates::{Rate, RateBase, Rates};
-pub use recount::{Drift, RecountProgress};
 pub use secret::{AccessToken, LoginPassword, MailboxPassword, RefreshToken, Secret, SecretKind, kind};
-pub(crate) use send_batch::SendBatch;
-pub use series::{SeriesPoint, SeriesStep};
-pub(crate) use shift::Shift;
-pub use tracking_event::{TrackingEvent, TrackingEventKind};
+#[cfg(feature = "mongo")]
+pub(crate) use tracking::ChangedRow;
+pub use tracking::{
+    Contribution, Drift, EventOutcome, Rate, RateBase, Rates, RecountProgress, SeriesPoint, SeriesStep,
+    Signal, Totals, TrackingEvent,
+};
+pub(crate) use tracking::{EventBatch, SendBatch, TotalsDelta, deltas_of, results_of};
+#[cfg(feature = "mongo")]
+pub(crate) use tracking::{Mark, Rule};
 pub use user::{ClerkUser, NewUser, User, UserFilter, UserPatch};

@@ -11,9 +11,10 @@ use super::connection::Connection;
 use super::error::{DriverResult, ours};
 use super::table::Session;
 use crate::collection::Collection;
+use crate::document::campaign::field;
 use crate::document::campaign::{status_change, status_count};
 use crate::document::campaign_metrics::mailbox_change;
-use crate::document::{Changes, Decode, Query, field};
+use crate::document::{Changes, Decode, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
@@ -26,7 +27,7 @@ use crate::repository::{CampaignRepository, RecordStream};
 pub(super) struct Campaigns(pub(super) Arc<Connection>);
 
 fn of_campaign(id: CampaignId) -> Query {
-    Query::all().is(field::CAMPAIGN_ID, id.to_string())
+    Query::all().is(field::id, &id)
 }
 
 impl Connection {
@@ -83,7 +84,7 @@ impl Connection {
         if let Some(mailbox_id) = patch.mailbox_id {
             self.hold_mailbox_of(session, campaign.user_id, mailbox_id).await?;
         }
-        let same_version = of_campaign(id).is(field::UPDATED_AT, bson::DateTime::from(expected_updated_at));
+        let same_version = of_campaign(id).is(field::updated_at, &expected_updated_at);
         let changed = self.campaigns.update(Some(&mut *session), &same_version, &changes).await?;
         let changed = changed.ok_or_else(|| ours(Error::conflict(Collection::Campaigns, id)))?;
         if let Some(mailbox_id) = patch.mailbox_id {
@@ -102,7 +103,7 @@ impl Connection {
         allowed: &[CampaignStatus],
         changes: &Changes,
     ) -> DriverResult<Campaign> {
-        let query = of_campaign(id).one_of(field::STATUS, allowed.iter().map(|status| status.as_str()));
+        let query = of_campaign(id).one_of(field::status, allowed);
         if let Some(campaign) = self.campaigns.update(None, &query, changes).await? {
             return Ok(campaign);
         }
@@ -120,7 +121,7 @@ impl Connection {
                 .campaigns
                 .raw
                 .find_one_and_update(due.clone(), claim.to_pipeline())
-                .sort(doc! { field::START_TIME.as_str(): 1, "_id": 1 })
+                .sort(doc! { field::start_time.as_str(): 1, "_id": 1 })
                 .return_document(ReturnDocument::After)
                 .await?;
             let Some(campaign) = next else { break };
@@ -136,7 +137,7 @@ impl Connection {
     }
 
     async fn count_by_status(&self, query: &Query) -> DriverResult<CampaignCounts> {
-        let status = field::STATUS.as_str();
+        let status = field::status.as_str();
         // Any status at all: a condition, so that the server counts along the index.
         let mut filter = doc! { status: { "$gte": Bson::MinKey } };
         filter.extend(query.to_filter());
@@ -203,7 +204,7 @@ impl CampaignRepository for Campaigns {
     }
 
     async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
-        let changes = Changes::at(self.0.now()).add(field::TOTAL_RECIPIENTS, n);
+        let changes = Changes::at(self.0.now()).add(field::total_recipients, n);
         let change = self.0.change_campaign(id, "add_recipients", CampaignStatus::UNFINISHED, &changes);
         self.0.run("campaigns.add_recipients", change).await
     }

@@ -12,16 +12,17 @@ use mongodb::options::Hint;
 use super::connection::Connection;
 use super::error::{DriverResult, ours};
 use super::recount;
-use super::table::{each, of_id};
+use super::table::{each, of_id, projection};
 use crate::clock::next_version;
-use crate::collection::Collection;
-use crate::document::aggregation::{point, series, sum_of_totals};
-use crate::document::campaign_metrics::{totals_change, totals_of};
-use crate::document::{Fields, Query, field};
+use crate::document::Query;
+use crate::document::aggregation::{odd_in_state, point, series, sum_of_totals, summed_totals};
+use crate::document::campaign_metrics::field;
+use crate::document::campaign_metrics::totals_change;
+use crate::document::email_tracking::{keyed_without_texts, without_texts};
 use crate::error::Result;
 use crate::model::{
-    CampaignId, CampaignMetrics, Contribution, Drift, MetricId, MetricsFilter, RecountProgress, SeriesPoint,
-    SeriesStep, Shift, TrackingState,
+    CampaignId, CampaignMetrics, Drift, MetricId, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep,
+    Signal, Totals, TotalsDelta,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
@@ -30,7 +31,7 @@ use crate::repository::{CampaignMetricsRepository, RecordStream};
 pub(super) struct Metrics(pub(super) Arc<Connection>);
 
 impl Metrics {
-    async fn sum(&self, filter: &MetricsFilter) -> DriverResult<Contribution> {
+    async fn sum(&self, filter: &MetricsFilter) -> DriverResult<Totals> {
         let pipeline = [doc! { "$match": filter.query().to_filter() }, sum_of_totals()];
         let mut sum = self.0.campaign_metrics.raw.aggregate(pipeline);
         if *filter == MetricsFilter::all() {
@@ -39,11 +40,9 @@ impl Metrics {
         }
         let mut groups = sum.await?;
         if !groups.advance().await? {
-            return Ok(Contribution::default());
+            return Ok(Totals::default());
         }
-        Fields::of(Collection::CampaignMetrics, groups.current())
-            .and_then(|fields| totals_of(&fields))
-            .map_err(ours)
+        summed_totals(groups.current()).map_err(ours)
     }
 
     /// The filters that find the rows of the campaigns: few at a time if they must be looked up.
@@ -51,7 +50,7 @@ impl Metrics {
         if let Some(rows) = filter.rows() {
             return Ok(vec![rows.query()]);
         }
-        let id = field::CAMPAIGN_ID.as_str();
+        let id = field::campaign_id.as_str();
         let find = self.0.campaign_metrics.raw.find(filter.query().to_filter()).projection(doc! { id: 1 });
         let mut ids = Vec::new();
         each(None, find, |metrics| {
@@ -60,20 +59,21 @@ impl Metrics {
         })
         .await?;
         let few = ids.chunks(PageRequest::MAX_LIMIT);
-        Ok(few.map(|ids| Query::all().one_of(field::CAMPAIGN_ID, ids.iter().cloned())).collect())
+        Ok(few.map(|ids| Query::all().one_of(field::campaign_id, ids)).collect())
     }
 
     async fn points(
         &self,
         filter: &MetricsFilter,
-        state: TrackingState,
+        state: Signal,
         step: SeriesStep,
         period: Range<DateTime<Utc>>,
     ) -> DriverResult<Vec<SeriesPoint>> {
         let mut counts = BTreeMap::<_, u64>::new();
         for rows in self.filters_of_rows(filter).await? {
             let is_all = rows == Query::all();
-            let stages = series(rows, state, step, (period.start, period.end));
+            let mut has_odd = false;
+            let stages = series(rows.clone(), state, step, (period.start, period.end));
             let mut points = self.0.email_tracking.raw.aggregate(stages);
             if is_all {
                 // Reading along the index of ids is no slower and does not count as a scan.
@@ -81,8 +81,22 @@ impl Metrics {
             }
             let mut points = points.await?;
             while points.advance().await? {
-                let point = point(points.current()).map_err(ours)?;
-                *counts.entry(point.start).or_default() += point.count;
+                match point(points.current()).map_err(ours)? {
+                    Some(point) => *counts.entry(point.start).or_default() += point.count,
+                    None => has_odd = true,
+                }
+            }
+            if has_odd {
+                let find = self.0.email_tracking.raw.find(odd_in_state(rows, state));
+                each(None, find.projection(projection(without_texts())), |row| {
+                    // Rows that cannot be read are in no series.
+                    let first = keyed_without_texts(row).ok().and_then(|(_, row)| row.first(state));
+                    if let Some(first) = first.filter(|first| period.contains(first)) {
+                        *counts.entry(step.start_of(first)).or_default() += 1;
+                    }
+                    Ok(())
+                })
+                .await?;
             }
         }
         Ok(counts.into_iter().map(|(start, count)| SeriesPoint { start, count }).collect())
@@ -131,14 +145,14 @@ impl Connection {
         &self,
         session: &mut ClientSession,
         metrics: &HashMap<CampaignId, CampaignMetrics>,
-        shifts: &BTreeMap<CampaignId, Shift>,
+        deltas: &BTreeMap<CampaignId, TotalsDelta>,
         now: DateTime<Utc>,
     ) -> DriverResult<()> {
-        let shifts = shifts.iter().filter_map(|(id, shift)| Some((metrics.get(id)?, *shift)));
+        let deltas = deltas.iter().filter_map(|(id, delta)| Some((metrics.get(id)?, *delta)));
         // The transaction keeps others away.
-        let updates = shifts.map(|(metrics, shift)| {
+        let updates = deltas.map(|(metrics, delta)| {
             let version = next_version(now, metrics.last_updated);
-            let changes = totals_change(&shift.apply_to(&metrics.totals), version);
+            let changes = totals_change(&delta.apply_to(metrics.totals), version);
             (of_id(metrics.id.as_object_id()), changes.to_plain_update())
         });
         self.campaign_metrics.update_each(Some(session), updates).await?;
@@ -157,14 +171,14 @@ impl CampaignMetricsRepository for Metrics {
         self.0.run("campaign_metrics.list", self.0.campaign_metrics.page(&filter.query(), page)).await
     }
 
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Contribution> {
+    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals> {
         self.0.run("campaign_metrics.totals", self.sum(filter)).await
     }
 
     async fn series(
         &self,
         filter: &MetricsFilter,
-        state: TrackingState,
+        state: Signal,
         step: SeriesStep,
         period: Range<DateTime<Utc>>,
     ) -> Result<Vec<SeriesPoint>> {

@@ -12,8 +12,9 @@ use super::connection::Connection;
 use super::error::DriverResult;
 use super::events;
 use super::table::{Session, Table, each};
+use crate::document::email_tracking::field;
 use crate::document::email_tracking::suppressing;
-use crate::document::field::{self, Field};
+use crate::document::{Field, Stored};
 use crate::document::{Query, Record};
 use crate::error::Result;
 use crate::model::{
@@ -55,7 +56,7 @@ impl Connection {
         // A send of an unknown campaign meets no index, and can be recorded all the same.
         if !all_new || metrics.len() < named.len() {
             let ids = sends.iter().map(|send| send.id).collect();
-            recorded = tracking.known(Some(&mut *session), field::TRACKING_ID, &ids).await?;
+            recorded = tracking.known(Some(&mut *session), field::id, &ids).await?;
         }
         let batch = SendBatch::new(sends, recorded, exists);
         // The metrics come first: recorders of one campaign meet there, and the one that has to retry
@@ -73,9 +74,9 @@ impl Table {
     /// Those of `ids` that rows have in `field`. Reads nothing but the index.
     async fn known<T>(&self, session: Session<'_>, field: Field, ids: &HashSet<T>) -> DriverResult<HashSet<T>>
     where
-        T: ToString + FromStr + Eq + std::hash::Hash,
+        T: Stored + FromStr + Eq + std::hash::Hash,
     {
-        let query = Query::all().one_of(field, ids.iter().map(ToString::to_string));
+        let query = Query::all().one_of(field, ids);
         let find = self.raw.find(query.to_filter()).projection(doc! { field.as_str(): 1, "_id": 0 });
         let mut known = HashSet::new();
         each(session, find, |row| {
@@ -92,7 +93,7 @@ impl Table {
         user_id: UserId,
         recipients: &[EmailAddress],
     ) -> DriverResult<HashSet<String>> {
-        let address = field::RECIPIENT_EMAIL.as_str();
+        let address = field::recipient_email.as_str();
         let query = suppressing(user_id, recipients);
         let find = self.raw.find(query.to_filter()).projection(doc! { address: 1, "_id": 0 });
         let mut suppressed = HashSet::new();
@@ -129,7 +130,7 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {
-        let query = Query::all().is(field::TRACKING_ID, id.to_string());
+        let query = Query::all().is(field::id, &id);
         self.0.run("email_tracking.get", self.0.email_tracking.find_one(None, &query)).await
     }
 

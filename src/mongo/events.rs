@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use bson::Document;
 use bson::oid::ObjectId;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -11,15 +10,16 @@ use mongodb::ClientSession;
 
 use super::connection::Connection;
 use super::error::{DriverResult, ours};
-use super::table::{each, of_id};
+use super::table::{each, of_id, projection};
 use crate::collection::Collection;
-use crate::document::Query;
-use crate::document::email_tracking::{RowKey, WITHOUT_TEXTS, event_changes, keyed_without_texts, row_key};
-use crate::document::field::{self, Field};
+use crate::document::email_tracking::{
+    RowKey, event_changes, field, keyed_without_texts, row_key, without_texts,
+};
+use crate::document::{ID, Query};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, results_of,
-    shifts_of,
+    CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, deltas_of,
+    results_of,
 };
 
 const OPERATION: &str = "email_tracking.record_events";
@@ -83,8 +83,8 @@ fn lanes_of<'a>(events: &'a [TrackingEvent], keys: &HashMap<TrackingId, RowKey>)
 impl Connection {
     async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<HashMap<TrackingId, RowKey>> {
         let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
-        let query = Query::all().one_of(field::TRACKING_ID, ids.iter().map(ToString::to_string));
-        let fields = projection([field::TRACKING_ID, field::CAMPAIGN_ID]);
+        let query = Query::all().one_of(field::id, &ids);
+        let fields = projection([field::id, field::campaign_id]);
         let find = self.email_tracking.raw.find(query.to_filter()).projection(fields);
         // All in one answer: the server would give the first hundred alone.
         let find = find.batch_size(WHOLE_STEP);
@@ -134,10 +134,10 @@ impl Connection {
         let seen = self.seen_receipts(session, &receipts).await?;
         let rows = self.rows_without_texts(session, step).await?;
         let batch = EventBatch::new(step.iter().map(|found| found.event), rows, seen);
-        let shifts = shifts_of(&batch.rows);
+        let deltas = deltas_of(&batch.rows);
         // First what others can be in the way of, so that little is lost when they are.
-        let metrics = self.metrics_of(session, &shifts.keys().copied().collect()).await?;
-        self.count(session, &metrics, &shifts, now).await?;
+        let metrics = self.metrics_of(session, &deltas.keys().copied().collect()).await?;
+        self.count(session, &metrics, &deltas, now).await?;
         self.write_receipts(session, &batch.receipts).await?;
         // The snapshot of the transaction guards the rows, and the server is fastest by id alone.
         let update =
@@ -153,8 +153,8 @@ impl Connection {
     ) -> DriverResult<Vec<(ObjectId, EmailTracking)>> {
         let ids: BTreeSet<_> = step.iter().map(|found| found.row.id).collect();
         let mut rows = Vec::with_capacity(ids.len());
-        let query = Query::all().one_of(field::ID, ids);
-        let find = self.email_tracking.raw.find(query.to_filter()).projection(projection(WITHOUT_TEXTS));
+        let query = Query::all().one_of(ID, &ids);
+        let find = self.email_tracking.raw.find(query.to_filter()).projection(projection(without_texts()));
         let find = find.batch_size(WHOLE_STEP);
         each(Some(session), find, |row| {
             rows.push(keyed_without_texts(row).map_err(ours)?);
@@ -163,8 +163,4 @@ impl Connection {
         .await?;
         Ok(rows)
     }
-}
-
-fn projection(fields: impl IntoIterator<Item = Field>) -> Document {
-    fields.into_iter().map(|field| (field.as_str().to_owned(), 1.into())).collect()
 }

@@ -11,8 +11,9 @@ use super::connection::Connection;
 use super::error::{DriverResult, ours};
 use super::table::{Session, of_id};
 use crate::collection::Collection;
+use crate::document::mailbox::field;
 use crate::document::mailbox::{primary_change, primary_of, reencryption, secret_texts, secrets_change};
-use crate::document::{Changes, Query, Record, field, with_texts};
+use crate::document::{Changes, ID, Query, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignFilter, Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch,
@@ -109,7 +110,7 @@ impl Connection {
     /// Replaces secrets that are still the old ones. The transaction keeps others away, so they are
     /// compared first and then updated by id alone, which the server does twice as fast.
     async fn replace(&self, session: &mut ClientSession, reencrypted: &[Reencrypted]) -> DriverResult<u64> {
-        let ids = Query::all().one_of(field::ID, reencrypted.iter().map(|new| new.mailbox.as_object_id()));
+        let ids = Query::all().one_of(ID, reencrypted.iter().map(|new| &new.mailbox));
         let stored = self.mailboxes.find_all(Some(&mut *session), &ids, reencrypted.len()).await?;
         let stored: HashMap<_, SealedCredentials> =
             stored.into_iter().map(|sealed: SealedCredentials| (sealed.mailbox, sealed)).collect();
@@ -187,7 +188,7 @@ impl MailboxRepository for Mailboxes {
 
     async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>> {
         let query = MailboxFilter::sendable(user_id).query();
-        let order = doc! { field::LAST_USED.as_str(): 1, "_id": 1 };
+        let order = doc! { field::last_used.as_str(): 1, "_id": 1 };
         self.0.run("mailboxes.least_recently_used", self.0.mailboxes.find_first(None, &query, order)).await
     }
 
@@ -230,7 +231,7 @@ impl MailboxRepository for Mailboxes {
     }
 
     async fn set_status(&self, id: MailboxId, status: MailboxStatus) -> Result<Mailbox> {
-        let changes = Changes::at(self.0.now()).set(field::STATUS, status.as_str());
+        let changes = Changes::at(self.0.now()).set(field::status, &status);
         self.change("mailboxes.set_status", id, changes).await
     }
 

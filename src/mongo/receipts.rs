@@ -10,8 +10,8 @@ use super::connection::Connection;
 use super::error::DriverResult;
 use super::table::each;
 use crate::clock::{Clock, SystemClock};
+use crate::document::ID;
 use crate::document::bookkeeping::{receipt, receipts};
-use crate::document::field;
 
 impl Connection {
     /// Those of `wanted` that are there.
@@ -26,7 +26,7 @@ impl Connection {
         }
         let find = self.event_receipts.raw.find(receipts(wanted).to_filter()).projection(doc! { "_id": 1 });
         each(Some(session), find, |row| {
-            seen.extend(row.get_str(field::ID.as_str()).ok().map(str::to_owned));
+            seen.extend(row.get_str(ID.as_str()).ok().map(str::to_owned));
             Ok(())
         })
         .await?;

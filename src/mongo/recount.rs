@@ -4,27 +4,37 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use async_stream::stream;
-use bson::doc;
 use bson::raw::{RawDocument, RawDocumentBuf};
+use bson::{Document, doc};
 use futures_util::FutureExt;
 use futures_util::stream::{self, Stream, StreamExt};
 use mongodb::{ClientSession, Cursor};
 
 use super::connection::Connection;
 use super::error::{DriverResult, ours, theirs};
+use super::table::{each, projection};
 use crate::collection::Collection;
-use crate::document::aggregation::{count_by_campaign, counted};
+use crate::document::Decode;
+use crate::document::aggregation::{Group, group_by_campaign, grouped, odd, ordinary};
+use crate::document::campaign_metrics::field;
 use crate::document::campaign_metrics::totals_change;
-use crate::document::{Decode, field};
+use crate::document::email_tracking::{keyed_without_texts, without_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, CampaignMetrics, Contribution, Drift, MetricsFilter, RecountProgress, TrackingFilter,
+    CampaignId, CampaignMetrics, Contribution, Drift, MetricsFilter, RecountProgress, Totals, TrackingFilter,
 };
 
 /// What a recount of one campaign found and left.
 struct Recounted {
     metrics: CampaignMetrics,
     corrected: bool,
+    unreadable: u64,
+}
+
+/// What the rows of a campaign add up to. Those that cannot be read count as sent and as nothing else.
+struct Counted {
+    totals: Totals,
+    unreadable: Vec<Error>,
 }
 
 impl Connection {
@@ -52,17 +62,19 @@ impl Connection {
             None => self.metrics_of(session, &[id].into()).await?.remove(&id),
         };
         let Some(metrics) = metrics else { return Ok(None) };
-        let counted = self.count_rows(session, id).await?;
-        if metrics.agree_with(&counted) {
-            return Ok(Some(Recounted { metrics, corrected: !was_there }));
+        let Counted { totals, unreadable } = self.count_rows(session, id).await?;
+        let unreadable = unreadable.len() as u64;
+        if metrics.agree_with(&totals) {
+            return Ok(Some(Recounted { metrics, corrected: !was_there, unreadable }));
         }
-        let changes = totals_change(&counted, self.now());
+        let changes = totals_change(&totals, self.now());
         let metrics =
             self.campaign_metrics.change(Some(session), metrics.id.as_object_id(), &changes).await?;
-        Ok(Some(Recounted { metrics, corrected: true }))
+        Ok(Some(Recounted { metrics, corrected: true, unreadable }))
     }
 
-    async fn drift_of(&self, id: CampaignId) -> Result<Option<Drift>> {
+    /// How the metrics of a campaign drifted, if they did, and the rows that cannot be read.
+    async fn drift_of(&self, id: CampaignId) -> Result<(Option<Drift>, Vec<Error>)> {
         self.transact("campaign_metrics.drift", self, move |session, db| db.drift_in(session, id).boxed())
             .await
     }
@@ -71,15 +83,15 @@ impl Connection {
         &self,
         session: &mut ClientSession,
         campaign_id: CampaignId,
-    ) -> DriverResult<Option<Drift>> {
+    ) -> DriverResult<(Option<Drift>, Vec<Error>)> {
         let metrics = self.stored_metrics(session, campaign_id).await?;
-        let counted = self.count_rows(session, campaign_id).await?;
+        let Counted { totals, unreadable } = self.count_rows(session, campaign_id).await?;
         let stored = metrics.as_ref().map(|metrics| metrics.totals);
         let agree = match &metrics {
-            Some(metrics) => metrics.agree_with(&counted),
-            None => counted == Contribution::default(),
+            Some(metrics) => metrics.agree_with(&totals),
+            None => totals == Totals::default(),
         };
-        Ok((!agree).then_some(Drift { campaign_id, stored, counted }))
+        Ok(((!agree).then_some(Drift { campaign_id, stored, counted: totals }), unreadable))
     }
 
     async fn stored_metrics(
@@ -91,14 +103,36 @@ impl Connection {
     }
 
     /// What the rows of a campaign add up to.
-    async fn count_rows(&self, session: &mut ClientSession, id: CampaignId) -> DriverResult<Contribution> {
-        let rows = doc! { "$match": TrackingFilter::campaign(id).query().to_filter() };
-        let count = self.email_tracking.raw.aggregate([rows, count_by_campaign()]);
-        let count = count.with_type::<RawDocumentBuf>();
-        let mut groups = count.session(&mut *session).await?;
+    async fn count_rows(&self, session: &mut ClientSession, id: CampaignId) -> DriverResult<Counted> {
+        let rows = TrackingFilter::campaign(id).query();
+        let group = self.group(session, rows.to_filter()).await?;
+        if group.odd == 0 {
+            return Ok(Counted { totals: group.totals, unreadable: Vec::new() });
+        }
+        let totals = self.group(session, ordinary(&rows)).await?.totals;
+        let mut counted = Counted { totals, unreadable: Vec::new() };
+        let find = self.email_tracking.raw.find(odd(&rows)).projection(projection(without_texts()));
+        each(Some(session), find, |row| {
+            match keyed_without_texts(row) {
+                Ok((_, row)) => counted.totals += Contribution::of(&row),
+                Err(error) => {
+                    counted.totals.sent += 1;
+                    counted.unreadable.push(error);
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(counted)
+    }
+
+    async fn group(&self, session: &mut ClientSession, rows: Document) -> DriverResult<Group> {
+        let stages = [doc! { "$match": rows }, group_by_campaign()];
+        let groups = self.email_tracking.raw.aggregate(stages).with_type::<RawDocumentBuf>();
+        let mut groups = groups.session(&mut *session).await?;
         let group = groups.next(session).await.transpose()?;
-        let counted = group.map(|group| counted(&group).map_err(ours)).transpose()?;
-        Ok(counted.map(|(_, counted)| counted).unwrap_or_default())
+        let group = group.map(|group| grouped(&group).map_err(ours)).transpose()?;
+        Ok(group.map(|(_, group)| group).unwrap_or_default())
     }
 
     /// The campaigns, and whether their metrics seem wrong: rows are counted in one pass, while
@@ -108,13 +142,13 @@ impl Connection {
         let groups = self
             .email_tracking
             .raw
-            .aggregate([count_by_campaign(), by_campaign])
+            .aggregate([group_by_campaign(), by_campaign])
             .with_type::<RawDocumentBuf>()
             .allow_disk_use(true);
-        let metrics = self.campaign_metrics.raw.find(doc! {}).sort(doc! { field::CAMPAIGN_ID.as_str(): 1 });
+        let metrics = self.campaign_metrics.raw.find(doc! {}).sort(doc! { field::campaign_id.as_str(): 1 });
         let (groups, metrics) =
             self.run("campaign_metrics.recount_all", async { Ok((groups.await?, metrics.await?)) }).await?;
-        let groups = read(groups, self.target(), counted);
+        let groups = read(groups, self.target(), grouped);
         let metrics = read(metrics, self.target(), CampaignMetrics::decode);
         Ok(stream! {
             let mut groups = pin!(groups.peekable());
@@ -134,8 +168,8 @@ impl Connection {
                 yield match (group, metrics) {
                     (Err(error), _) | (_, Err(error)) => Err(error),
                     (Ok(group), Ok(Some(metrics))) => {
-                        let counted = group.map(|(_, counted)| counted).unwrap_or_default();
-                        Ok((metrics.campaign_id, !metrics.agree_with(&counted)))
+                        let Group { totals, odd, .. } = group.map(|(_, group)| group).unwrap_or_default();
+                        Ok((metrics.campaign_id, odd > 0 || !metrics.agree_with(&totals)))
                     }
                     (Ok(Some((id, _))), Ok(None)) => Ok((id, true)),
                     (Ok(None), Ok(None)) => break,
@@ -164,7 +198,9 @@ pub(super) async fn recount_all(
             match corrected {
                 Ok(recounted) => {
                     progress.checked += 1;
+                    let recounted = recounted.as_ref();
                     progress.corrected += u64::from(recounted.is_some_and(|done| done.corrected));
+                    progress.unreadable += recounted.map_or(0, |done| done.unreadable);
                     if progress.checked.is_multiple_of(RecountProgress::INTERVAL) {
                         yield Ok(progress);
                     }
@@ -184,13 +220,21 @@ pub(crate) async fn drift(
     Ok(stream! {
         let mut compared = pin!(compared);
         while let Some(compared) = compared.next().await {
-            let drift = match compared {
+            let found = match compared {
                 Ok((id, true)) => connection.drift_of(id).await,
-                Ok((_, false)) => Ok(None),
+                Ok((_, false)) => continue,
                 Err(error) => Err(error),
             };
-            if let Some(drift) = drift.transpose() {
-                yield drift;
+            match found {
+                Ok((drift, unreadable)) => {
+                    for error in unreadable {
+                        yield Err(error);
+                    }
+                    if let Some(drift) = drift {
+                        yield Ok(drift);
+                    }
+                }
+                Err(error) => yield Err(error),
             }
         }
     })

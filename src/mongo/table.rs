@@ -12,7 +12,7 @@ use mongodb::{ClientSession, Database};
 use super::error::{DriverResult, ours};
 use super::stream;
 use crate::collection::Collection;
-use crate::document::{Changes, Condition, Decode, Query, Record, field, id_of};
+use crate::document::{Changes, Condition, Decode, Field, ID, Query, Record, UPDATED_AT, id_of};
 use crate::error::Error;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
@@ -90,7 +90,7 @@ impl Table {
         version: DateTime<Utc>,
         changes: &Changes,
     ) -> DriverResult<T> {
-        let same_version = of_id(id).is(field::UPDATED_AT, bson::DateTime::from(version));
+        let same_version = of_id(id).is(UPDATED_AT, &version);
         if let Some(row) = self.update(None, &same_version, changes).await? {
             return Ok(row);
         }
@@ -291,7 +291,7 @@ impl Table {
         query.conditions().iter().any(|condition| match condition {
             Condition::Is(field, _) | Condition::OneOf(field, _) => schema::indexes_of(self.collection)
                 .filter(|index| index.only_where.is_none())
-                .any(|index| index.keys.first() == Some(&field.as_str())),
+                .any(|index| index.keys.first() == Some(field)),
             _ => false,
         })
     }
@@ -317,9 +317,14 @@ pub(super) async fn each(
     Ok(())
 }
 
+/// What reads these fields alone: the server is faster at taking named fields than at leaving some out.
+pub(super) fn projection(fields: impl IntoIterator<Item = Field>) -> Document {
+    fields.into_iter().map(|field| (field.as_str().to_owned(), 1.into())).collect()
+}
+
 /// The row of this id.
 pub(super) fn of_id(id: ObjectId) -> Query {
-    Query::all().is(field::ID, id)
+    Query::all().is(ID, &id)
 }
 
 fn decode<T: Decode>(row: Option<RawDocumentBuf>) -> DriverResult<Option<T>> {

@@ -10,8 +10,9 @@ use super::connection::Connection;
 use super::error::{DriverResult, is_duplicate, ours};
 use super::table::{Session, of_id};
 use crate::collection::Collection;
-use crate::document::user::{hash_replacement, password_change};
-use crate::document::{Changes, Decode, Query, Record, field, with_texts};
+use crate::document::user::field;
+use crate::document::user::{PASSWORD, hash_replacement, password_change};
+use crate::document::{Changes, Decode, Query, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxFilter,
@@ -37,7 +38,7 @@ impl Users {
         let now = self.0.now();
         let new = user.as_new().build(UserId::new(), now);
         let document: Document = new.encode().try_into()?;
-        let query = Query::all().is(field::CLERK_USER_ID, user.clerk_user_id.as_str());
+        let query = Query::all().is(field::clerk_user_id, &user.clerk_user_id);
         let pipeline = user.as_patch().changes(now).to_upsert_pipeline(&document);
         let upsert = self.0.users.raw.find_one_and_update(query.to_filter(), pipeline);
         let row = upsert.upsert(true).return_document(ReturnDocument::After).await?;
@@ -63,7 +64,7 @@ impl Connection {
 #[async_trait]
 impl Logins for Users {
     async fn find(&self, login_id: &LoginId) -> Result<Option<StoredLogin>> {
-        let query = Query::all().is(field::LOGIN_ID, login_id.as_str());
+        let query = Query::all().is(field::login_id, login_id);
         self.0.run("users.verify_login", self.0.users.find_one(None, &query)).await
     }
 
@@ -80,7 +81,7 @@ impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
         let hash = self.0.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
         let user = user.build(UserId::new(), self.0.now());
-        let hash = hash.iter().map(|hash| (field::PASSWORD, hash.as_str()));
+        let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
         let insert = self.0.users.insert_document(None, with_texts(user.encode(), hash));
         self.0.run("users.create", insert).await?;
         Ok(user)
@@ -91,15 +92,15 @@ impl UserRepository for Users {
     }
 
     async fn find_by_login_id(&self, login_id: &LoginId) -> Result<Option<User>> {
-        self.find(Query::all().is(field::LOGIN_ID, login_id.as_str())).await
+        self.find(Query::all().is(field::login_id, login_id)).await
     }
 
     async fn find_by_email(&self, email: &EmailAddress) -> Result<Option<User>> {
-        self.find(Query::all().is(field::EMAIL, email.as_str())).await
+        self.find(Query::all().is(field::email, email)).await
     }
 
     async fn find_by_clerk_user_id(&self, id: &ClerkUserId) -> Result<Option<User>> {
-        self.find(Query::all().is(field::CLERK_USER_ID, id.as_str())).await
+        self.find(Query::all().is(field::clerk_user_id, id)).await
     }
 
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
@@ -135,7 +136,7 @@ impl UserRepository for Users {
     }
 
     async fn set_active(&self, id: UserId, is_active: bool) -> Result<User> {
-        let changes = Changes::at(self.0.now()).set(field::IS_ACTIVE, is_active);
+        let changes = Changes::at(self.0.now()).set(field::is_active, &is_active);
         self.change("users.set_active", id, changes).await
     }
 

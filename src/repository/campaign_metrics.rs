@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    CampaignId, CampaignMetrics, Contribution, Drift, MetricsFilter, RecountProgress, SeriesPoint,
-    SeriesStep, TrackingState,
+    CampaignId, CampaignMetrics, Drift, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep, Signal,
+    Totals,
 };
 use crate::page::{Page, PageRequest};
 
@@ -35,7 +35,7 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Contribution>;
+    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals>;
 
     /// How many e-mails of these campaigns reached a state in each hour or day of a period, from
     /// the earliest on, without the steps in which none did.
@@ -52,7 +52,7 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
     async fn series(
         &self,
         filter: &MetricsFilter,
-        state: TrackingState,
+        state: Signal,
         step: SeriesStep,
         period: Range<DateTime<Utc>>,
     ) -> Result<Vec<SeriesPoint>>;

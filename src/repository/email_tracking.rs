@@ -34,7 +34,7 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// did, in the order of `events`.
     ///
     /// The rows change by [`EmailTracking::apply`], so the order in which events arrive makes no
-    /// difference, and the metrics by what the rows [contribute](crate::Contribution::of) after and
+    /// difference, and the metrics by what the rows [contribute](crate::Totals::of) after and
     /// before. Rows, metrics and receipts change together, in steps of at most 1,000 events; when a
     /// step fails, those of the others that were recorded stay recorded.
     ///

@@ -70,41 +70,50 @@ impl IndexSpec {
 /// Every index of the schema, the guard of the one primary mailbox, and what the store needs for its
 /// own bookkeeping.
 pub const INDEXES: &[IndexSpec] = {
+    use crate::document::{
+        campaign::name as campaign, campaign_metrics::name as campaign_metrics,
+        email_tracking::name as email_tracking, mailbox::name as mailbox, user::name as user,
+    };
     use Collection::{CampaignMetrics, Campaigns, EmailTracking, EventReceipts, Mailboxes, Users};
     &[
-        IndexSpec::plain(Users, USERS_LOGIN_ID, &["login_id"]).unique(),
-        IndexSpec::plain(Users, USERS_CLERK_USER_ID, &["clerk_user_id"]).unique().sparse(),
-        IndexSpec::plain(Users, USERS_EMAIL, &["email"]).unique().sparse(),
-        IndexSpec::plain(Mailboxes, "user_id_1", &["user_id"]),
-        IndexSpec::plain(Mailboxes, "email_1", &["email"]),
-        IndexSpec::plain(Mailboxes, MAILBOXES_USER_ID_EMAIL, &["user_id", "email"]).unique(),
-        IndexSpec::plain(Mailboxes, "is_primary_1", &["is_primary"]),
-        IndexSpec::plain(Mailboxes, "is_active_1", &["is_active"]),
+        IndexSpec::plain(Users, USERS_LOGIN_ID, &[user::login_id]).unique(),
+        IndexSpec::plain(Users, USERS_CLERK_USER_ID, &[user::clerk_user_id]).unique().sparse(),
+        IndexSpec::plain(Users, USERS_EMAIL, &[user::email]).unique().sparse(),
+        IndexSpec::plain(Mailboxes, "user_id_1", &[mailbox::user_id]),
+        IndexSpec::plain(Mailboxes, "email_1", &[mailbox::email]),
+        IndexSpec::plain(Mailboxes, MAILBOXES_USER_ID_EMAIL, &[mailbox::user_id, mailbox::email]).unique(),
+        IndexSpec::plain(Mailboxes, "is_primary_1", &[mailbox::is_primary]),
+        IndexSpec::plain(Mailboxes, "is_active_1", &[mailbox::is_active]),
         // `is_primary` is a key only because servers before 5.0 refuse a second index on `user_id`.
-        IndexSpec::plain(Mailboxes, MAILBOXES_ONE_PRIMARY, &["user_id", "is_primary"])
+        IndexSpec::plain(Mailboxes, MAILBOXES_ONE_PRIMARY, &[mailbox::user_id, mailbox::is_primary])
             .unique()
-            .only_where("is_primary"),
-        IndexSpec::plain(Campaigns, CAMPAIGNS_CAMPAIGN_ID, &["campaign_id"]).unique(),
-        IndexSpec::plain(Campaigns, "user_id_1", &["user_id"]),
-        IndexSpec::plain(Campaigns, "mailbox_id_1", &["mailbox_id"]),
-        IndexSpec::plain(Campaigns, "status_1", &["status"]),
-        IndexSpec::plain(Campaigns, "start_time_1", &["start_time"]),
-        IndexSpec::plain(Campaigns, "user_id_1_status_1", &["user_id", "status"]),
-        IndexSpec::plain(CampaignMetrics, CAMPAIGN_METRICS_CAMPAIGN_ID, &["campaign_id"]).unique(),
-        IndexSpec::plain(CampaignMetrics, "user_id_1", &["user_id"]),
-        IndexSpec::plain(CampaignMetrics, "mailbox_id_1", &["mailbox_id"]),
+            .only_where(mailbox::is_primary),
+        IndexSpec::plain(Campaigns, CAMPAIGNS_CAMPAIGN_ID, &[campaign::id]).unique(),
+        IndexSpec::plain(Campaigns, "user_id_1", &[campaign::user_id]),
+        IndexSpec::plain(Campaigns, "mailbox_id_1", &[campaign::mailbox_id]),
+        IndexSpec::plain(Campaigns, "status_1", &[campaign::status]),
+        IndexSpec::plain(Campaigns, "start_time_1", &[campaign::start_time]),
+        IndexSpec::plain(Campaigns, "user_id_1_status_1", &[campaign::user_id, campaign::status]),
+        IndexSpec::plain(CampaignMetrics, CAMPAIGN_METRICS_CAMPAIGN_ID, &[campaign_metrics::campaign_id])
+            .unique(),
+        IndexSpec::plain(CampaignMetrics, "user_id_1", &[campaign_metrics::user_id]),
+        IndexSpec::plain(CampaignMetrics, "mailbox_id_1", &[campaign_metrics::mailbox_id]),
         // For the metrics of campaigns of a range of time.
-        IndexSpec::plain(CampaignMetrics, "created_at_1", &["created_at"]),
-        IndexSpec::plain(CampaignMetrics, "campaign_id_1_user_id_1", &["campaign_id", "user_id"]),
-        IndexSpec::plain(EmailTracking, EMAIL_TRACKING_TRACKING_ID, &["tracking_id"]).unique(),
-        IndexSpec::plain(EmailTracking, "campaign_id_1", &["campaign_id"]),
-        IndexSpec::plain(EmailTracking, "user_id_1", &["user_id"]),
-        IndexSpec::plain(EmailTracking, "recipient_email_1", &["recipient_email"]),
-        IndexSpec::plain(EmailTracking, "sent_at_1", &["sent_at"]),
+        IndexSpec::plain(CampaignMetrics, "created_at_1", &[campaign_metrics::created_at]),
+        IndexSpec::plain(
+            CampaignMetrics,
+            "campaign_id_1_user_id_1",
+            &[campaign_metrics::campaign_id, campaign_metrics::user_id],
+        ),
+        IndexSpec::plain(EmailTracking, EMAIL_TRACKING_TRACKING_ID, &[email_tracking::id]).unique(),
+        IndexSpec::plain(EmailTracking, "campaign_id_1", &[email_tracking::campaign_id]),
+        IndexSpec::plain(EmailTracking, "user_id_1", &[email_tracking::user_id]),
+        IndexSpec::plain(EmailTracking, "recipient_email_1", &[email_tracking::recipient_email]),
+        IndexSpec::plain(EmailTracking, "sent_at_1", &[email_tracking::sent_at]),
         IndexSpec::plain(
             EmailTracking,
             "campaign_id_1_recipient_email_1",
-            &["campaign_id", "recipient_email"],
+            &[email_tracking::campaign_id, email_tracking::recipient_email],
         ),
         IndexSpec::plain(EventReceipts, EVENT_RECEIPTS_EXPIRES_AT, &["expires_at"]).expires(),
     ]

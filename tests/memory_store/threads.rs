@@ -6,7 +6,7 @@ use std::thread;
 
 use campaign_store::{
     CampaignStatus, Contribution, MailboxFilter, MemoryStore, NewMailbox, Provider, SendOutcome, Store,
-    UserFilter,
+    Totals, UserFilter,
 };
 use chrono::TimeDelta;
 
@@ -90,7 +90,7 @@ fn sums_are_exact_when_threads_record_the_same_sends() {
     assert_eq!(recorded, SENDS);
     let rows = rows(&store);
     assert_eq!(rows.len(), SENDS);
-    assert_eq!(metrics(&store, &campaign).totals, rows.iter().map(Contribution::of).sum());
+    assert_eq!(metrics(&store, &campaign).totals, rows.iter().map(Contribution::of).map(Totals::from).sum());
 }
 
 #[test]

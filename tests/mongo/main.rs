@@ -10,6 +10,7 @@ mod differential;
 mod errors;
 mod legacy_data;
 mod migration;
+mod old_rows;
 mod provisioning;
 mod query_plans;
 mod recorder;

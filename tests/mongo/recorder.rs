@@ -6,7 +6,7 @@ use bson::doc;
 use campaign_store::{
     Campaign, CampaignDuration, CampaignMetrics, Collection, Contribution, Error, EventOutcome,
     EventRecorder, NewCampaign, NewMailbox, NewSend, NewUser, Provider, RecorderOptions, Result, Store,
-    TrackingEvent, TrackingFilter, TrackingId, contract,
+    Totals, TrackingEvent, TrackingFilter, TrackingId, contract,
 };
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
@@ -83,7 +83,7 @@ async fn events_that_many_tasks_deliver_to_two_recorders_count_once() {
         let rows: Vec<_> = rows.try_collect().await.unwrap();
         assert!(rows.iter().all(|row| (row.opens, row.clicks) == (1, 1)));
         let totals = metrics(&store, campaign).await.totals;
-        assert_eq!(totals, rows.iter().map(Contribution::of).sum());
+        assert_eq!(totals, rows.iter().map(Contribution::of).map(Totals::from).sum());
         assert_eq!(totals.clicked, u64::try_from(ids.len()).unwrap());
     }
     for recorder in recorders {

@@ -4,8 +4,8 @@
 
 use bson::{Document, doc};
 use campaign_store::{
-    Campaign, CampaignDuration, CampaignId, CampaignMetrics, Contribution, Drift, NewCampaign, NewMailbox,
-    NewSend, NewUser, Provider, Rates, RecordStream, Store, TrackingEvent, Warning, contract,
+    Campaign, CampaignDuration, CampaignId, CampaignMetrics, Drift, NewCampaign, NewMailbox, NewSend,
+    NewUser, Provider, Rates, RecordStream, Store, Totals, TrackingEvent, Warning, contract,
 };
 use futures_util::TryStreamExt;
 
@@ -32,8 +32,8 @@ async fn campaigns(store: &Store) -> [Campaign; 2] {
     campaigns.try_into().expect("two campaigns")
 }
 
-fn right() -> Contribution {
-    let mut totals = Contribution::default();
+fn right() -> Totals {
+    let mut totals = Totals::default();
     (totals.sent, totals.delivered, totals.opened) = (2, 1, 1);
     totals
 }
@@ -114,7 +114,7 @@ async fn metrics_of_rows_that_are_gone_become_zeros() {
     let rows = database.collection("email_tracking").await;
     rows.delete_many(doc! { "campaign_id": one.id.to_string() }).await.expect("a removal");
     all(store.campaign_metrics.recount_all().await).await;
-    assert_eq!(metrics(&store, one.id).await.totals, Contribution::default());
+    assert_eq!(metrics(&store, one.id).await.totals, Totals::default());
     assert_eq!(metrics(&store, other.id).await.totals, right());
 }
 

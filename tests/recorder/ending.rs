@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campaign_store::{
-    Contribution, Error, EventOutcome, EventRecorder, RecorderOptions, TrackingEvent, TrackingFilter,
+    Contribution, Error, EventOutcome, EventRecorder, RecorderOptions, Totals, TrackingEvent, TrackingFilter,
 };
 use chrono::TimeDelta;
 use futures_util::{FutureExt, TryStreamExt};
@@ -133,7 +133,7 @@ async fn events_of_many_tasks_in_any_order_count_once() {
     for (campaign, _) in &scene.campaigns {
         let rows = rows.iter().filter(|row| row.campaign_id == campaign.id);
         let metrics = scene.store.campaign_metrics.get(campaign.id).await.unwrap().unwrap();
-        assert_eq!(metrics.totals, rows.map(Contribution::of).sum());
+        assert_eq!(metrics.totals, rows.map(Contribution::of).map(Totals::from).sum());
         assert_eq!(metrics.totals.clicked, 25);
     }
     let stats = recorder.shutdown().await;

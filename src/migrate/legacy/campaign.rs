@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use super::findings::{Findings, Reading};
 use super::source::{self, Slot};
 use super::{Mapped, date, id, number, status, text};
-use crate::document::field::{self, Field};
+use crate::document::Field;
+use crate::document::campaign::field;
 use crate::migrate::reason::{Rejection, Repair};
 use crate::model::{Campaign, CampaignDuration, CampaignId, Period, UserId};
 
@@ -23,21 +24,21 @@ pub(crate) struct LegacyCampaign {
 }
 
 const FIELDS: [Field; 15] = [
-    field::ID,
-    field::CAMPAIGN_ID,
-    field::USER_ID,
-    field::MAILBOX_ID,
-    field::CAMPAIGN_NAME,
-    field::SUBJECT,
-    field::MESSAGE,
-    field::DURATION,
-    field::START_TIME,
-    field::END_TIME,
-    field::STATUS,
-    field::TOTAL_RECIPIENTS,
-    field::CREATED_AT,
-    field::UPDATED_AT,
-    field::CREATED_BY,
+    crate::document::ID,
+    field::id,
+    field::user_id,
+    field::mailbox_id,
+    field::campaign_name,
+    field::subject,
+    field::message,
+    field::duration,
+    field::start_time,
+    field::end_time,
+    field::status,
+    field::total_recipients,
+    field::created_at,
+    field::updated_at,
+    field::created_by,
 ];
 
 impl LegacyCampaign {

@@ -7,7 +7,8 @@ use super::boolean::boolean;
 use super::findings::Findings;
 use super::source::{self, Slot};
 use super::{Mapped, date, id, profile, secrets, status, text};
-use crate::document::field::{self, Field};
+use crate::document::Field;
+use crate::document::mailbox::field;
 use crate::migrate::reason::{Rejection, Repair};
 use crate::model::{Credentials, Mailbox};
 
@@ -23,20 +24,20 @@ pub(crate) struct LegacyMailbox {
 }
 
 const FIELDS: [Field; 15] = [
-    field::ID,
-    field::USER_ID,
-    field::EMAIL,
-    field::PASSWORD,
-    field::ACCESS_TOKEN,
-    field::REFRESH_TOKEN,
-    field::PROVIDER,
-    field::USER_PROFILE,
-    field::IS_PRIMARY,
-    field::IS_ACTIVE,
-    field::STATUS,
-    field::LAST_USED,
-    field::CREATED_AT,
-    field::UPDATED_AT,
+    field::id,
+    field::user_id,
+    field::email,
+    bson::raw::cstr!("password"),
+    bson::raw::cstr!("access_token"),
+    bson::raw::cstr!("refresh_token"),
+    field::provider,
+    field::user_profile,
+    field::is_primary,
+    field::is_active,
+    field::status,
+    field::last_used,
+    field::created_at,
+    field::updated_at,
     secrets::CREDENTIALS,
 ];
 

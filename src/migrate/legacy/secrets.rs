@@ -5,14 +5,15 @@ use bson::raw::cstr;
 use super::Mapped;
 use super::findings::Findings;
 use super::source::{self, Slot};
-use crate::document::field::{self, Field};
+use crate::document::Field;
 use crate::migrate::reason::{Rejection, Repair};
 use crate::model::{Credentials, Secret, SecretKind};
 
 /// Where some older documents have their secrets.
 pub(super) const CREDENTIALS: Field = cstr!("credentials");
 
-const FIELDS: [Field; 3] = [field::PASSWORD, field::ACCESS_TOKEN, field::REFRESH_TOKEN];
+const FIELDS: [Field; 3] =
+    [bson::raw::cstr!("password"), bson::raw::cstr!("access_token"), bson::raw::cstr!("refresh_token")];
 
 /// The secrets of a document, which has them in fields of its own, in an object, or in both.
 ///

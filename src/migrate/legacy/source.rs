@@ -4,7 +4,7 @@ use bson::raw::{RawBsonRef, RawDocument};
 
 use super::Mapped;
 use super::findings::Findings;
-use crate::document::field::Field;
+use crate::document::Field;
 use crate::migrate::reason::{Reason, Rejection, Repair};
 
 /// A field of the schema, and what the document holds for it.

@@ -1,6 +1,6 @@
 //! Operations on metrics.
 
-use campaign_store::{Contribution, MetricsFilter, Result, SeriesStep, TrackingState};
+use campaign_store::{MetricsFilter, Result, SeriesStep, Signal, Totals};
 use chrono::TimeDelta;
 use futures_util::FutureExt;
 
@@ -25,7 +25,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 async fn series(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let filter = if draw.chance(50) { MetricsFilter::all() } else { filter(side, draw) };
-    let state = draw.of("state", TrackingState::ALL);
+    let state = draw.of("state", Signal::ALL);
     let step = draw.of("step", &[SeriesStep::Hour, SeriesStep::Day]);
     let period = if draw.chance(70) {
         side.now() - TimeDelta::days(2)..side.now() + TimeDelta::days(2)
@@ -60,7 +60,7 @@ async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 async fn totals(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let totals = side.store.campaign_metrics.totals(&filter(side, draw)).await?;
-    Ok(Reply::new([if totals == Contribution::default() { "none" } else { "some" }], &totals))
+    Ok(Reply::new([if totals == Totals::default() { "none" } else { "some" }], &totals))
 }
 
 fn filter(side: &Side, draw: &mut Draw) -> MetricsFilter {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use campaign_store::{
     CampaignFilter, CampaignId, CampaignMetrics, Contribution, EmailTracking, MailboxFilter, MetricsFilter,
-    PageRequest, RecordStream, Result, TrackingFilter, UserFilter,
+    PageRequest, RecordStream, Result, Totals, TrackingFilter, UserFilter,
 };
 use futures_util::TryStreamExt;
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub(super) async fn drain<T>(stream: Result<RecordStream<T>>) -> Vec<T> {
 }
 
 fn assert_sums(metrics: &[CampaignMetrics], rows: &[EmailTracking]) {
-    let mut sums: HashMap<CampaignId, Contribution> = HashMap::new();
+    let mut sums: HashMap<CampaignId, Totals> = HashMap::new();
     for row in rows {
         *sums.entry(row.campaign_id).or_default() += Contribution::of(row);
     }

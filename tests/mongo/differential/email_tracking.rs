@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use campaign_store::{
-    Campaign, EventOutcome, Invalid, NewSend, Result, SendOutcome, TrackingEvent, TrackingEventKind,
-    TrackingFilter, TrackingState,
+    Campaign, EventOutcome, Invalid, NewSend, Result, SendOutcome, Signal, TrackingEvent, TrackingFilter,
 };
 use futures_util::FutureExt;
 use uuid::Uuid;
@@ -183,15 +182,11 @@ fn events(side: &Side, draw: &mut Draw) -> Result<Vec<TrackingEvent>, Invalid> {
         draw.note(format!("send {place}"));
         let id = sends.get(place).copied().unwrap_or(Uuid::nil().into());
         let at = draw.time("event", side.now());
-        let event = match draw.of("kind", TrackingEventKind::ALL) {
-            TrackingEventKind::Delivered => TrackingEvent::delivered(id, at),
-            TrackingEventKind::Clicked => TrackingEvent::clicked(id, at),
-            TrackingEventKind::Replied => TrackingEvent::replied(id, at),
-            TrackingEventKind::Bounced => {
+        let event = match draw.of("signal", Signal::ALL) {
+            Signal::Bounced => {
                 TrackingEvent::bounced(id, at, draw.maybe(60, "reason", &["$full", "550", "451"]))?
             }
-            TrackingEventKind::Unsubscribed => TrackingEvent::unsubscribed(id, at),
-            _ => TrackingEvent::opened(id, at),
+            signal => TrackingEvent::new(signal, id, at),
         };
         events.push(match draw.maybe(50, "event id", &["1", "2", "3", "4"]) {
             Some(id) => event.provider_event_id(id)?,
@@ -221,7 +216,7 @@ fn filter(side: &Side, draw: &mut Draw) -> TrackingFilter {
     if draw.chance(30) {
         filter = filter.recipient(address(draw));
     }
-    match draw.maybe(10, "state", TrackingState::ALL) {
+    match draw.maybe(10, "state", Signal::ALL) {
         Some(state) => filter.state(state),
         None => filter,
     }

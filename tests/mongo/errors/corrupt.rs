@@ -220,13 +220,13 @@ async fn a_broken_tracking_row_is_named_by_id_and_field() {
         ("recipient_email", None, MISSING),
         ("recipient_name", some(doc! { "canary": 1 }), NO_STRING),
         ("sent_at", some(bson::DateTime::MAX), OUT_OF_CALENDAR),
-        ("delivered_at", canary(), NO_DATE),
+        ("delivered_at", canary(), "is a text that is no date"),
         ("opened_at", some(1_767_603_600_i64), NO_DATE),
         ("opens", some(-1), NO_COUNT),
-        ("clicks", canary(), NO_NUMBER),
-        ("bounced", canary(), NO_BOOLEAN),
+        ("clicks", canary(), "is a text that is no count"),
+        ("bounced", canary(), "is a text that is neither true nor false"),
         ("bounce_reason", some(1), NO_STRING),
-        ("unsubscribed_at", canary(), NO_DATE),
+        ("unsubscribed_at", canary(), "is a text that is no date"),
     ];
     Stored::new().await.assert_all_corrupt(Collection::EmailTracking, cases).await;
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use campaign_store::{
     Campaign, CampaignId, Contribution, EmailTracking, Error, EventOutcome, MemoryStore, NewSend,
-    RecountProgress, Store, TrackingEvent, TrackingEventKind, TrackingFilter, TrackingId, contract,
+    RecountProgress, Signal, Store, Totals, TrackingEvent, TrackingFilter, TrackingId, contract,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -93,14 +93,14 @@ impl Story {
                 EventOutcome::First | EventOutcome::Repeat => *counted += 1,
                 other => panic!("{other:?} of {event:?}"),
             }
-            let firsts = firsts.entry((event.tracking_id(), event.kind())).or_insert(0);
+            let firsts = firsts.entry((event.tracking_id(), event.signal())).or_insert(0);
             *firsts += usize::from(outcome == EventOutcome::First);
         }
         assert_eq!(counted.len(), EVENTS);
         assert!(counted.values().all(|times| *times == 1), "an event counts once");
         for ((id, kind), firsts) in firsts {
             // Another event can have told of a delivery before.
-            let expected = if kind == TrackingEventKind::Delivered { 0..=1 } else { 1..=1 };
+            let expected = if kind == Signal::Delivered { 0..=1 } else { 1..=1 };
             assert!(expected.contains(&firsts), "{kind} of {id} was first {firsts} times");
         }
     }
@@ -112,7 +112,7 @@ impl Story {
         for (id, row) in &found {
             assert!(told.get(id) == Some(row), "row {id}: {row:?}");
         }
-        let mut sums = HashMap::<CampaignId, Contribution>::new();
+        let mut sums = HashMap::<CampaignId, Totals>::new();
         for row in told.values() {
             *sums.entry(row.campaign_id).or_default() += Contribution::of(row);
         }

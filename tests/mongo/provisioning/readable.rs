@@ -163,6 +163,9 @@ fn is_known(field: &str, value: Option<&Bson>, accepted: bool) -> bool {
         "password" | "access_token" | "refresh_token" => !accepted,
         // That a text is a UUID the database does not check.
         "campaign_id" | "tracking_id" => accepted && matches!(value, Some(Bson::String(_))),
+        // What other programs left in rows is read, and the validator warns of it.
+        "delivered_at" | "opened_at" | "clicked_at" | "replied_at" | "opens" | "clicks" | "replies"
+        | "bounced" | "unsubscribed" | "unsubscribed_at" => !accepted,
         _ => false,
     }
 }

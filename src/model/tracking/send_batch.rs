@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{CampaignId, Contribution, EmailTracking, SendOutcome, Shift, TrackingId};
+use super::{Contribution, TotalsDelta};
+use crate::model::{CampaignId, EmailTracking, SendOutcome, TrackingId};
 
 /// The rows to write, what they add to the metrics, and what to answer.
 #[derive(Debug)]
 pub(crate) struct SendBatch<'a> {
     pub(crate) outcomes: Vec<SendOutcome>,
     pub(crate) rows: Vec<&'a EmailTracking>,
-    pub(crate) added: BTreeMap<CampaignId, Shift>,
+    pub(crate) added: BTreeMap<CampaignId, TotalsDelta>,
 }
 
 impl<'a> SendBatch<'a> {
@@ -47,7 +48,8 @@ impl<'a> SendBatch<'a> {
                 SendOutcome::AlreadyRecorded
             } else if exists(&send.campaign_id) {
                 recorded.insert(send.id);
-                *batch.added.entry(send.campaign_id).or_default() += Shift::adding(Contribution::of(send));
+                *batch.added.entry(send.campaign_id).or_default() +=
+                    TotalsDelta::adding(Contribution::of(send));
                 batch.rows.push(send);
                 SendOutcome::Recorded
             } else {

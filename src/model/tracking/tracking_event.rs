@@ -1,41 +1,22 @@
 //! What happens to a sent e-mail.
 
-use std::cmp::Ordering;
-
 use chrono::{DateTime, Utc};
 
-use super::text_enum::text_enum;
-use super::{EmailTracking, TrackingId, text};
+use super::Signal;
+use super::signal::Rule;
 use crate::clock::whole_millis;
 use crate::error::Invalid;
-
-text_enum! {
-    /// The kinds of [`TrackingEvent`].
-    TrackingEventKind, "kind" {
-        /// The e-mail arrived.
-        Delivered = "delivered",
-        /// It was opened.
-        Opened = "opened",
-        /// A link in it was clicked.
-        Clicked = "clicked",
-        /// It was replied to.
-        Replied = "replied",
-        /// It bounced.
-        Bounced = "bounced",
-        /// The recipient unsubscribed through it.
-        Unsubscribed = "unsubscribed",
-    }
-}
+use crate::model::{EmailTracking, TrackingId, text};
 
 /// Something that happened to a sent e-mail, as a tracking pixel, a webhook or a mailbox reports
 /// it: perhaps late, twice or out of order.
 ///
 /// ```
-/// use campaign_store::{TrackingEvent, TrackingEventKind, TrackingId};
+/// use campaign_store::{Signal, TrackingEvent, TrackingId};
 /// # use chrono::{DateTime, Utc};
 /// # fn example(id: TrackingId, at: DateTime<Utc>) -> Result<(), campaign_store::Invalid> {
 /// let event = TrackingEvent::bounced(id, at, Some("550 no such user"))?.provider_event_id("evt-1")?;
-/// assert_eq!(event.kind(), TrackingEventKind::Bounced);
+/// assert_eq!(event.signal(), Signal::Bounced);
 /// # Ok(())
 /// # }
 /// ```
@@ -44,19 +25,9 @@ text_enum! {
 pub struct TrackingEvent {
     tracking_id: TrackingId,
     at: DateTime<Utc>,
-    happening: Happening,
+    signal: Signal,
+    bounce_reason: Option<String>,
     provider_event_id: Option<String>,
-}
-
-/// The kind, with what only this kind has.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Happening {
-    Delivered,
-    Opened,
-    Clicked,
-    Replied,
-    Bounced(Option<String>),
-    Unsubscribed,
 }
 
 impl TrackingEvent {
@@ -65,28 +36,32 @@ impl TrackingEvent {
     /// The largest size of a bounce reason, in bytes.
     pub const MAX_BOUNCE_REASON: usize = 998;
 
-    fn new(tracking_id: TrackingId, at: DateTime<Utc>, happening: Happening) -> Self {
-        Self { tracking_id, at: whole_millis(at), happening, provider_event_id: None }
+    /// What happened at the time `at`, of which whole milliseconds count.
+    ///
+    /// A [bounce](Self::bounced) can have a reason beside.
+    pub fn new(signal: Signal, id: TrackingId, at: DateTime<Utc>) -> Self {
+        let at = whole_millis(at);
+        Self { tracking_id: id, at, signal, bounce_reason: None, provider_event_id: None }
     }
 
-    /// The e-mail arrived at the time `at`, of which whole milliseconds count.
+    /// The e-mail arrived.
     pub fn delivered(id: TrackingId, at: DateTime<Utc>) -> Self {
-        Self::new(id, at, Happening::Delivered)
+        Self::new(Signal::Delivered, id, at)
     }
 
     /// It was opened.
     pub fn opened(id: TrackingId, at: DateTime<Utc>) -> Self {
-        Self::new(id, at, Happening::Opened)
+        Self::new(Signal::Opened, id, at)
     }
 
     /// A link in it was clicked.
     pub fn clicked(id: TrackingId, at: DateTime<Utc>) -> Self {
-        Self::new(id, at, Happening::Clicked)
+        Self::new(Signal::Clicked, id, at)
     }
 
     /// It was replied to.
     pub fn replied(id: TrackingId, at: DateTime<Utc>) -> Self {
-        Self::new(id, at, Happening::Replied)
+        Self::new(Signal::Replied, id, at)
     }
 
     /// It bounced, for a reason of at most [`MAX_BOUNCE_REASON`](Self::MAX_BOUNCE_REASON) bytes.
@@ -96,12 +71,13 @@ impl TrackingEvent {
     /// line break.
     pub fn bounced(id: TrackingId, at: DateTime<Utc>, reason: Option<&str>) -> Result<Self, Invalid> {
         let reason = reason.map(|reason| text::line("bounce_reason", reason, Self::MAX_BOUNCE_REASON));
-        Ok(Self::new(id, at, Happening::Bounced(reason.transpose()?.map(str::to_owned))))
+        let bounce_reason = reason.transpose()?.map(str::to_owned);
+        Ok(Self { bounce_reason, ..Self::new(Signal::Bounced, id, at) })
     }
 
     /// The recipient unsubscribed through it.
     pub fn unsubscribed(id: TrackingId, at: DateTime<Utc>) -> Self {
-        Self::new(id, at, Happening::Unsubscribed)
+        Self::new(Signal::Unsubscribed, id, at)
     }
 
     /// With the id by which the provider names the event, of at most
@@ -124,15 +100,8 @@ impl TrackingEvent {
 
     /// What happened.
     #[must_use]
-    pub fn kind(&self) -> TrackingEventKind {
-        match self.happening {
-            Happening::Delivered => TrackingEventKind::Delivered,
-            Happening::Opened => TrackingEventKind::Opened,
-            Happening::Clicked => TrackingEventKind::Clicked,
-            Happening::Replied => TrackingEventKind::Replied,
-            Happening::Bounced(_) => TrackingEventKind::Bounced,
-            Happening::Unsubscribed => TrackingEventKind::Unsubscribed,
-        }
+    pub fn signal(&self) -> Signal {
+        self.signal
     }
 
     /// When it happened, in whole milliseconds.
@@ -154,7 +123,7 @@ impl std::fmt::Debug for TrackingEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TrackingEvent")
             .field("tracking_id", &self.tracking_id)
-            .field("kind", &self.kind())
+            .field("signal", &self.signal)
             .field("at", &self.at)
             .finish_non_exhaustive()
     }
@@ -166,56 +135,44 @@ impl EmailTracking {
     /// Any order and any interleaving of the same events gives the same row:
     /// - every time is that of the earliest event, whenever it arrived;
     /// - `opens`, `clicks` and `replies` count events;
-    /// - a click is also an open (`opened_at`, not `opens`), and an open, a click or a reply also a
-    ///   delivery (`delivered_at`);
+    /// - what a [`Signal`] implies gets its time too: a click is an open (`opened_at`, not `opens`) and
+    ///   a delivery;
     /// - of several bounce reasons the smallest text stays.
     ///
     /// An event of another e-mail is applied all the same: whoever calls this has found the row.
     pub fn apply(&mut self, event: &TrackingEvent) -> bool {
-        let earliest = |time: &mut Option<DateTime<Utc>>| {
-            *time = Some(time.map_or(event.at, |time| time.min(event.at)));
-        };
-        match &event.happening {
-            Happening::Delivered => {
-                let is_first = self.delivered_at.is_none();
-                earliest(&mut self.delivered_at);
-                is_first
+        let is_first = self.has_none_of(event.signal.state().rule());
+        for rule in event.signal.chain().map(Signal::rule) {
+            if let Some(time) = rule.time {
+                let time = (time.slot)(self);
+                *time = Some(time.map_or(event.at, |time| time.min(event.at)));
             }
-            Happening::Opened => {
-                earliest(&mut self.delivered_at);
-                earliest(&mut self.opened_at);
-                counts_first(&mut self.opens)
-            }
-            Happening::Clicked => {
-                earliest(&mut self.delivered_at);
-                earliest(&mut self.opened_at);
-                earliest(&mut self.clicked_at);
-                counts_first(&mut self.clicks)
-            }
-            Happening::Replied => {
-                earliest(&mut self.delivered_at);
-                earliest(&mut self.replied_at);
-                counts_first(&mut self.replies)
-            }
-            Happening::Bounced(reason) => {
-                let stays = |old: &str| reason.as_deref().is_none_or(|new| old.cmp(new) != Ordering::Greater);
-                if !self.bounce_reason.as_deref().is_some_and(stays) {
-                    self.bounce_reason.clone_from(reason);
-                }
-                !std::mem::replace(&mut self.bounced, true)
-            }
-            Happening::Unsubscribed => {
-                earliest(&mut self.unsubscribed_at);
-                !std::mem::replace(&mut self.unsubscribed, true)
+            if let Some(flag) = rule.flag {
+                *(flag.slot)(self) = true;
             }
         }
+        if let Some(count) = event.signal.rule().count {
+            let count = (count.slot)(self);
+            *count = count.saturating_add(1);
+        }
+        if let Some(reason) = &event.bounce_reason
+            && self.bounce_reason.as_ref().is_none_or(|other| reason < other)
+        {
+            self.bounce_reason = Some(reason.clone());
+        }
+        is_first
     }
-}
 
-fn counts_first(count: &mut u64) -> bool {
-    let is_first = *count == 0;
-    *count = count.saturating_add(1);
-    is_first
+    /// Whether no event of the signal was applied: events are counted where there is a count, since
+    /// the time may be that of a signal that implies this one.
+    fn has_none_of(&self, rule: Rule) -> bool {
+        match (rule.count, rule.flag, rule.time) {
+            (Some(count), ..) => *(count.get)(self) == 0,
+            (_, Some(flag), _) => !*(flag.get)(self),
+            (.., Some(time)) => (time.get)(self).is_none(),
+            (None, None, None) => true,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +182,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{Campaign, CampaignDuration, Contribution, NewCampaign, NewSend, Shift};
+    use crate::model::{Campaign, CampaignDuration, Contribution, NewCampaign, NewSend, Totals, TotalsDelta};
 
     fn row() -> EmailTracking {
         let id = ObjectId::from_bytes([1; 12]);
@@ -235,20 +192,16 @@ mod tests {
         NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap().build(start)
     }
 
-    fn event(kind: TrackingEventKind, minute: i64, reason: Option<&str>) -> TrackingEvent {
+    fn event(signal: Signal, minute: i64, reason: Option<&str>) -> TrackingEvent {
         let (id, at) = (Uuid::nil().into(), DateTime::from_timestamp(minute * 60, 0).unwrap());
-        match kind {
-            TrackingEventKind::Delivered => TrackingEvent::delivered(id, at),
-            TrackingEventKind::Opened => TrackingEvent::opened(id, at),
-            TrackingEventKind::Clicked => TrackingEvent::clicked(id, at),
-            TrackingEventKind::Replied => TrackingEvent::replied(id, at),
-            TrackingEventKind::Bounced => TrackingEvent::bounced(id, at, reason).unwrap(),
-            TrackingEventKind::Unsubscribed => TrackingEvent::unsubscribed(id, at),
+        match signal {
+            Signal::Bounced => TrackingEvent::bounced(id, at, reason).unwrap(),
+            signal => TrackingEvent::new(signal, id, at),
         }
     }
 
     fn events() -> impl Strategy<Value = Vec<TrackingEvent>> {
-        let kind = prop::sample::select(TrackingEventKind::ALL);
+        let kind = prop::sample::select(Signal::ALL);
         let reason = prop::option::of(prop::sample::select(&["550", "451", "full"]));
         let event = (kind, -3..3_i64, reason).prop_map(|(kind, minute, reason)| event(kind, minute, reason));
         prop::collection::vec(event, 0..8)
@@ -278,12 +231,12 @@ mod tests {
 
     #[test]
     fn every_order_of_one_event_of_each_kind_gives_the_same_row() {
-        let mut events: Vec<_> = TrackingEventKind::ALL
+        let mut events: Vec<_> = Signal::ALL
             .iter()
             .zip([4, 2, 5, 1, 3, 6])
             .map(|(kind, minute)| event(*kind, minute, Some("550")))
             .collect();
-        events.push(event(TrackingEventKind::Bounced, 0, Some("451")));
+        events.push(event(Signal::Bounced, 0, Some("451")));
         let expected = after(&events);
         for order in orders(&events) {
             assert!(after(&order) == expected, "{order:?}");
@@ -317,23 +270,23 @@ mod tests {
         #[test]
         fn shifts_add_up_to_the_contribution_and_keep_the_funnel(events in events()) {
             let mut row = row();
-            let mut totals = Contribution::of(&row);
+            let mut totals = Totals::from(Contribution::of(&row));
             let mut firsts = 0;
             for event in &events {
                 let before = Contribution::of(&row);
                 firsts += usize::from(row.apply(event));
-                totals = Shift::between(&before, &Contribution::of(&row)).apply_to(&totals);
-                prop_assert_eq!(totals, Contribution::of(&row));
+                totals = TotalsDelta::between(before, Contribution::of(&row)).apply_to(totals);
+                prop_assert_eq!(totals, Totals::from(Contribution::of(&row)));
                 prop_assert!(totals.clicked <= totals.opened && totals.opened <= totals.delivered);
                 prop_assert!(totals.delivered + totals.bounced <= totals.sent);
             }
             let counted: u64 = [row.opens, row.clicks, row.replies].iter().sum();
-            let of = |kind| events.iter().filter(|event| event.kind() == kind).count() as u64;
+            let of = |kind| events.iter().filter(|event| event.signal() == kind).count() as u64;
             prop_assert_eq!(
                 counted,
-                of(TrackingEventKind::Opened) + of(TrackingEventKind::Clicked) + of(TrackingEventKind::Replied)
+                of(Signal::Opened) + of(Signal::Clicked) + of(Signal::Replied)
             );
-            prop_assert!(firsts <= TrackingEventKind::ALL.len());
+            prop_assert!(firsts <= Signal::ALL.len());
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{CampaignId, Contribution};
+use super::Totals;
+use crate::model::CampaignId;
 
 /// A campaign whose metrics are not what its tracking rows add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -11,9 +12,9 @@ pub struct Drift {
     /// The campaign.
     pub campaign_id: CampaignId,
     /// The totals in its metrics; none when it has no metrics.
-    pub stored: Option<Contribution>,
+    pub stored: Option<Totals>,
     /// The totals of its tracking rows.
-    pub counted: Contribution,
+    pub counted: Totals,
 }
 
 /// How far a recount of all campaigns is.
@@ -24,6 +25,9 @@ pub struct RecountProgress {
     pub checked: u64,
     /// Campaigns among them whose metrics were wrong, and are right now.
     pub corrected: u64,
+    /// Tracking rows among them that cannot be read. They count as sent and as nothing else;
+    /// [`drift`](crate::CampaignMetricsRepository::drift) names them.
+    pub unreadable: u64,
 }
 
 impl RecountProgress {

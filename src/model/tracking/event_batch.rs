@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bson::oid::ObjectId;
 
-use super::{CampaignId, Contribution, EmailTracking, EventOutcome, Shift, TrackingEvent, TrackingId};
+use super::{Contribution, EventOutcome, TotalsDelta, TrackingEvent};
 use crate::error::Result;
+use crate::model::{CampaignId, EmailTracking, TrackingId};
 
 /// The rows to write and what to remember, both in the order of their collection, and what to answer.
 #[derive(Debug, Default)]
@@ -72,13 +73,15 @@ impl EventBatch {
 }
 
 /// How the totals of campaigns change with the rows.
-pub(crate) fn shifts_of<'a>(rows: impl IntoIterator<Item = &'a ChangedRow>) -> BTreeMap<CampaignId, Shift> {
-    let mut shifts = BTreeMap::<_, Shift>::new();
+pub(crate) fn deltas_of<'a>(
+    rows: impl IntoIterator<Item = &'a ChangedRow>,
+) -> BTreeMap<CampaignId, TotalsDelta> {
+    let mut deltas = BTreeMap::<_, TotalsDelta>::new();
     for ChangedRow { before, after, .. } in rows {
-        let shift = Shift::between(&Contribution::of(before), &Contribution::of(after));
-        if shift != Shift::default() {
-            *shifts.entry(after.campaign_id).or_default() += shift;
+        let delta = TotalsDelta::between(Contribution::of(before), Contribution::of(after));
+        if delta != TotalsDelta::default() {
+            *deltas.entry(after.campaign_id).or_default() += delta;
         }
     }
-    shifts
+    deltas
 }

@@ -3,8 +3,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::{Contribution, EmailTracking, TrackingState};
-
 /// The width of the steps of a series. They begin at whole hours or days of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -41,25 +39,4 @@ pub struct SeriesPoint {
     pub start: DateTime<Utc>,
     /// How many e-mails reached the state in it for the first time.
     pub count: u64,
-}
-
-impl EmailTracking {
-    /// When the e-mail first was in this state; `None` if it does not count as such.
-    ///
-    /// No time is stored of a bounce, and old rows can lack others: then it is the time of sending.
-    #[must_use]
-    pub fn first(&self, state: TrackingState) -> Option<DateTime<Utc>> {
-        let counts = Contribution::of(self);
-        let (count, times) = match state {
-            TrackingState::Delivered => {
-                (counts.delivered, vec![self.delivered_at, self.opened_at, self.clicked_at, self.replied_at])
-            }
-            TrackingState::Opened => (counts.opened, vec![self.opened_at, self.clicked_at]),
-            TrackingState::Clicked => (counts.clicked, vec![self.clicked_at]),
-            TrackingState::Replied => (counts.replied, vec![self.replied_at]),
-            TrackingState::Bounced => (counts.bounced, Vec::new()),
-            TrackingState::Unsubscribed => (counts.unsubscribed, vec![self.unsubscribed_at]),
-        };
-        (count > 0).then(|| times.into_iter().flatten().min().unwrap_or(self.sent_at))
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Contribution;
+use super::Totals;
 
 /// Percentages from 0 to 100, not rounded; 0 where the denominator is 0.
 ///
@@ -10,9 +10,9 @@ use super::Contribution;
 /// an e-mail that never arrived cannot be opened, and only a sent one can bounce.
 ///
 /// ```
-/// use campaign_store::{Contribution, Rates};
+/// use campaign_store::{Totals, Rates};
 ///
-/// let mut totals = Contribution::default();
+/// let mut totals = Totals::default();
 /// (totals.sent, totals.bounced, totals.delivered, totals.opened) = (100, 20, 80, 20);
 /// let rates = Rates::of(&totals);
 /// assert_eq!((rates.bounce_rate, rates.open_rate, rates.click_rate), (20.0, 25.0, 0.0));
@@ -33,7 +33,7 @@ pub struct Rates {
 impl Rates {
     /// The rates of these totals.
     #[must_use]
-    pub fn of(totals: &Contribution) -> Self {
+    pub fn of(totals: &Totals) -> Self {
         Self {
             open_rate: percentage(totals.opened, totals.delivered),
             click_rate: percentage(totals.clicked, totals.delivered),
@@ -58,7 +58,7 @@ pub enum RateBase {
 }
 
 impl RateBase {
-    const fn whole(self, totals: &Contribution) -> u64 {
+    const fn whole(self, totals: &Totals) -> u64 {
         match self {
             Self::Delivered => totals.delivered,
             Self::Sent => totals.sent,
@@ -70,9 +70,9 @@ impl RateBase {
 /// Rates with another base, and how far to trust them.
 ///
 /// ```
-/// use campaign_store::{Contribution, Rate, RateBase};
+/// use campaign_store::{Totals, Rate, RateBase};
 ///
-/// let mut totals = Contribution::default();
+/// let mut totals = Totals::default();
 /// (totals.sent, totals.delivered, totals.opened, totals.clicked) = (100, 80, 20, 5);
 /// assert_eq!(Rate::opens(&totals, RateBase::Sent).percent(), 20.0);
 /// assert_eq!(Rate::click_to_open(&totals).percent(), 25.0);
@@ -95,38 +95,38 @@ impl Rate {
 
     /// opened / base
     #[must_use]
-    pub const fn opens(totals: &Contribution, base: RateBase) -> Self {
+    pub const fn opens(totals: &Totals, base: RateBase) -> Self {
         Self::new(totals.opened, base.whole(totals))
     }
 
     /// clicked / base
     #[must_use]
-    pub const fn clicks(totals: &Contribution, base: RateBase) -> Self {
+    pub const fn clicks(totals: &Totals, base: RateBase) -> Self {
         Self::new(totals.clicked, base.whole(totals))
     }
 
     /// clicked / opened
     #[must_use]
-    pub const fn click_to_open(totals: &Contribution) -> Self {
+    pub const fn click_to_open(totals: &Totals) -> Self {
         Self::clicks(totals, RateBase::Opened)
     }
 
     /// replied / base
     #[must_use]
-    pub const fn replies(totals: &Contribution, base: RateBase) -> Self {
+    pub const fn replies(totals: &Totals, base: RateBase) -> Self {
         Self::new(totals.replied, base.whole(totals))
     }
 
     /// unsubscribed / base. Whoever unsubscribes need not have opened the e-mail, nor does a
     /// delivery have to be known.
     #[must_use]
-    pub const fn unsubscribes(totals: &Contribution, base: RateBase) -> Self {
+    pub const fn unsubscribes(totals: &Totals, base: RateBase) -> Self {
         Self::new(totals.unsubscribed, base.whole(totals))
     }
 
     /// bounced / sent; a bounce has no other base.
     #[must_use]
-    pub const fn bounces(totals: &Contribution) -> Self {
+    pub const fn bounces(totals: &Totals) -> Self {
         Self::new(totals.bounced, totals.sent)
     }
 

@@ -1,0 +1,34 @@
+//! Dates as texts, as other programs wrote them.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+
+/// Texts of RFC 3339 and its relatives, of e-mails, and of JavaScript, in UTC unless they name a zone.
+/// A text that can be read in two ways, such as 04/05/2024, is not read.
+pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
+    const WITH_ZONE: [&str; 3] =
+        ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%a %b %d %Y %H:%M:%S GMT%z"];
+    const WITHOUT_ZONE: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+    /// More than any of them has.
+    const MAX_LEN: usize = 80;
+    let text = text.trim();
+    if text.len() > MAX_LEN {
+        return None;
+    }
+    if let Ok(date) = DateTime::parse_from_rfc3339(text) {
+        return whole_millis(date.to_utc());
+    }
+    // What follows in brackets is the name of the zone, which was given as a number before.
+    let text = text.split(" (").next().unwrap_or(text);
+    let mut zoned = WITH_ZONE.iter().filter_map(|format| DateTime::parse_from_str(text, format).ok());
+    if let Some(date) = zoned.next().or_else(|| DateTime::parse_from_rfc2822(text).ok()) {
+        return whole_millis(date.to_utc());
+    }
+    let text = text.strip_suffix(" UTC").unwrap_or(text);
+    let mut local = WITHOUT_ZONE.iter().filter_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
+    let day = || Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN));
+    local.next().or_else(day).and_then(|date| whole_millis(date.and_utc()))
+}
+
+fn whole_millis(date: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(date.timestamp_millis())
+}

@@ -1,0 +1,261 @@
+//! What events leave in a row, as it is stored: what each BSON type means there. Other programs wrote
+//! rows with other types, and an opt-out must not be lost for one. The reader, the filters and the
+//! aggregations all follow this file.
+//!
+//! | | Means none | Means a value | Anything else |
+//! |---|---|---|---|
+//! | time | absent, null, `false`, a text such as `""` or `"None"` | a date, a text that is a date | unreadable |
+//! | count | absent, null, `false`, `""`, a number or text of digits that is 0 | a whole number over 0, a text of its digits | unreadable |
+//! | flag | absent, null, `false`, 0, `""`, `"false"` | `true`, 1, `"true"` | unreadable |
+//!
+//! Rows of older programs have three more signs: `opened`, `clicked` and `replied` are `true` without a
+//! time or a count, which counts as one; `bounce_reason` without `bounced` is a bounce; and
+//! `unsubscribed_at` is an opt-out, whatever `unsubscribed` says.
+#![cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "types are for aggregations"))]
+
+use bson::raw::{RawBson, RawBsonRef};
+use bson::{Document, doc};
+use chrono::{DateTime, Utc};
+
+use super::date_text;
+use super::{Condition, Field, Fields, Problem, Query, Stored};
+use crate::model::{EmailTracking, Signal};
+#[cfg(feature = "mongo")]
+use crate::model::{Mark, Rule};
+
+/// Texts by which programs say that there is no time, in lower case.
+pub(super) const NO_TIME: [&str; 7] = ["", "none", "null", "undefined", "nan", "false", "0"];
+
+/// A value that events leave in a row.
+pub(crate) trait Marked: Default + PartialEq {
+    /// The BSON types of the values that the store itself writes.
+    const TYPES: &[&str];
+
+    /// The JSON schema of the values that the store itself writes.
+    fn schema() -> Document;
+
+    /// Reads a value, tolerantly.
+    fn read(value: RawBsonRef<'_>) -> Result<Self, Problem>;
+
+    /// The stored form; absent where there is none.
+    fn to_stored(&self) -> Option<RawBson>;
+
+    /// Whether it says that something happened.
+    fn is_set(&self) -> bool;
+
+    /// The server's conditions of which one holds when it says so, for values that can be read.
+    fn is_set_filters(name: &'static str) -> [Document; 2];
+}
+
+impl Marked for Option<DateTime<Utc>> {
+    const TYPES: &[&str] = &["date", "null"];
+
+    fn schema() -> Document {
+        <DateTime<Utc> as Stored>::schema()
+    }
+
+    fn read(value: RawBsonRef<'_>) -> Result<Self, Problem> {
+        match value {
+            RawBsonRef::Boolean(false) => Ok(None),
+            RawBsonRef::String(text) if NO_TIME.contains(&text.trim().to_lowercase().as_str()) => Ok(None),
+            RawBsonRef::String(text) => date_text::parse(text).map(Some).ok_or("is a text that is no date"),
+            value => <DateTime<Utc> as Stored>::read(value).map(Some),
+        }
+    }
+
+    fn to_stored(&self) -> Option<RawBson> {
+        self.as_ref().map(Stored::to_raw)
+    }
+
+    fn is_set(&self) -> bool {
+        self.is_some()
+    }
+
+    fn is_set_filters(name: &'static str) -> [Document; 2] {
+        let words = NO_TIME.join("|");
+        let text = doc! { "$not": { "$regex": format!(r"^\s*({words})\s*$"), "$options": "i" } };
+        let some_text = doc! { "$and": [{ name: { "$type": "string" } }, { name: text }] };
+        [doc! { name: { "$type": "date" } }, some_text]
+    }
+}
+
+impl Marked for u64 {
+    const TYPES: &[&str] = &["int", "long", "null"];
+
+    fn schema() -> Document {
+        <Self as Stored>::schema()
+    }
+
+    fn read(value: RawBsonRef<'_>) -> Result<Self, Problem> {
+        match value {
+            RawBsonRef::Boolean(false) => Ok(0),
+            RawBsonRef::String(text) => match text.trim() {
+                "" => Ok(0),
+                digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    digits.parse().map_err(|_| "is not a count")
+                }
+                _ => Err("is a text that is no count"),
+            },
+            value => <Self as Stored>::read(value),
+        }
+    }
+
+    fn to_stored(&self) -> Option<RawBson> {
+        Some(self.to_raw())
+    }
+
+    fn is_set(&self) -> bool {
+        *self > 0
+    }
+
+    fn is_set_filters(name: &'static str) -> [Document; 2] {
+        [doc! { name: { "$gt": 0_i64 } }, doc! { name: { "$regex": r"^\s*0*[1-9][0-9]*\s*$" } }]
+    }
+}
+
+impl Marked for bool {
+    const TYPES: &[&str] = &["bool", "null"];
+
+    fn schema() -> Document {
+        <Self as Stored>::schema()
+    }
+
+    fn read(value: RawBsonRef<'_>) -> Result<Self, Problem> {
+        match value {
+            RawBsonRef::Boolean(value) => Ok(value),
+            RawBsonRef::String(text) => match text.trim().to_lowercase().as_str() {
+                "true" | "1" => Ok(true),
+                "" | "false" | "0" => Ok(false),
+                _ => Err("is a text that is neither true nor false"),
+            },
+            value => match f64::read(value) {
+                Ok(1.0) => Ok(true),
+                Ok(0.0) => Ok(false),
+                Ok(_) => Err("is a number that is neither 0 nor 1"),
+                Err(_) => Err("is not a boolean"),
+            },
+        }
+    }
+
+    fn to_stored(&self) -> Option<RawBson> {
+        Some(self.to_raw())
+    }
+
+    fn is_set(&self) -> bool {
+        *self
+    }
+
+    fn is_set_filters(name: &'static str) -> [Document; 2] {
+        let text = doc! { "$regex": r"^\s*(true|1)\s*$", "$options": "i" };
+        [doc! { name: { "$in": [true, 1_i64] } }, doc! { name: text }]
+    }
+}
+
+/// The flag under which older programs kept that there was such an event, beside its count.
+pub(super) const OLD_FLAGS: [(Signal, Field); 3] = [
+    (Signal::Opened, bson::raw::cstr!("opened")),
+    (Signal::Clicked, bson::raw::cstr!("clicked")),
+    (Signal::Replied, bson::raw::cstr!("replied")),
+];
+pub(super) const BOUNCED: Field = super::email_tracking::field::bounced;
+pub(super) const BOUNCE_REASON: Field = super::email_tracking::field::bounce_reason;
+
+/// Adds the further signs of rows of older programs to a row that was read.
+pub(super) fn settle(row: &mut EmailTracking, fields: &Fields<'_>) {
+    for (signal, name) in OLD_FLAGS {
+        let rule = signal.rule();
+        if let Some(count) = rule.count
+            && !rule.is_marked_in(row)
+            && fields.value(name).and_then(RawBsonRef::as_bool) == Some(true)
+        {
+            *(count.slot)(row) = 1;
+        }
+    }
+    row.unsubscribed |= row.unsubscribed_at.is_some();
+    row.bounced |= row.bounce_reason.as_ref().is_some_and(|reason| !reason.is_empty())
+        && fields.value(BOUNCED).is_none();
+}
+
+impl Signal {
+    /// The conditions of which one holds for the rows that show the signal, but for bounces, which void
+    /// some.
+    fn signs(self) -> Vec<Condition> {
+        let mut signs = Vec::new();
+        for rule in self.evidence() {
+            signs.extend(rule.time.map(|mark| Condition::TimeSet(mark.name)));
+            signs.extend(rule.count.map(|mark| Condition::CountSet(mark.name)));
+            signs.extend(rule.flag.map(|mark| Condition::FlagSet(mark.name)));
+        }
+        for (signal, name) in OLD_FLAGS {
+            if signal.chain().any(|implied| implied == self) {
+                signs.push(Condition::Is(name.as_str(), true.into()));
+            }
+        }
+        if self == Self::Bounced {
+            let alone = [Condition::Absent(BOUNCED.as_str()), Condition::Text(BOUNCE_REASON.as_str())];
+            signs.push(Condition::All(alone.into()));
+        }
+        signs
+    }
+}
+
+/// The rows that count as this.
+pub(super) fn in_state(query: Query, state: Signal) -> Query {
+    let query = query.and(Condition::Any(state.state().signs()));
+    if state.rule().is_voided { query.and(Condition::None(Signal::Bounced.signs())) } else { query }
+}
+
+/// The rows that keep their user from writing to the recipient again.
+pub(super) fn suppressing(query: Query) -> Query {
+    let reasons = Signal::states().filter(|state| state.rule().suppresses);
+    query.and(Condition::Any(reasons.flat_map(Signal::signs).collect()))
+}
+
+/// The marks of all signals, with the types that the store writes.
+#[cfg(feature = "mongo")]
+fn marks() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    fn of<T: Marked>(mark: Option<Mark<T>>) -> Option<(&'static str, &'static [&'static str])> {
+        mark.map(|mark| (mark.name, T::TYPES))
+    }
+    Signal::ALL
+        .iter()
+        .map(|signal| signal.rule())
+        .flat_map(|Rule { time, count, flag, .. }| [of(time), of(count), of(flag)].into_iter().flatten())
+}
+
+/// The rows that an aggregation cannot count by itself: those with types or signs of older programs.
+/// The reader decides what they mean.
+#[cfg(feature = "mongo")]
+pub(super) fn is_odd() -> Document {
+    let mut signs = Vec::new();
+    for (name, types) in marks() {
+        signs.push(doc! { name: { "$exists": true, "$not": { "$type": types.to_vec() } } });
+        // To a filter, an array has the types of its elements, too.
+        signs.push(doc! { name: { "$type": "array" } });
+        if types == <u64 as Marked>::TYPES {
+            signs.push(doc! { name: { "$lt": 0 } });
+        }
+    }
+    signs.extend(OLD_FLAGS.iter().map(|(_, name)| doc! { name.as_str(): true }));
+    signs.push(doc! { BOUNCED.as_str(): null, BOUNCE_REASON.as_str(): { "$exists": true } });
+    doc! { "$or": signs }
+}
+
+/// The same as an expression.
+#[cfg(feature = "mongo")]
+pub(super) fn is_odd_expression() -> Document {
+    let mut signs = Vec::new();
+    for (name, types) in marks() {
+        let types = types.iter().copied().chain(["missing"]).collect::<Vec<_>>();
+        let field = format!("${name}");
+        signs.push(doc! { "$not": [{ "$in": [{ "$type": &field }, types.clone()] }] });
+        if types.contains(&"long") {
+            // Null and what is missing are less than any number.
+            signs.push(doc! { "$and": [{ "$lt": [&field, 0] }, { "$gt": [&field, null] }] });
+        }
+    }
+    signs.extend(OLD_FLAGS.iter().map(|(_, name)| doc! { "$eq": [format!("${}", name.as_str()), true] }));
+    let (bounced, reason) = (format!("${}", BOUNCED.as_str()), format!("${}", BOUNCE_REASON.as_str()));
+    signs.push(doc! { "$and": [{ "$lte": [bounced, null] }, { "$gt": [reason, null] }] });
+    doc! { "$or": signs }
+}

@@ -1,0 +1,29 @@
+//! What becomes of sent e-mails, and what that adds up to.
+
+mod contribution;
+mod event_batch;
+mod event_outcome;
+mod rates;
+mod recount;
+mod send_batch;
+mod series;
+mod signal;
+mod totals;
+mod totals_delta;
+mod tracking_event;
+
+pub use contribution::Contribution;
+#[cfg(feature = "mongo")]
+pub(crate) use event_batch::ChangedRow;
+pub(crate) use event_batch::{EventBatch, deltas_of, results_of};
+pub use event_outcome::EventOutcome;
+pub use rates::{Rate, RateBase, Rates};
+pub use recount::{Drift, RecountProgress};
+pub(crate) use send_batch::SendBatch;
+pub use series::{SeriesPoint, SeriesStep};
+pub use signal::Signal;
+#[cfg(feature = "mongo")]
+pub(crate) use signal::{Mark, Rule};
+pub use totals::Totals;
+pub(crate) use totals_delta::TotalsDelta;
+pub use tracking_event::TrackingEvent;

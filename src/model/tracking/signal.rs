@@ -1,0 +1,207 @@
+//! The signals: what can become of an e-mail, and how a row shows it. The one table from which events,
+//! filters, totals, series and suppressions follow.
+
+use chrono::{DateTime, Utc};
+
+use super::Totals;
+use crate::model::EmailTracking;
+use crate::model::text_enum::text_enum;
+
+text_enum! {
+    /// What can become of an e-mail: the kind of an [event](super::TrackingEvent), the state of a row
+    /// in a [filter](super::TrackingFilter::state) or a
+    /// [series](crate::CampaignMetricsRepository::series), and what [`Totals`] count.
+    ///
+    /// | Signal | A row shows it by | It is also | A bounced row | Suppresses |
+    /// |---|---|---|---|---|
+    /// | `Delivered` | `delivered_at` | | does not count | no |
+    /// | `Opened` | `opened_at`, `opens` | `Delivered` | does not count | no |
+    /// | `Clicked` | `clicked_at`, `clicks` | `Opened` | does not count | no |
+    /// | `Replied` | `replied_at`, `replies` | `Delivered` | does not count | no |
+    /// | `Bounced` | `bounced` | | counts | yes |
+    /// | `Unsubscribed` | `unsubscribed`, `unsubscribed_at` | | counts | yes |
+    Signal, "signal" {
+        /// It arrived.
+        Delivered = "delivered",
+        /// It was opened.
+        Opened = "opened",
+        /// A link in it was clicked.
+        Clicked = "clicked",
+        /// It was replied to.
+        Replied = "replied",
+        /// It bounced.
+        Bounced = "bounced",
+        /// The recipient unsubscribed through it.
+        Unsubscribed = "unsubscribed",
+    }
+}
+
+/// How a row shows a signal, and what follows from it.
+#[derive(Clone, Copy)]
+pub(crate) struct Rule {
+    /// The time of the earliest event.
+    pub(crate) time: Option<Mark<Option<DateTime<Utc>>>>,
+    /// The number of events.
+    pub(crate) count: Option<Mark<u64>>,
+    /// Whether there was an event.
+    pub(crate) flag: Option<Mark<bool>>,
+    /// The number in the totals. A signal without one counts as the one that it implies.
+    pub(crate) total: Option<fn(&mut Totals) -> &mut u64>,
+    /// What is so too.
+    pub(crate) implies: Option<Signal>,
+    /// Whether a bounce voids it.
+    pub(crate) is_voided: bool,
+    /// Whether it keeps the owner of the campaign from writing to the recipient again.
+    pub(crate) suppresses: bool,
+}
+
+/// A field of a row that events change, under the name that it has there and in the database.
+pub(crate) struct Mark<T: 'static> {
+    pub(crate) name: &'static str,
+    pub(crate) get: fn(&EmailTracking) -> &T,
+    pub(crate) slot: fn(&mut EmailTracking) -> &mut T,
+}
+
+impl<T> Clone for Mark<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Mark<T> {}
+
+macro_rules! mark {
+    ($field:ident) => {
+        Some(Mark { name: stringify!($field), get: |row| &row.$field, slot: |row| &mut row.$field })
+    };
+}
+
+macro_rules! total {
+    ($field:ident) => {
+        Some(|totals: &mut Totals| &mut totals.$field)
+    };
+}
+
+impl Rule {
+    const NONE: Self = Self {
+        time: None,
+        count: None,
+        flag: None,
+        total: None,
+        implies: None,
+        is_voided: false,
+        suppresses: false,
+    };
+    const VOIDED: Self = Self { is_voided: true, ..Self::NONE };
+    const SUPPRESSING: Self = Self { suppresses: true, ..Self::NONE };
+}
+
+impl Signal {
+    pub(crate) const fn rule(self) -> Rule {
+        match self {
+            Self::Delivered => Rule { time: mark!(delivered_at), total: total!(delivered), ..Rule::VOIDED },
+            Self::Opened => Rule {
+                time: mark!(opened_at),
+                count: mark!(opens),
+                total: total!(opened),
+                implies: Some(Self::Delivered),
+                ..Rule::VOIDED
+            },
+            Self::Clicked => Rule {
+                time: mark!(clicked_at),
+                count: mark!(clicks),
+                total: total!(clicked),
+                implies: Some(Self::Opened),
+                ..Rule::VOIDED
+            },
+            Self::Replied => Rule {
+                time: mark!(replied_at),
+                count: mark!(replies),
+                total: total!(replied),
+                implies: Some(Self::Delivered),
+                ..Rule::VOIDED
+            },
+            Self::Bounced => Rule { flag: mark!(bounced), total: total!(bounced), ..Rule::SUPPRESSING },
+            Self::Unsubscribed => Rule {
+                time: mark!(unsubscribed_at),
+                flag: mark!(unsubscribed),
+                total: total!(unsubscribed),
+                ..Rule::SUPPRESSING
+            },
+        }
+    }
+
+    /// The signals that are states of a row: those with a total.
+    pub(crate) fn states() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|signal| signal.rule().total.is_some())
+    }
+
+    /// The state that it is of a row.
+    pub(crate) fn state(self) -> Self {
+        self.chain().find(|signal| signal.rule().total.is_some()).unwrap_or(self)
+    }
+
+    /// It and what is so too: an open is a delivery.
+    pub(crate) fn chain(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), |signal| signal.rule().implies)
+    }
+
+    /// The rules of the signals by which a row shows this one: a delivery is shown by an open, too.
+    pub(crate) fn evidence(self) -> impl Iterator<Item = Rule> {
+        let state = self.state();
+        let shows = move |signal: &&Self| signal.chain().any(|implied| implied == state);
+        Self::ALL.iter().filter(shows).map(|signal| signal.rule())
+    }
+}
+
+impl Rule {
+    /// Whether the row has what the signal leaves in it.
+    pub(crate) fn is_marked_in(&self, row: &EmailTracking) -> bool {
+        self.time.is_some_and(|time| (time.get)(row).is_some())
+            || self.count.is_some_and(|count| *(count.get)(row) > 0)
+            || self.flag.is_some_and(|flag| *(flag.get)(row))
+    }
+}
+
+impl EmailTracking {
+    /// Whether the row counts as this.
+    ///
+    /// ```
+    /// use campaign_store::{EmailTracking, Signal};
+    ///
+    /// fn was_read(row: &EmailTracking) -> bool {
+    ///     row.shows(Signal::Opened) // also by a click; never if it bounced
+    /// }
+    /// ```
+    #[must_use]
+    pub fn shows(&self, signal: Signal) -> bool {
+        let is_void = || signal.rule().is_voided && self.shows(Signal::Bounced);
+        signal.evidence().any(|rule| rule.is_marked_in(self)) && !is_void()
+    }
+
+    /// When the e-mail first was in this state; `None` if it does not count as such.
+    ///
+    /// Bounces have no time of their own, and old rows can lack others: these count at the time of
+    /// sending.
+    #[must_use]
+    pub fn first(&self, state: Signal) -> Option<DateTime<Utc>> {
+        let times = state.evidence().filter_map(|rule| *(rule.time?.get)(self));
+        self.shows(state).then(|| times.min().unwrap_or(self.sent_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_funnel_follows_from_the_table() {
+        use Signal::{Bounced, Clicked, Delivered, Opened, Replied, Unsubscribed};
+        let chain = |signal: Signal| signal.chain().collect::<Vec<_>>();
+        assert_eq!(chain(Clicked), [Clicked, Opened, Delivered]);
+        assert_eq!(chain(Replied), [Replied, Delivered]);
+        let states = [Delivered, Opened, Clicked, Replied, Bounced, Unsubscribed];
+        assert_eq!(Signal::states().collect::<Vec<_>>(), states);
+        assert_eq!(Delivered.evidence().count(), 4);
+    }
+}

@@ -1,0 +1,44 @@
+//! How totals change.
+
+use std::ops::AddAssign;
+
+use super::{Contribution, Totals};
+
+/// What changed rows add to the totals of their campaign, and what they take back: an e-mail that
+/// bounces after all is no longer delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct TotalsDelta {
+    added: Totals,
+    removed: Totals,
+}
+
+impl TotalsDelta {
+    /// From what a row contributed `before` to what it does `after`.
+    pub(crate) fn between(before: Contribution, after: Contribution) -> Self {
+        if before == after {
+            return Self::default();
+        }
+        let (before, after) = (Totals::from(before), Totals::from(after));
+        Self {
+            added: after.zip(before, u64::saturating_sub),
+            removed: before.zip(after, u64::saturating_sub),
+        }
+    }
+
+    /// What a new row adds.
+    pub(crate) fn adding(row: Contribution) -> Self {
+        Self { added: row.into(), removed: Totals::default() }
+    }
+
+    /// The totals after the change: never below 0, even if they had drifted.
+    pub(crate) fn apply_to(self, totals: Totals) -> Totals {
+        totals.zip(self.added, u64::saturating_add).zip(self.removed, u64::saturating_sub)
+    }
+}
+
+impl AddAssign for TotalsDelta {
+    fn add_assign(&mut self, other: Self) {
+        self.added += other.added;
+        self.removed += other.removed;
+    }
+}
