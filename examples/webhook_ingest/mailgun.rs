@@ -60,7 +60,8 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
         "opened" => Report::Opened,
         "clicked" => Report::Clicked,
         "failed" if event.severity.as_deref() == Some("permanent") => Report::Bounced(reason),
-        "unsubscribed" | "complained" => Report::Unsubscribed,
+        "unsubscribed" => Report::Unsubscribed,
+        "complained" => Report::Complained,
         _ => {
             payload.skip();
             return Ok(payload);
@@ -88,7 +89,7 @@ mod tests {
         assert_eq!(kind(CALLS[4]), Some(Kind::Opened));
         assert_eq!(kind(CALLS[7]), Some(Kind::Clicked));
         assert_eq!(kind(CALLS[10]), Some(Kind::Unsubscribed));
-        assert_eq!(kind(CALLS[11]), Some(Kind::Unsubscribed));
+        assert_eq!(kind(CALLS[11]), Some(Kind::Complained));
     }
 
     #[test]

@@ -18,8 +18,7 @@ pub(crate) struct Payload {
 /// What a provider reports.
 ///
 /// Only a bounce for good is a [`Bounced`](Report::Bounced): a bounced e-mail suppresses its
-/// recipient, which a full mailbox is no reason for. A spam complaint is an
-/// [`Unsubscribed`](Report::Unsubscribed).
+/// recipient, which a full mailbox is no reason for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Report<'a> {
     Delivered,
@@ -28,6 +27,7 @@ pub(crate) enum Report<'a> {
     Replied,
     Bounced(Option<&'a str>),
     Unsubscribed,
+    Complained,
 }
 
 impl Payload {
@@ -55,6 +55,7 @@ impl Payload {
             Report::Replied => TrackingEvent::replied(id, at),
             Report::Bounced(reason) => TrackingEvent::bounced(id, at, reason.and_then(one_line).as_deref())?,
             Report::Unsubscribed => TrackingEvent::unsubscribed(id, at),
+            Report::Complained => TrackingEvent::complained(id, at),
         };
         self.events.push(event.provider_event_id(event_id)?);
         Ok(())

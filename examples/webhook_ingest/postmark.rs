@@ -86,7 +86,7 @@ fn report_of(record: &Record) -> Option<Report<'_>> {
         ("Bounce", Some("HardBounce" | "BadEmailAddress")) => {
             Some(Report::Bounced(record.details.as_deref()))
         }
-        ("SpamComplaint", _) => Some(Report::Unsubscribed),
+        ("SpamComplaint", _) => Some(Report::Complained),
         // Suppressions for a bounce or a complaint have records of their own.
         ("SubscriptionChange", _) => (record.suppress_sending == Some(true)
             && record.suppression_reason.as_deref() == Some("ManualSuppression"))
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(kind(CALLS[0]), Some(Kind::Delivered));
         assert_eq!(kind(CALLS[3]), Some(Kind::Opened));
         assert_eq!(kind(CALLS[6]), Some(Kind::Clicked));
-        assert_eq!(kind(CALLS[9]), Some(Kind::Unsubscribed));
+        assert_eq!(kind(CALLS[9]), Some(Kind::Complained));
         assert_eq!(kind(CALLS[10]), Some(Kind::Unsubscribed));
     }
 

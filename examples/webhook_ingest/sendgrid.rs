@@ -36,7 +36,8 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
             "bounce" if event.bounce_type.as_deref() != Some("blocked") => {
                 Report::Bounced(event.reason.as_deref())
             }
-            "unsubscribe" | "group_unsubscribe" | "spamreport" => Report::Unsubscribed,
+            "unsubscribe" | "group_unsubscribe" => Report::Unsubscribed,
+            "spamreport" => Report::Complained,
             _ => {
                 payload.skip();
                 continue;
@@ -59,8 +60,15 @@ mod tests {
     fn a_call_holds_events_of_many_emails() {
         let payload = parse(CALLS[0]).unwrap();
         let count = |kind| payload.events.iter().filter(|event| event.signal() == kind).count();
-        let kinds = [Kind::Delivered, Kind::Opened, Kind::Clicked, Kind::Bounced, Kind::Unsubscribed];
-        assert_eq!(kinds.map(count), [4, 4, 1, 1, 2]);
+        let kinds = [
+            Kind::Delivered,
+            Kind::Opened,
+            Kind::Clicked,
+            Kind::Bounced,
+            Kind::Unsubscribed,
+            Kind::Complained,
+        ];
+        assert_eq!(kinds.map(count), [4, 4, 1, 1, 1, 1]);
         // processed, deferred, blocked, and the delivery of an e-mail that is not of a campaign
         assert_eq!(payload.skipped, 4);
         assert_eq!(payload.events[0].at().timestamp(), 1_773_650_003);

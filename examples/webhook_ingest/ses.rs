@@ -111,7 +111,7 @@ fn report_of(event: &Event) -> Option<Report<'_>> {
             let recipient = bounce.bounced_recipients.first();
             Some(Report::Bounced(recipient.and_then(|recipient| recipient.diagnostic_code.as_deref())))
         }
-        "Complaint" => Some(Report::Unsubscribed),
+        "Complaint" => Some(Report::Complained),
         "Subscription" => {
             let preferences = happening?.new_topic_preferences.as_ref()?;
             preferences.unsubscribe_all.then_some(Report::Unsubscribed)
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(kind(CALLS[2]), Some(Kind::Delivered));
         assert_eq!(kind(CALLS[5]), Some(Kind::Opened));
         assert_eq!(kind(CALLS[8]), Some(Kind::Clicked));
-        assert_eq!(kind(CALLS[11]), Some(Kind::Unsubscribed));
+        assert_eq!(kind(CALLS[11]), Some(Kind::Complained));
         assert_eq!(kind(CALLS[12]), Some(Kind::Unsubscribed));
     }
 

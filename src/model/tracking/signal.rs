@@ -20,6 +20,7 @@ text_enum! {
     /// | `Replied` | `replied_at`, `replies` | `Delivered` | does not count | no |
     /// | `Bounced` | `bounced` | | counts | yes |
     /// | `Unsubscribed` | `unsubscribed`, `unsubscribed_at` | | counts | yes |
+    /// | `Complained` | as `Unsubscribed` | `Unsubscribed` | counts | yes |
     Signal, "signal" {
         /// It arrived.
         Delivered = "delivered",
@@ -33,6 +34,9 @@ text_enum! {
         Bounced = "bounced",
         /// The recipient unsubscribed through it.
         Unsubscribed = "unsubscribed",
+        /// The recipient complained of it as spam. The row counts as unsubscribed; as a state it is the
+        /// same as [`Unsubscribed`](Self::Unsubscribed).
+        Complained = "complained",
     }
 }
 
@@ -128,6 +132,7 @@ impl Signal {
                 total: total!(unsubscribed),
                 ..Rule::SUPPRESSING
             },
+            Self::Complained => Rule { implies: Some(Self::Unsubscribed), ..Rule::SUPPRESSING },
         }
     }
 
@@ -196,12 +201,15 @@ mod tests {
 
     #[test]
     fn the_funnel_follows_from_the_table() {
-        use Signal::{Bounced, Clicked, Delivered, Opened, Replied, Unsubscribed};
+        use Signal::{Bounced, Clicked, Complained, Delivered, Opened, Replied, Unsubscribed};
         let chain = |signal: Signal| signal.chain().collect::<Vec<_>>();
         assert_eq!(chain(Clicked), [Clicked, Opened, Delivered]);
         assert_eq!(chain(Replied), [Replied, Delivered]);
+        assert_eq!(chain(Complained), [Complained, Unsubscribed]);
+        assert_eq!(Complained.state(), Unsubscribed);
         let states = [Delivered, Opened, Clicked, Replied, Bounced, Unsubscribed];
         assert_eq!(Signal::states().collect::<Vec<_>>(), states);
         assert_eq!(Delivered.evidence().count(), 4);
+        assert_eq!(Complained.evidence().count(), Unsubscribed.evidence().count());
     }
 }

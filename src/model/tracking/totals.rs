@@ -31,7 +31,7 @@ pub struct Totals {
     /// E-mails replied to.
     #[serde(rename = "total_replied")]
     pub replied: u64,
-    /// E-mails whose recipient unsubscribed.
+    /// E-mails whose recipient unsubscribed, or complained.
     #[serde(rename = "total_unsubscribed")]
     pub unsubscribed: u64,
 }

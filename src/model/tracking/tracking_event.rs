@@ -80,6 +80,11 @@ impl TrackingEvent {
         Self::new(Signal::Unsubscribed, id, at)
     }
 
+    /// The recipient complained of it as spam.
+    pub fn complained(id: TrackingId, at: DateTime<Utc>) -> Self {
+        Self::new(Signal::Complained, id, at)
+    }
+
     /// With the id by which the provider names the event, of at most
     /// [`MAX_PROVIDER_EVENT_ID`](Self::MAX_PROVIDER_EVENT_ID) bytes: of the events of one e-mail
     /// with the same id, one counts. It makes recording the event again safe.
@@ -136,7 +141,7 @@ impl EmailTracking {
     /// - every time is that of the earliest event, whenever it arrived;
     /// - `opens`, `clicks` and `replies` count events;
     /// - what a [`Signal`] implies gets its time too: a click is an open (`opened_at`, not `opens`) and
-    ///   a delivery;
+    ///   a delivery; a complaint unsubscribes;
     /// - of several bounce reasons the smallest text stays.
     ///
     /// An event of another e-mail is applied all the same: whoever calls this has found the row.
@@ -233,7 +238,7 @@ mod tests {
     fn every_order_of_one_event_of_each_kind_gives_the_same_row() {
         let mut events: Vec<_> = Signal::ALL
             .iter()
-            .zip([4, 2, 5, 1, 3, 6])
+            .zip([4, 2, 5, 1, 3, 6, 7])
             .map(|(kind, minute)| event(*kind, minute, Some("550")))
             .collect();
         events.push(event(Signal::Bounced, 0, Some("451")));
