@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mongodb::bson::doc;
+use mongodb::Database;
+use mongodb::bson::{Document, doc};
 
 use crate::program::{Program, exit};
 use crate::support::legacy::{LegacyData, Sizes, content, expire_lease};
@@ -16,20 +17,40 @@ async fn program() -> Program {
     program
 }
 
+/// What runs have written so far. It changes with every write.
+async fn written(database: &Database) -> Vec<u64> {
+    let mut counts = Vec::new();
+    for collection in
+        ["migration_parts", "mailboxes", "campaigns", "campaign_metrics", "migration_quarantine"]
+    {
+        let documents = database.collection::<Document>(collection);
+        counts.push(documents.count_documents(doc! {}).await.unwrap());
+    }
+    counts
+}
+
 #[tokio::test]
 async fn a_process_that_is_killed_at_any_time_goes_on_to_the_same_end() {
     let whole = program().await;
     whole.json(&["migrate"], exit::QUARANTINED);
     let killed = program().await;
     let driver = killed.database.driver().await;
-    let mut kills = 0;
-    let mut patience = Duration::from_millis(20);
-    while killed.start(&["migrate"]).kill_after(patience) != Some(exit::QUARANTINED) {
+    let mut kills = 0_u32;
+    loop {
+        let before = written(&driver).await;
+        let mut running = killed.start(&["migrate"]);
+        while running.exit_code().is_none() && written(&driver).await == before {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        // It has written something: a little later each time, and in the end not at all.
+        tokio::time::sleep(Duration::from_millis(2) * kills * kills).await;
+        if running.kill() == Some(exit::QUARANTINED) {
+            break;
+        }
         kills += 1;
-        patience = patience * 5 / 4;
         expire_lease(&driver).await;
     }
-    assert!(kills > 5, "{kills}");
+    assert!(kills > 0, "the first run was over before its first write was seen");
     assert_eq!(content(&driver).await, content(&whole.database.driver().await).await);
     let (report, expected) = (killed.json(&["status"], exit::DONE), whole.json(&["status"], exit::DONE));
     for (copy, expected) in [0, 1].map(|n| (&report["collections"][n], &expected["collections"][n])) {

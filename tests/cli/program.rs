@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use campaign_store::contract;
 use serde_json::Value;
@@ -97,15 +96,13 @@ impl Running {
         }
     }
 
-    /// Kills it after this time, unless it has ended by then: then its exit code.
-    pub(crate) fn kill_after(mut self, time: Duration) -> Option<i32> {
-        let started = Instant::now();
-        while started.elapsed() < time {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status.code();
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
+    /// None for as long as it runs, or if a signal ended it.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.child.try_wait().expect("a child")?.code()
+    }
+
+    /// Kills it, unless it has ended by now: then its exit code.
+    pub(crate) fn kill(mut self) -> Option<i32> {
         self.child.kill().expect("a child");
         self.child.wait().expect("a child").code()
     }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use mongodb::Database;
 use mongodb::bson::doc;
 use serde_json::json;
 
 use crate::program::{Program, Running, exit};
+use crate::support::fail_command::FailCommand;
 use crate::support::legacy::{LegacyData, Sizes};
 use crate::support::server;
 
@@ -79,13 +81,25 @@ async fn the_second_signal_ends_at_once() {
         "data": { "failCommands": ["buildInfo"], "appName": &app, "blockConnection": true, "blockTimeMS": 30_000 },
     };
     let admin = driver.client().database("admin");
+    let _alone = FailCommand::take().await;
     admin.run_command(slow).await.unwrap();
     let mut running = program.start(&["doctor", "--json"]);
-    // Signals count from the moment at which it listens to them: before it connects.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // It listens to signals before it connects.
+    wait_until_connected(&admin, &app).await;
     running.signal("INT");
     running.wait_for("Stopping");
     running.signal("INT");
     assert_eq!(running.end(exit::STOPPED).stdout, "", "it did not come to an answer");
     admin.run_command(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await.unwrap();
+}
+
+/// Waits until the server has a connection of the program of this name.
+async fn wait_until_connected(admin: &Database, app: &str) {
+    let stages = [
+        doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+        doc! { "$match": { "appName": app } },
+    ];
+    while !admin.aggregate(stages.clone()).await.unwrap().advance().await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }

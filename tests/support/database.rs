@@ -3,7 +3,6 @@
 #![expect(clippy::expect_used, reason = "no test can go on without its database")]
 
 use std::sync::Arc;
-use std::thread;
 
 use campaign_store::{
     ManualClock, MongoOptions, MongoStore, PasswordOptions, PasswordPolicy, ProvisionOptions, ValidatorMode,
@@ -11,20 +10,23 @@ use campaign_store::{
 };
 use mongodb::Client;
 use mongodb::bson::Document;
+use tokio::sync::OnceCell;
 
-use super::server;
+use super::{removal, server};
 
 /// A database of its own, removed when the test is over, also by a panic.
 #[derive(Debug)]
 pub(crate) struct TestDatabase {
     pub(crate) name: String,
     pub(crate) clock: Arc<ManualClock>,
+    /// The plain driver's, from the first use on.
+    client: OnceCell<Client>,
 }
 
 impl TestDatabase {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::new(contract::start()));
-        Self { name: server::database_name(), clock }
+        Self { name: server::database_name(), clock, client: OnceCell::new() }
     }
 
     /// With keys that all stores of tests have, and hashes that are almost no work.
@@ -63,7 +65,8 @@ impl TestDatabase {
 
     /// The database by the plain driver.
     pub(crate) async fn driver(&self) -> mongodb::Database {
-        Client::with_uri_str(server::uri()).await.expect("the test server answers").database(&self.name)
+        let client = self.client.get_or_try_init(|| Client::with_uri_str(server::uri())).await;
+        client.expect("the test server answers").database(&self.name)
     }
 
     pub(crate) async fn collection(&self, name: &str) -> mongodb::Collection<Document> {
@@ -73,17 +76,6 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let name = self.name.clone();
-        let removal = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async {
-                let client = Client::with_uri_str(server::uri()).await?;
-                client.database(&name).drop().await?;
-                client.shutdown().await;
-                Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
-            })
-        });
-        // A database that stays is no reason to fail a test.
-        drop(removal.join());
+        removal::remove(&self.name);
     }
 }

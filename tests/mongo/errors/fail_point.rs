@@ -6,14 +6,11 @@ use bson::{Bson, Document, doc};
 use campaign_store::{MongoOptions, MongoStore, Store};
 use futures_util::TryStreamExt;
 use mongodb::Client;
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Scene, scene};
 use crate::support::database::TestDatabase;
+use crate::support::fail_command::FailCommand;
 use crate::support::server;
-
-/// The server has one fail point of a name, so one test at a time uses it.
-static FAIL_COMMAND: Mutex<()> = Mutex::const_new(());
 
 /// A store whose connections the server knows by a name, to fail their commands and no others'.
 pub(super) struct Failing {
@@ -29,7 +26,7 @@ pub(super) struct Failing {
 pub(crate) struct Failures {
     name: String,
     admin: mongodb::Database,
-    _alone: MutexGuard<'static, ()>,
+    _alone: FailCommand,
 }
 
 impl Failing {
@@ -62,7 +59,7 @@ impl Failing {
 impl Failures {
     /// Of connections that have `name`. One test at a time has them.
     pub(crate) async fn of(name: &str) -> Self {
-        let alone = FAIL_COMMAND.lock().await;
+        let alone = FailCommand::take().await;
         let client = Client::with_uri_str(server::uri()).await.expect("the test server answers");
         Self { name: name.to_owned(), admin: client.database("admin"), _alone: alone }
     }

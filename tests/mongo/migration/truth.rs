@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use campaign_store::{MailboxId, Secret, SecretField};
+use campaign_store::{MailboxId, Secret, SecretField, Store};
+use futures_util::stream::{self, StreamExt};
 use mongodb::bson::Document;
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ async fn check_mailboxes(world: &World) {
     let mailboxes: BTreeMap<String, Document> = by(&world.all("mailboxes").await, "_id");
     let repositories = world.store.repositories();
     let mut expected = 0;
+    let mut secrets = Vec::new();
     for truth in world.truth_of(MAILBOXES) {
         let id = id_of(truth);
         if truth["outcome"] == "quarantined" {
@@ -32,18 +34,24 @@ async fn check_mailboxes(world: &World) {
         expected += 1;
         let mailbox = mailboxes.get(&id).unwrap_or_else(|| panic!("missing: {truth}"));
         compare(mailbox, &truth["expect"], &["password", "access_token", "refresh_token"]);
-        let id: MailboxId = id.parse().unwrap();
-        let credentials = repositories.mailboxes.credentials(id).await.unwrap().unwrap();
-        for field in SecretField::ALL {
-            let opened = match field {
-                SecretField::Password => credentials.password.as_ref().map(Secret::expose),
-                SecretField::AccessToken => credentials.access_token.as_ref().map(Secret::expose),
-                _ => credentials.refresh_token.as_ref().map(Secret::expose),
-            };
-            assert_eq!(opened, truth["secrets"][field.as_str()].as_str(), "{truth}");
-        }
+        secrets.push(check_secrets(&repositories, id, truth));
     }
     assert_eq!(mailboxes.len(), expected);
+    // One after the other they would wait for the server most of the time.
+    stream::iter(secrets).buffer_unordered(16).collect::<Vec<()>>().await;
+}
+
+async fn check_secrets(repositories: &Store, id: String, truth: &Value) {
+    let id: MailboxId = id.parse().unwrap();
+    let credentials = repositories.mailboxes.credentials(id).await.unwrap().unwrap();
+    for field in SecretField::ALL {
+        let opened = match field {
+            SecretField::Password => credentials.password.as_ref().map(Secret::expose),
+            SecretField::AccessToken => credentials.access_token.as_ref().map(Secret::expose),
+            _ => credentials.refresh_token.as_ref().map(Secret::expose),
+        };
+        assert_eq!(opened, truth["secrets"][field.as_str()].as_str(), "{truth}");
+    }
 }
 
 async fn check_campaigns(world: &World) {

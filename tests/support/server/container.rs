@@ -17,7 +17,8 @@ use super::{Attempt, LISTENING, START_LIMIT, Server, after_exit, initiate, run, 
 const DEFAULT_IMAGE: &str = "mongo:8.0";
 const PORT: u16 = 27017;
 const MONGOD: &str = "mongod --replSet rs0 --bind_ip_all --wiredTigerCacheSizeGB 1 \
-    --setParameter enableTestCommands=1";
+    --journalCommitInterval 1 --setParameter enableTestCommands=1 \
+    --setParameter transactionLifetimeLimitSeconds=10";
 
 pub(super) async fn start() -> Attempt<Server> {
     // The docker command removes the container in the end; without it none may be started.

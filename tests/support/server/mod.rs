@@ -8,7 +8,8 @@
 //! 4. the `mongod` inside a Python package, for x86-64 Linux without any of these.
 //!
 //! Except for the first, it is a new replica set of one member (transactions work) that takes
-//! test commands (`failCommand` works) and goes away together with the test process.
+//! test commands (`failCommand` works) and goes away together with the test process. `.ci/test` has a
+//! process for each test: there `tests/server` starts it, and every test finds its URI.
 
 mod binary;
 mod container;

@@ -34,7 +34,7 @@ impl Legacy {
             .args(["--mess", mess, "--seed", &seed.to_string(), "--out"])
             .arg(&legacy.0)
             .status()
-            .expect("python3 runs");
+            .expect("the generator of old databases needs python3 (3.11 or newer) on the PATH");
         assert!(done.success());
         legacy
     }

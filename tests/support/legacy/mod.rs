@@ -53,7 +53,9 @@ impl LegacyData {
         command.args(["--mailboxes", &sizes.mailboxes.to_string()]);
         command.args(["--campaigns", &sizes.campaigns.to_string()]);
         command.args(["--tracking", &sizes.tracking.to_string()]);
-        let status = command.status().expect("python3 can be run");
+        let status = command
+            .status()
+            .expect("the generator of old databases needs python3 (3.11 or newer) on the PATH");
         assert!(status.success(), "the generator failed: {status}");
         let truth = File::open(directory.join("truth.json")).expect("the generator wrote the truth");
         let truth = serde_json::from_reader(BufReader::new(truth)).expect("the truth is JSON");

@@ -1,8 +1,9 @@
-//! What the in-memory store promises and the contract cannot see: threads, clones, ordered
-//! failures, its clock, and that nothing personal gets into a log.
+//! The in-memory store: the contract, and what the contract cannot see, which is threads, clones,
+//! ordered failures, its clock, and that nothing personal gets into a log.
 
 #![expect(clippy::expect_used, reason = "a helper fails its test by a panic")]
 
+mod contract;
 mod discretion;
 mod failures;
 mod threads;
