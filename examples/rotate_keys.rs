@@ -64,12 +64,12 @@ async fn main() -> Result {
 
     // A service refreshes a token while the job runs, as it would: neither gets in the other's way.
     let refreshed = Credentials::new().access_token(AccessToken::new("ya29.refreshed")?);
-    let mut reports = store.mailboxes.reencrypt(plan).await?;
+    let mut reports = store.mailbox_secrets.reencrypt(plan).await?;
     while let Some(report) = reports.try_next().await? {
         println!("   {} read, {} rewritten", report.scanned, report.rewritten);
         if let (4, Some(first)) = (report.scanned, mailboxes.first()) {
-            let used = store.mailboxes.credentials(*first).await?.ok_or("the mailbox is gone")?;
-            store.mailboxes.refresh_tokens(*first, &used, refreshed.clone()).await?;
+            let used = store.mailbox_secrets.credentials(*first).await?.ok_or("the mailbox is gone")?;
+            store.mailbox_secrets.refresh_tokens(*first, &used, refreshed.clone()).await?;
         }
     }
 
@@ -83,7 +83,7 @@ async fn main() -> Result {
     vault.reload().await?;
     println!("6. Key 1 is disabled: {:?}", vault.keys());
     for (n, id) in mailboxes.iter().enumerate() {
-        let credentials = store.mailboxes.credentials(*id).await?.ok_or("the mailbox is gone")?;
+        let credentials = store.mailbox_secrets.credentials(*id).await?.ok_or("the mailbox is gone")?;
         let token = credentials.access_token.ok_or("the token is gone")?;
         let expected = if n == 0 { "ya29.refreshed".to_owned() } else { format!("ya29.token{n}") };
         if token.expose() != expected {
@@ -96,7 +96,7 @@ async fn main() -> Result {
 
 /// Runs to the end, and gives the last report.
 async fn run(store: &Store, plan: ReencryptPlan) -> Result<ReencryptReport> {
-    let reports: Vec<_> = store.mailboxes.reencrypt(plan).await?.try_collect().await?;
+    let reports: Vec<_> = store.mailbox_secrets.reencrypt(plan).await?.try_collect().await?;
     Ok(reports.into_iter().next_back().unwrap_or_default())
 }
 

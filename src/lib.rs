@@ -75,7 +75,7 @@ pub use mongo::{
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkUpsert, EmailTrackingRepository, MailboxRepository,
-    RecordStream, Store, UserRepository,
+    MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
 };
 #[cfg(feature = "contract")]
 #[doc(hidden)]

@@ -31,7 +31,7 @@ pub(crate) async fn ratio() -> Result<f64> {
     let store = MongoStore::connect_with(MongoOptions::new(server::uri(), &name).vault(vault)).await?;
     let start = Instant::now();
     let plan = ReencryptPlan::new().batch_size(BATCH);
-    let reports = store.repositories().mailboxes.reencrypt(plan).await?;
+    let reports = store.repositories().mailbox_secrets.reencrypt(plan).await?;
     let last: Vec<ReencryptReport> = reports.try_collect().await?;
     let ours = start.elapsed().as_secs_f64();
     let last = last.last().ok_or("no report")?;

@@ -33,7 +33,7 @@ pub(super) async fn linked(db: &Opened, store: &Store, name: &str, texts: Texts<
 
 /// Checks what the secrets of a mailbox are.
 pub(super) async fn assert_secrets(store: &Store, id: MailboxId, texts: Texts<'_>) {
-    let found = store.mailboxes.credentials(id).await.expect("secrets that open").expect("a mailbox");
+    let found = store.mailbox_secrets.credentials(id).await.expect("secrets that open").expect("a mailbox");
     let found = [
         found.password.as_ref().map(MailboxPassword::expose),
         found.access_token.as_ref().map(AccessToken::expose),
@@ -73,7 +73,7 @@ pub async fn any_text_of_the_bounds_reads_back_the_same(db: &Opened) {
 
 /// A mailbox that is not there has no secrets.
 pub async fn an_unknown_mailbox_has_no_secrets(db: &Opened) {
-    assert!(db.store.mailboxes.credentials(MailboxId::new()).await.expect("an answer").is_none());
+    assert!(db.store.mailbox_secrets.credentials(MailboxId::new()).await.expect("an answer").is_none());
 }
 
 /// What is replaced is what is given.
@@ -83,7 +83,7 @@ pub async fn replaced_secrets_leave_the_others(db: &Opened) {
     for (place, text) in [(2, "refresh2"), (0, "another password"), (1, "access2")] {
         let mut new = [None; 3];
         (new[place], expected[place]) = (Some(text), Some(text));
-        let replaced = db.store.mailboxes.replace_credentials(mailbox.id, credentials(new)).await;
+        let replaced = db.store.mailbox_secrets.replace_credentials(mailbox.id, credentials(new)).await;
         replaced.expect("the mailbox exists");
         assert_secrets(&db.second, mailbox.id, expected).await;
     }
@@ -93,7 +93,7 @@ pub async fn replaced_secrets_leave_the_others(db: &Opened) {
 pub async fn replacing_secrets_is_a_write_of_nothing_else(db: &Opened) {
     let mut mailbox = linked(db, &db.store, "ada", [None; 3]).await;
     for texts in [ALL, ALL, [None; 3]] {
-        let replaced = db.store.mailboxes.replace_credentials(mailbox.id, credentials(texts)).await;
+        let replaced = db.store.mailbox_secrets.replace_credentials(mailbox.id, credentials(texts)).await;
         let replaced = replaced.expect("the mailbox exists");
         assert!(replaced.updated_at > mailbox.updated_at);
         mailbox.updated_at = replaced.updated_at;
@@ -108,7 +108,7 @@ pub async fn refreshed_tokens_take_the_place_of_those_used(db: &Opened) {
     let mut mailbox = linked(db, &db.store, "ada", ALL).await;
     let used = credentials(ALL);
     let refreshed =
-        db.store.mailboxes.refresh_tokens(mailbox.id, &used, credentials([None, Some("a2"), None]));
+        db.store.mailbox_secrets.refresh_tokens(mailbox.id, &used, credentials([None, Some("a2"), None]));
     let refreshed = refreshed.await.expect("the tokens that are there");
     assert!(refreshed.updated_at > mailbox.updated_at);
     mailbox.updated_at = refreshed.updated_at;
@@ -117,7 +117,11 @@ pub async fn refreshed_tokens_take_the_place_of_those_used(db: &Opened) {
     // The password is no token: it does not have to be known.
     let used = credentials([None, Some("a2"), ALL[2]]);
     let new = credentials([None, Some("a3"), Some("r3")]);
-    db.second.mailboxes.refresh_tokens(mailbox.id, &used, new).await.expect("the tokens that are there");
+    db.second
+        .mailbox_secrets
+        .refresh_tokens(mailbox.id, &used, new)
+        .await
+        .expect("the tokens that are there");
     assert_secrets(&db.store, mailbox.id, [ALL[0], Some("a3"), Some("r3")]).await;
 }
 
@@ -132,7 +136,7 @@ pub async fn tokens_that_somebody_else_replaced_are_a_conflict(db: &Opened) {
         [None; 3],
     ] {
         let new = credentials([None, Some("a2"), Some("r2")]);
-        let refreshed = db.store.mailboxes.refresh_tokens(mailbox.id, &credentials(used), new).await;
+        let refreshed = db.store.mailbox_secrets.refresh_tokens(mailbox.id, &credentials(used), new).await;
         assert_fails(refreshed, &Error::conflict(Collection::Mailboxes, mailbox.id));
     }
     assert_secrets(&db.second, mailbox.id, ALL).await;
@@ -146,7 +150,7 @@ pub async fn one_of_many_refreshes_the_tokens(db: &Opened) {
     let results = crowd(db, async |store, n| {
         let (access, refresh) = texts(n);
         let new = credentials([None, Some(&access), Some(&refresh)]);
-        store.mailboxes.refresh_tokens(mailbox.id, &credentials(ALL), new).await.map(|_| n)
+        store.mailbox_secrets.refresh_tokens(mailbox.id, &credentials(ALL), new).await.map(|_| n)
     })
     .await;
     let winner = only_winner(results, &Error::conflict(Collection::Mailboxes, mailbox.id));
@@ -159,16 +163,16 @@ pub async fn other_changes_are_no_obstacle_to_a_refresh(db: &Opened) {
     let old = db.with_vault(&vault(&[key(1, 1)]).await).await;
     let store = db.with_vault(&vault(&[key(2, 2), key(1, 1)]).await).await;
     let mailbox = linked(db, &old, "ada", ALL).await;
-    let mailboxes = &store.mailboxes;
+    let (mailboxes, secrets) = (&store.mailboxes, &store.mailbox_secrets);
     let touched = mailboxes.touch(mailbox.id).await.expect("the mailbox exists");
     let patch = MailboxPatch::new().active(false);
     mailboxes.update(mailbox.id, patch, touched.updated_at).await.expect("the current version");
     mailboxes.set_status(mailbox.id, MailboxStatus::Error).await.expect("the mailbox exists");
     let other_password = credentials([Some("another"), None, None]);
-    mailboxes.replace_credentials(mailbox.id, other_password).await.expect("the mailbox exists");
-    drain(mailboxes.reencrypt(ReencryptPlan::new()).await.expect("a run")).await;
+    secrets.replace_credentials(mailbox.id, other_password).await.expect("the mailbox exists");
+    drain(secrets.reencrypt(ReencryptPlan::new()).await.expect("a run")).await;
     let new = credentials([None, Some("a2"), Some("r2")]);
-    mailboxes.refresh_tokens(mailbox.id, &credentials(ALL), new).await.expect("the same tokens");
+    secrets.refresh_tokens(mailbox.id, &credentials(ALL), new).await.expect("the same tokens");
     assert_secrets(&store, mailbox.id, [Some("another"), Some("a2"), Some("r2")]).await;
 }
 
@@ -178,7 +182,8 @@ pub async fn a_refresh_and_many_touches_at_once_all_succeed(db: &Opened) {
     let used = credentials(ALL);
     let new = credentials([None, Some("a2"), Some("r2")]);
     let touches = join_all((0..CROWD).map(|_| db.second.mailboxes.touch(mailbox.id)));
-    let (refreshed, touched) = join(db.store.mailboxes.refresh_tokens(mailbox.id, &used, new), touches).await;
+    let (refreshed, touched) =
+        join(db.store.mailbox_secrets.refresh_tokens(mailbox.id, &used, new), touches).await;
     refreshed.expect("the same tokens");
     assert!(touched.iter().all(Result::is_ok));
     assert_secrets(&db.store, mailbox.id, [ALL[0], Some("a2"), Some("r2")]).await;
@@ -188,9 +193,9 @@ pub async fn a_refresh_and_many_touches_at_once_all_succeed(db: &Opened) {
 pub async fn secrets_of_an_unknown_mailbox_cannot_be_replaced(db: &Opened) {
     let id = MailboxId::new();
     let unknown = Error::not_found(Collection::Mailboxes, id);
-    let mailboxes = &db.store.mailboxes;
-    assert_fails(mailboxes.replace_credentials(id, credentials(ALL)).await, &unknown);
-    let refreshed = mailboxes.refresh_tokens(id, &credentials(ALL), credentials(ALL)).await;
+    let secrets = &db.store.mailbox_secrets;
+    assert_fails(secrets.replace_credentials(id, credentials(ALL)).await, &unknown);
+    let refreshed = secrets.refresh_tokens(id, &credentials(ALL), credentials(ALL)).await;
     assert_fails(refreshed, &unknown);
     assert!(all_mailboxes(db).await.is_empty());
 }
@@ -199,9 +204,9 @@ pub async fn secrets_of_an_unknown_mailbox_cannot_be_replaced(db: &Opened) {
 pub async fn no_other_method_opens_a_secret(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", ALL).await;
     let forged = db.with_vault(&vault(&[key(1, 9)]).await).await;
-    let mailboxes = &forged.mailboxes;
+    let (mailboxes, secrets) = (&forged.mailboxes, &forged.mailbox_secrets);
     let (id, owner) = (mailbox.id, mailbox.user_id);
-    let opened = mailboxes.credentials(id).await;
+    let opened = secrets.credentials(id).await;
     assert_fails(opened, &Error::secret(id, "password", SecretProblem::NotAuthentic));
 
     let (all, alone) = (MailboxFilter::all(), Some(mailbox.clone()));
@@ -220,7 +225,7 @@ pub async fn no_other_method_opens_a_secret(db: &Opened) {
     mailboxes.set_status(id, MailboxStatus::Error).await.expect("the mailbox exists");
     mailboxes.set_primary(id).await.expect("the mailbox exists");
     assert_secrets(&db.store, id, ALL).await;
-    mailboxes.replace_credentials(id, credentials(ALL)).await.expect("the mailbox exists");
+    secrets.replace_credentials(id, credentials(ALL)).await.expect("the mailbox exists");
     assert_secrets(&forged, id, ALL).await;
     mailboxes.unlink(id).await.expect("nobody needs the mailbox");
 }
@@ -230,9 +235,9 @@ pub async fn a_secret_under_an_unknown_key_is_named(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", [None, ALL[1], None]).await;
     let stranger = db.with_vault(&vault(&[key(7, 7)]).await).await;
     let unknown = Error::secret(mailbox.id, "access_token", SecretProblem::UnknownKey(1));
-    assert_fails(stranger.mailboxes.credentials(mailbox.id).await, &unknown);
+    assert_fails(stranger.mailbox_secrets.credentials(mailbox.id).await, &unknown);
     let used = credentials([None, ALL[1], None]);
-    let refreshed = stranger.mailboxes.refresh_tokens(mailbox.id, &used, credentials(ALL)).await;
+    let refreshed = stranger.mailbox_secrets.refresh_tokens(mailbox.id, &used, credentials(ALL)).await;
     assert_fails(refreshed, &unknown);
     assert_secrets(&db.store, mailbox.id, [None, ALL[1], None]).await;
 }
@@ -243,10 +248,10 @@ pub async fn a_secret_under_a_disabled_key_is_named(db: &Opened) {
     let disabled = vault(&[key(2, 2), format!("{}:disabled", key(1, 1))]).await;
     let store = db.with_vault(&disabled).await;
     let problem = Error::secret(mailbox.id, "refresh_token", SecretProblem::KeyDisabled(1));
-    assert_fails(store.mailboxes.credentials(mailbox.id).await, &problem);
+    assert_fails(store.mailbox_secrets.credentials(mailbox.id).await, &problem);
     // A new value is under the primary key, and opens.
     store
-        .mailboxes
+        .mailbox_secrets
         .replace_credentials(mailbox.id, credentials([None, None, Some("r2")]))
         .await
         .expect("a mailbox");

@@ -39,7 +39,7 @@ impl Rotation {
 }
 
 async fn reports(store: &Store, plan: ReencryptPlan) -> Vec<ReencryptReport> {
-    drain(store.mailboxes.reencrypt(plan).await.expect("a run")).await
+    drain(store.mailbox_secrets.reencrypt(plan).await.expect("a run")).await
 }
 
 /// The last report of a run.
@@ -95,7 +95,7 @@ pub async fn a_run_that_was_cut_off_can_be_resumed(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 5).await;
     let plan = ReencryptPlan::new().batch_size(2);
-    let mut cut_off = rotation.during.mailboxes.reencrypt(plan).await.expect("a run");
+    let mut cut_off = rotation.during.mailbox_secrets.reencrypt(plan).await.expect("a run");
     let first = cut_off.next().await.expect("a report").expect("no error");
     drop(cut_off);
     assert_eq!((first.scanned, first.rewritten, first.is_done), (2, 2, false));
@@ -135,7 +135,7 @@ pub async fn the_reports_count_the_mailboxes_under_each_key(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let both = linked(db, &rotation.before, "both", TEXTS).await;
     let renewed = credentials([None, Some("access2"), Some("refresh2")]);
-    rotation.during.mailboxes.replace_credentials(both.id, renewed).await.expect("the mailbox exists");
+    rotation.during.mailbox_secrets.replace_credentials(both.id, renewed).await.expect("the mailbox exists");
     linked(db, &rotation.before, "old", [TEXTS[0], None, None]).await;
     linked(db, &rotation.during, "new", [TEXTS[0], None, None]).await;
     linked(db, &rotation.before, "none", [None; 3]).await;
@@ -176,7 +176,7 @@ pub async fn a_secret_that_does_not_open_is_reported_and_the_rest_done(db: &Open
     let broken = mailboxes[2].id;
     let forged = db.with_vault(&vault(&[key(1, 9)]).await).await;
     let forgery = credentials([None, Some("forged"), None]);
-    forged.mailboxes.replace_credentials(broken, forgery).await.expect("the mailbox exists");
+    forged.mailbox_secrets.replace_credentials(broken, forgery).await.expect("the mailbox exists");
     let report = run(&rotation.during, ReencryptPlan::new().batch_size(2)).await;
     assert_eq!((report.scanned, report.rewritten, report.unreadable), (5, 4, 1));
     let listed: Vec<_> = report.first_unreadable.iter().map(|unreadable| unreadable.mailbox).collect();
@@ -186,7 +186,7 @@ pub async fn a_secret_that_does_not_open_is_reported_and_the_rest_done(db: &Open
     // It is as it was, also the part of it that does open.
     rotation
         .before
-        .mailboxes
+        .mailbox_secrets
         .replace_credentials(broken, credentials([None, TEXTS[1], None]))
         .await
         .expect("it exists");
@@ -220,7 +220,7 @@ pub async fn a_mailbox_unlinked_meanwhile_is_no_obstacle(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 4).await;
     let mut reports =
-        rotation.during.mailboxes.reencrypt(ReencryptPlan::new().batch_size(1)).await.expect("a run");
+        rotation.during.mailbox_secrets.reencrypt(ReencryptPlan::new().batch_size(1)).await.expect("a run");
     reports.next().await.expect("a report").expect("no error");
     for gone in [0, 2] {
         db.store.mailboxes.unlink(mailboxes[gone].id).await.expect("nobody needs the mailbox");
@@ -244,11 +244,11 @@ pub async fn tokens_refreshed_meanwhile_win(db: &Opened) {
             // By a process that does not seal with the new key yet.
             let store = &rotation.before;
             let used = credentials(TEXTS);
-            if let Err(error) = store.mailboxes.refresh_tokens(*id, &used, new.clone()).await {
+            if let Err(error) = store.mailbox_secrets.refresh_tokens(*id, &used, new.clone()).await {
                 // It cannot read what is under the new key already.
                 assert!(error.to_string().ends_with("key 2 is not in the keyring"), "{error}");
                 let store = &rotation.during;
-                store.mailboxes.refresh_tokens(*id, &used, new).await.expect("the same tokens");
+                store.mailbox_secrets.refresh_tokens(*id, &used, new).await.expect("the same tokens");
             }
         }
     };

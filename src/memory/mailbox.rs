@@ -14,10 +14,10 @@ use crate::model::{
     MailboxStatus, NewMailbox, UserId,
 };
 use crate::page::{Page, PageRequest};
-use crate::repository::{MailboxRepository, RecordStream};
+use crate::repository::{MailboxRepository, MailboxSecretsRepository, RecordStream};
 use crate::secret::{
-    MailboxSecrets, ReencryptPlan, ReencryptReport, Reencrypted, SealedCredentials, SealedField,
-    SealedMailbox, credentials, reencrypt, refresh_tokens, seal,
+    ReencryptPlan, ReencryptReport, Reencrypted, SealedCredentials, SealedField, SealedMailbox,
+    SecretStorage, credentials, reencrypt, refresh_tokens, seal,
 };
 
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl State {
 }
 
 #[async_trait]
-impl MailboxSecrets for Mailboxes {
+impl SecretStorage for Mailboxes {
     async fn sealed(&self, id: MailboxId) -> Result<Option<SealedCredentials>> {
         self.call(|state, _| state.mailboxes.get(id.as_object_id()))
     }
@@ -134,26 +134,6 @@ impl MailboxRepository for Mailboxes {
         })
     }
 
-    async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
-        credentials(self, self.0.vault.as_ref(), &*self.0.clock, id).await
-    }
-
-    async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {
-        self.call(|state, now| {
-            let owner = state.require_mailbox(id)?.user_id;
-            let sealed = seal(&new, self.0.vault.as_ref(), id, owner)?;
-            state.mailboxes.change(id.as_object_id(), &secrets_change(&sealed, now))
-        })
-    }
-
-    async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
-        refresh_tokens(self, self.0.vault.as_ref(), &*self.0.clock, id, used, &new).await
-    }
-
-    async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>> {
-        Ok(reencrypt(Self(self.0.clone()), self.0.vault.clone(), self.0.clock.clone(), plan))
-    }
-
     async fn set_primary(&self, id: MailboxId) -> Result<Mailbox> {
         self.call(|state, now| {
             let mailbox = state.require_mailbox(id)?;
@@ -199,5 +179,28 @@ impl MailboxRepository for Mailboxes {
 
     async fn stream(&self, filter: &MailboxFilter) -> Result<RecordStream<Mailbox>> {
         self.call(|state, _| Ok(stream::iter(state.mailboxes.records(&filter.query())).boxed()))
+    }
+}
+
+#[async_trait]
+impl MailboxSecretsRepository for Mailboxes {
+    async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
+        credentials(self, self.0.vault.as_ref(), &*self.0.clock, id).await
+    }
+
+    async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {
+        self.call(|state, now| {
+            let owner = state.require_mailbox(id)?.user_id;
+            let sealed = seal(&new, self.0.vault.as_ref(), id, owner)?;
+            state.mailboxes.change(id.as_object_id(), &secrets_change(&sealed, now))
+        })
+    }
+
+    async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
+        refresh_tokens(self, self.0.vault.as_ref(), &*self.0.clock, id, used, &new).await
+    }
+
+    async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>> {
+        Ok(reencrypt(Self(self.0.clone()), self.0.vault.clone(), self.0.clock.clone(), plan))
     }
 }

@@ -88,13 +88,14 @@ impl MemoryStore {
     /// The repositories.
     #[must_use]
     pub fn repositories(&self) -> Store {
-        Store::new(
-            Arc::new(Users(self.clone())),
-            Arc::new(Mailboxes(self.clone())),
-            Arc::new(Campaigns(self.clone())),
-            Arc::new(Metrics(self.clone())),
-            Arc::new(Tracking(self.clone())),
-        )
+        Store {
+            users: Arc::new(Users(self.clone())),
+            mailboxes: Arc::new(Mailboxes(self.clone())),
+            mailbox_secrets: Arc::new(Mailboxes(self.clone())),
+            campaigns: Arc::new(Campaigns(self.clone())),
+            campaign_metrics: Arc::new(Metrics(self.clone())),
+            email_tracking: Arc::new(Tracking(self.clone())),
+        }
     }
 
     /// Lets the next call on the repository of `collection` fail with `error`, before it does

@@ -17,6 +17,7 @@ use crate::document::{Decode, Query, Record};
 use crate::error::Result;
 use crate::model::{Campaign, CampaignId, CampaignMetrics, MetricId, MetricsFilter, Rates};
 use crate::mongo::error::duplicates_of;
+use crate::mongo::tracking::Recounts;
 use crate::schema::index::CAMPAIGN_METRICS_CAMPAIGN_ID;
 
 const OPERATION: &str = "migration.metrics";
@@ -123,7 +124,7 @@ impl Context {
             );
         }
         for campaign in suspects {
-            connection.recount(campaign).await?;
+            Recounts(connection.clone()).recount(campaign).await?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use super::{MigrationOptions, MigrationProgress, MigrationReport, VerificationRe
 use crate::error::{Invalid, Problem, Result};
 use crate::mongo::connection::Connection;
 use crate::repository::RecordStream;
+use crate::secret::Vault;
 
 /// The migration of the old collections of a database: `warm_up_emails_table` to `mailboxes`,
 /// `email_campaigns` to `campaigns`, and `campaign_metrics` from `email_tracking`, which stays as it
@@ -27,8 +28,8 @@ pub struct Migration {
 }
 
 impl Migration {
-    pub(crate) fn new(connection: Arc<Connection>) -> Result<Self> {
-        let vault = connection.vault.clone().ok_or(Invalid::new("vault", Problem::Missing))?;
+    pub(crate) fn new(connection: Arc<Connection>, vault: Option<Vault>) -> Result<Self> {
+        let vault = vault.ok_or(Invalid::new("vault", Problem::Missing))?;
         Ok(Self { context: Context { connection, vault } })
     }
 

@@ -26,7 +26,7 @@ use crate::collection::Collection;
 use crate::document::Query;
 use crate::error::{Error, Result};
 use crate::model::{CampaignId, Drift};
-use crate::mongo::recount;
+use crate::mongo::tracking::Recounts;
 
 const OPERATION: &str = "migration.verify";
 
@@ -116,7 +116,7 @@ pub(super) fn verify(context: Context) -> impl Stream<Item = Result<Verification
             report.add(page);
             yield report.clone();
         }
-        let mut drifts = recount::drift(context.connection.clone()).await?.boxed();
+        let mut drifts = Recounts(context.connection.clone()).drift().await?.boxed();
         while let Some(drift) = drifts.next().await {
             let drift = match drift {
                 // Rows that belong to no campaign have no metrics either.

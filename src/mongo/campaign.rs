@@ -7,9 +7,11 @@ use futures_util::FutureExt;
 use mongodb::ClientSession;
 use mongodb::options::ReturnDocument;
 
-use super::connection::Connection;
-use super::error::{DriverResult, ours};
-use super::table::Session;
+use super::link::connection::Connection;
+use super::link::error::{DriverResult, ours};
+use super::link::table::Session;
+use super::mailbox::require_mailbox;
+use super::user::require_user;
 use crate::collection::Collection;
 use crate::document::campaign::field;
 use crate::document::campaign::{status_change, status_count};
@@ -24,23 +26,26 @@ use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
 
 #[derive(Debug)]
-pub(super) struct Campaigns(pub(super) Arc<Connection>);
+pub(super) struct Campaigns {
+    pub(super) db: Arc<Connection>,
+}
 
 fn of_campaign(id: CampaignId) -> Query {
     Query::all().is(field::id, &id)
 }
 
-impl Connection {
-    pub(super) async fn find_campaign(
-        &self,
-        session: Session<'_>,
-        id: CampaignId,
-    ) -> DriverResult<Option<Campaign>> {
-        self.campaigns.find_one(session, &of_campaign(id)).await
-    }
+/// The campaign, if it exists.
+pub(super) async fn find_campaign(
+    db: &Connection,
+    session: Session<'_>,
+    id: CampaignId,
+) -> DriverResult<Option<Campaign>> {
+    db.campaigns.find_one(session, &of_campaign(id)).await
+}
 
+impl Campaigns {
     async fn require_campaign(&self, session: Session<'_>, id: CampaignId) -> DriverResult<Campaign> {
-        let campaign = self.find_campaign(session, id).await?;
+        let campaign = find_campaign(&self.db, session, id).await?;
         campaign.ok_or_else(|| ours(Error::not_found(Collection::Campaigns, id)))
     }
 
@@ -51,21 +56,22 @@ impl Connection {
         user_id: UserId,
         mailbox_id: MailboxId,
     ) -> DriverResult<()> {
-        let mailbox = self.require_mailbox(Some(&mut *session), mailbox_id).await?;
+        let mailbox = require_mailbox(&self.db, Some(&mut *session), mailbox_id).await?;
         mailbox.require_owner(user_id).map_err(ours)?;
-        self.mailboxes.lock(session, mailbox_id.as_object_id()).await
+        self.db.mailboxes.lock(session, mailbox_id.as_object_id()).await
     }
 
     async fn create_campaign(&self, session: &mut ClientSession, new: NewCampaign) -> DriverResult<Campaign> {
-        let now = self.now();
-        self.require_user(Some(&mut *session), new.user_id).await?;
+        let now = self.db.now();
+        require_user(&self.db, session, new.user_id).await?;
         if new.created_by != new.user_id {
-            self.require_user(Some(&mut *session), new.created_by).await?;
+            require_user(&self.db, session, new.created_by).await?;
         }
         self.hold_mailbox_of(session, new.user_id, new.mailbox_id).await?;
         let campaign = new.build(CampaignId::new_at(now), now);
-        self.campaigns.insert(Some(&mut *session), &campaign).await?;
-        self.campaign_metrics
+        self.db.campaigns.insert(Some(&mut *session), &campaign).await?;
+        self.db
+            .campaign_metrics
             .insert(Some(session), &CampaignMetrics::new(MetricId::new(), &campaign))
             .await?;
         Ok(campaign)
@@ -78,19 +84,19 @@ impl Connection {
         patch: &CampaignPatch,
         expected_updated_at: DateTime<Utc>,
     ) -> DriverResult<Campaign> {
-        let now = self.now();
+        let now = self.db.now();
         let campaign = self.require_campaign(Some(&mut *session), id).await?;
         let changes = campaign.patched(patch, expected_updated_at, now).map_err(ours)?;
         if let Some(mailbox_id) = patch.mailbox_id {
             self.hold_mailbox_of(session, campaign.user_id, mailbox_id).await?;
         }
         let same_version = of_campaign(id).is(field::updated_at, &expected_updated_at);
-        let changed = self.campaigns.update(Some(&mut *session), &same_version, &changes).await?;
+        let changed = self.db.campaigns.update(Some(&mut *session), &same_version, &changes).await?;
         let changed = changed.ok_or_else(|| ours(Error::conflict(Collection::Campaigns, id)))?;
         if let Some(mailbox_id) = patch.mailbox_id {
             let metrics = MetricsFilter::campaigns([id]).query();
             let changes = mailbox_change(mailbox_id, now);
-            self.campaign_metrics.update::<CampaignMetrics>(Some(session), &metrics, &changes).await?;
+            self.db.campaign_metrics.update::<CampaignMetrics>(Some(session), &metrics, &changes).await?;
         }
         Ok(changed)
     }
@@ -104,7 +110,7 @@ impl Connection {
         changes: &Changes,
     ) -> DriverResult<Campaign> {
         let query = of_campaign(id).one_of(field::status, allowed);
-        if let Some(campaign) = self.campaigns.update(None, &query, changes).await? {
+        if let Some(campaign) = self.db.campaigns.update(None, &query, changes).await? {
             return Ok(campaign);
         }
         self.require_campaign(None, id).await?.require(action, allowed).map_err(ours)?;
@@ -112,12 +118,13 @@ impl Connection {
         Err(ours(Error::conflict(Collection::Campaigns, id)))
     }
 
-    async fn claim_due(&self, due: DateTime<Utc>, limit: usize) -> DriverResult<Vec<Campaign>> {
+    async fn claim(&self, due: DateTime<Utc>, limit: usize) -> DriverResult<Vec<Campaign>> {
         let due = CampaignFilter::due(due).to_filter();
         let mut claimed = Vec::new();
         while claimed.len() < limit {
-            let claim = status_change(CampaignStatus::Active, self.now());
+            let claim = status_change(CampaignStatus::Active, self.db.now());
             let next = self
+                .db
                 .campaigns
                 .raw
                 .find_one_and_update(due.clone(), claim.to_pipeline())
@@ -130,13 +137,13 @@ impl Connection {
         Ok(claimed)
     }
 
-    async fn complete_expired(&self, expired: DateTime<Utc>) -> DriverResult<u64> {
-        let completion = status_change(CampaignStatus::Completed, self.now());
+    async fn complete(&self, expired: DateTime<Utc>) -> DriverResult<u64> {
+        let completion = status_change(CampaignStatus::Completed, self.db.now());
         let expired = CampaignFilter::expired(expired).to_filter();
-        Ok(self.campaigns.raw.update_many(expired, completion.to_pipeline()).await?.modified_count)
+        Ok(self.db.campaigns.raw.update_many(expired, completion.to_pipeline()).await?.modified_count)
     }
 
-    async fn count_by_status(&self, query: &Query) -> DriverResult<CampaignCounts> {
+    async fn count(&self, query: &Query) -> DriverResult<CampaignCounts> {
         let status = field::status.as_str();
         // Any status at all: a condition, so that the server counts along the index.
         let mut filter = doc! { status: { "$gte": Bson::MinKey } };
@@ -144,7 +151,7 @@ impl Connection {
         let group = doc! { "_id": format!("${status}"), "n": { "$sum": 1_i64 } };
         let named = doc! { "_id": 0, status: "$_id", "n": 1 };
         let pipeline = [doc! { "$match": filter }, doc! { "$group": group }, doc! { "$project": named }];
-        let mut groups = self.campaigns.raw.aggregate(pipeline).await?;
+        let mut groups = self.db.campaigns.raw.aggregate(pipeline).await?;
         let mut counts = CampaignCounts::default();
         while groups.advance().await? {
             let (status, n) = status_count(groups.current()).map_err(ours)?;
@@ -157,15 +164,15 @@ impl Connection {
 #[async_trait]
 impl CampaignRepository for Campaigns {
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign> {
-        self.0
-            .transact("campaigns.create", (&self.0, campaign), |session, (db, campaign)| {
-                db.create_campaign(session, campaign.clone()).boxed()
+        self.db
+            .transact("campaigns.create", (self, campaign), |session, (this, campaign)| {
+                this.create_campaign(session, campaign.clone()).boxed()
             })
             .await
     }
 
     async fn get(&self, id: CampaignId) -> Result<Option<Campaign>> {
-        self.0.run("campaigns.get", self.0.campaigns.find_one(None, &of_campaign(id))).await
+        self.db.run("campaigns.get", self.db.campaigns.find_one(None, &of_campaign(id))).await
     }
 
     async fn update(
@@ -174,46 +181,46 @@ impl CampaignRepository for Campaigns {
         patch: CampaignPatch,
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Campaign> {
-        self.0
-            .transact("campaigns.update", (&self.0, patch), move |session, (db, patch)| {
-                db.update_campaign(session, id, patch, expected_updated_at).boxed()
+        self.db
+            .transact("campaigns.update", (self, patch), move |session, (this, patch)| {
+                this.update_campaign(session, id, patch, expected_updated_at).boxed()
             })
             .await
     }
 
     async fn transition(&self, id: CampaignId, transition: CampaignTransition) -> Result<Campaign> {
-        let changes = status_change(transition.to(), self.0.now());
+        let changes = status_change(transition.to(), self.db.now());
         let action = transition.as_str();
-        self.0
-            .run("campaigns.transition", self.0.change_campaign(id, action, transition.from(), &changes))
+        self.db
+            .run("campaigns.transition", self.change_campaign(id, action, transition.from(), &changes))
             .await
     }
 
     async fn claim_due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Campaign>> {
         check_limit(limit)?;
-        self.0.run("campaigns.claim_due", self.0.claim_due(now, limit)).await
+        self.db.run("campaigns.claim_due", self.claim(now, limit)).await
     }
 
     async fn complete_expired(&self, now: DateTime<Utc>) -> Result<u64> {
-        self.0.run("campaigns.complete_expired", self.0.complete_expired(now)).await
+        self.db.run("campaigns.complete_expired", self.complete(now)).await
     }
 
     async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts> {
         let query = user_id.map_or_else(CampaignFilter::all, CampaignFilter::user).query();
-        self.0.run("campaigns.count_by_status", self.0.count_by_status(&query)).await
+        self.db.run("campaigns.count_by_status", self.count(&query)).await
     }
 
     async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
-        let changes = Changes::at(self.0.now()).add(field::total_recipients, n);
-        let change = self.0.change_campaign(id, "add_recipients", CampaignStatus::UNFINISHED, &changes);
-        self.0.run("campaigns.add_recipients", change).await
+        let changes = Changes::at(self.db.now()).add(field::total_recipients, n);
+        let change = self.change_campaign(id, "add_recipients", CampaignStatus::UNFINISHED, &changes);
+        self.db.run("campaigns.add_recipients", change).await
     }
 
     async fn list(&self, filter: &CampaignFilter, page: &PageRequest) -> Result<Page<Campaign>> {
-        self.0.run("campaigns.list", self.0.campaigns.page(&filter.query(), page)).await
+        self.db.run("campaigns.list", self.db.campaigns.page(&filter.query(), page)).await
     }
 
     async fn stream(&self, filter: &CampaignFilter) -> Result<RecordStream<Campaign>> {
-        self.0.stream(&self.0.campaigns, &filter.query()).await
+        self.db.stream(&self.db.campaigns, &filter.query()).await
     }
 }

@@ -9,10 +9,11 @@ use futures_util::StreamExt;
 use mongodb::ClientSession;
 use mongodb::options::Hint;
 
-use super::connection::Connection;
-use super::error::{DriverResult, ours};
-use super::recount;
-use super::table::{each, of_id, projection};
+use super::campaign::find_campaign;
+use super::link::connection::Connection;
+use super::link::error::{DriverResult, ours};
+use super::link::table::{each, of_id, projection};
+use super::tracking::Recounts;
 use crate::clock::next_version;
 use crate::document::Query;
 use crate::document::aggregation::{odd_in_state, point, series, sum_of_totals, summed_totals};
@@ -28,12 +29,18 @@ use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
 
 #[derive(Debug)]
-pub(super) struct Metrics(pub(super) Arc<Connection>);
+pub(super) struct Metrics {
+    pub(super) db: Arc<Connection>,
+}
 
 impl Metrics {
+    fn recounts(&self) -> Recounts {
+        Recounts(self.db.clone())
+    }
+
     async fn sum(&self, filter: &MetricsFilter) -> DriverResult<Totals> {
         let pipeline = [doc! { "$match": filter.query().to_filter() }, sum_of_totals()];
-        let mut sum = self.0.campaign_metrics.raw.aggregate(pipeline);
+        let mut sum = self.db.campaign_metrics.raw.aggregate(pipeline);
         if *filter == MetricsFilter::all() {
             // Reading along the index of ids is no slower and does not count as a scan.
             sum = sum.hint(Hint::Keys(doc! { "_id": 1 }));
@@ -51,7 +58,7 @@ impl Metrics {
             return Ok(vec![rows.query()]);
         }
         let id = field::campaign_id.as_str();
-        let find = self.0.campaign_metrics.raw.find(filter.query().to_filter()).projection(doc! { id: 1 });
+        let find = self.db.campaign_metrics.raw.find(filter.query().to_filter()).projection(doc! { id: 1 });
         let mut ids = Vec::new();
         each(None, find, |metrics| {
             ids.extend(metrics.get_str(id).ok().map(str::to_owned));
@@ -74,7 +81,7 @@ impl Metrics {
             let is_all = rows == Query::all();
             let mut has_odd = false;
             let stages = series(rows.clone(), state, step, (period.start, period.end));
-            let mut points = self.0.email_tracking.raw.aggregate(stages);
+            let mut points = self.db.email_tracking.raw.aggregate(stages);
             if is_all {
                 // Reading along the index of ids is no slower and does not count as a scan.
                 points = points.hint(Hint::Keys(doc! { "_id": 1 }));
@@ -87,7 +94,7 @@ impl Metrics {
                 }
             }
             if has_odd {
-                let find = self.0.email_tracking.raw.find(odd_in_state(rows, state));
+                let find = self.db.email_tracking.raw.find(odd_in_state(rows, state));
                 each(None, find.projection(projection(without_texts())), |row| {
                     // Rows that cannot be read are in no series.
                     let first = keyed_without_texts(row).ok().and_then(|(_, row)| row.first(state));
@@ -103,76 +110,73 @@ impl Metrics {
     }
 }
 
-impl Connection {
-    /// The metrics of those of the campaigns that exist, made now where they are missing.
-    pub(super) async fn metrics_of(
-        &self,
-        session: &mut ClientSession,
-        campaigns: &HashSet<CampaignId>,
-    ) -> DriverResult<HashMap<CampaignId, CampaignMetrics>> {
-        if campaigns.is_empty() {
-            return Ok(HashMap::new());
+/// The metrics of those of the campaigns that exist, made now where they are missing.
+pub(super) async fn metrics_of(
+    db: &Connection,
+    session: &mut ClientSession,
+    campaigns: &HashSet<CampaignId>,
+) -> DriverResult<HashMap<CampaignId, CampaignMetrics>> {
+    if campaigns.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = MetricsFilter::campaigns(campaigns.iter().copied()).query();
+    let found: Vec<CampaignMetrics> =
+        db.campaign_metrics.find_all(Some(&mut *session), &query, campaigns.len()).await?;
+    let mut all: HashMap<_, _> = found.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
+    for id in campaigns {
+        if !all.contains_key(id)
+            && let Some(metrics) = make_metrics(db, session, *id).await?
+        {
+            all.insert(*id, metrics);
         }
-        let query = MetricsFilter::campaigns(campaigns.iter().copied()).query();
-        let found: Vec<CampaignMetrics> =
-            self.campaign_metrics.find_all(Some(&mut *session), &query, campaigns.len()).await?;
-        let mut all: HashMap<_, _> =
-            found.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
-        for id in campaigns {
-            if !all.contains_key(id)
-                && let Some(metrics) = self.make_metrics(session, *id).await?
-            {
-                all.insert(*id, metrics);
-            }
-        }
-        Ok(all)
     }
+    Ok(all)
+}
 
-    /// The metrics of a campaign that has none, if it exists.
-    async fn make_metrics(
-        &self,
-        session: &mut ClientSession,
-        id: CampaignId,
-    ) -> DriverResult<Option<CampaignMetrics>> {
-        let Some(campaign) = self.find_campaign(Some(&mut *session), id).await? else { return Ok(None) };
-        let metrics = CampaignMetrics::new(MetricId::new(), &campaign);
-        self.campaign_metrics.insert(Some(session), &metrics).await?;
-        Ok(Some(metrics))
-    }
+/// The metrics of a campaign that has none, if it exists.
+async fn make_metrics(
+    db: &Connection,
+    session: &mut ClientSession,
+    id: CampaignId,
+) -> DriverResult<Option<CampaignMetrics>> {
+    let Some(campaign) = find_campaign(db, Some(&mut *session), id).await? else { return Ok(None) };
+    let metrics = CampaignMetrics::new(MetricId::new(), &campaign);
+    db.campaign_metrics.insert(Some(session), &metrics).await?;
+    Ok(Some(metrics))
+}
 
-    /// Changes the totals of metrics that were just read.
-    pub(super) async fn count(
-        &self,
-        session: &mut ClientSession,
-        metrics: &HashMap<CampaignId, CampaignMetrics>,
-        deltas: &BTreeMap<CampaignId, TotalsDelta>,
-        now: DateTime<Utc>,
-    ) -> DriverResult<()> {
-        let deltas = deltas.iter().filter_map(|(id, delta)| Some((metrics.get(id)?, *delta)));
-        // The transaction keeps others away.
-        let updates = deltas.map(|(metrics, delta)| {
-            let version = next_version(now, metrics.last_updated);
-            let changes = totals_change(&delta.apply_to(metrics.totals), version);
-            (of_id(metrics.id.as_object_id()), changes.to_plain_update())
-        });
-        self.campaign_metrics.update_each(Some(session), updates).await?;
-        Ok(())
-    }
+/// Changes the totals of metrics that were just read.
+pub(super) async fn change_totals(
+    db: &Connection,
+    session: &mut ClientSession,
+    metrics: &HashMap<CampaignId, CampaignMetrics>,
+    deltas: &BTreeMap<CampaignId, TotalsDelta>,
+    now: DateTime<Utc>,
+) -> DriverResult<()> {
+    let deltas = deltas.iter().filter_map(|(id, delta)| Some((metrics.get(id)?, *delta)));
+    // The transaction keeps others away.
+    let updates = deltas.map(|(metrics, delta)| {
+        let version = next_version(now, metrics.last_updated);
+        let changes = totals_change(&delta.apply_to(metrics.totals), version);
+        (of_id(metrics.id.as_object_id()), changes.to_plain_update())
+    });
+    db.campaign_metrics.update_each(Some(session), updates).await?;
+    Ok(())
 }
 
 #[async_trait]
 impl CampaignMetricsRepository for Metrics {
     async fn get(&self, campaign_id: CampaignId) -> Result<Option<CampaignMetrics>> {
         let query = MetricsFilter::campaigns([campaign_id]).query();
-        self.0.run("campaign_metrics.get", self.0.campaign_metrics.find_one(None, &query)).await
+        self.db.run("campaign_metrics.get", self.db.campaign_metrics.find_one(None, &query)).await
     }
 
     async fn list(&self, filter: &MetricsFilter, page: &PageRequest) -> Result<Page<CampaignMetrics>> {
-        self.0.run("campaign_metrics.list", self.0.campaign_metrics.page(&filter.query(), page)).await
+        self.db.run("campaign_metrics.list", self.db.campaign_metrics.page(&filter.query(), page)).await
     }
 
     async fn totals(&self, filter: &MetricsFilter) -> Result<Totals> {
-        self.0.run("campaign_metrics.totals", self.sum(filter)).await
+        self.db.run("campaign_metrics.totals", self.sum(filter)).await
     }
 
     async fn series(
@@ -182,18 +186,18 @@ impl CampaignMetricsRepository for Metrics {
         step: SeriesStep,
         period: Range<DateTime<Utc>>,
     ) -> Result<Vec<SeriesPoint>> {
-        self.0.run("campaign_metrics.series", self.points(filter, state, step, period)).await
+        self.db.run("campaign_metrics.series", self.points(filter, state, step, period)).await
     }
 
     async fn recount(&self, campaign_id: CampaignId) -> Result<CampaignMetrics> {
-        self.0.recount(campaign_id).await
+        self.recounts().recount(campaign_id).await
     }
 
     async fn recount_all(&self) -> Result<RecordStream<RecountProgress>> {
-        Ok(recount::recount_all(self.0.clone()).await?.boxed())
+        Ok(self.recounts().recount_all().await?.boxed())
     }
 
     async fn drift(&self) -> Result<RecordStream<Drift>> {
-        Ok(recount::drift(self.0.clone()).await?.boxed())
+        Ok(self.recounts().drift().await?.boxed())
     }
 }

@@ -8,10 +8,11 @@ use bson::doc;
 use futures_util::FutureExt;
 use mongodb::ClientSession;
 
-use super::connection::Connection;
-use super::error::DriverResult;
-use super::events;
-use super::table::{Session, Table, each};
+use super::campaign_metrics::{change_totals, metrics_of};
+use super::link::connection::Connection;
+use super::link::error::DriverResult;
+use super::link::table::{Session, Table, each};
+use super::tracking::{CampaignLocks, Receipts};
 use crate::document::email_tracking::field;
 use crate::document::email_tracking::suppressing;
 use crate::document::{Field, Stored};
@@ -26,19 +27,21 @@ use crate::repository::{EmailTrackingRepository, RecordStream};
 use crate::schema::index::EMAIL_TRACKING_TRACKING_ID;
 
 #[derive(Debug)]
-pub(super) struct Tracking(pub(super) Arc<Connection>);
+pub(super) struct Tracking {
+    pub(super) db: Arc<Connection>,
+    pub(super) receipts: Receipts,
+    pub(super) locks: CampaignLocks,
+}
 
 impl Tracking {
     async fn record(&self, step: &[EmailTracking], all_new: bool) -> Result<Vec<SendOutcome>> {
-        self.0
-            .transact("email_tracking.record_sends", (&self.0, step), move |session, (db, step)| {
-                db.record_step(session, step, all_new).boxed()
+        self.db
+            .transact("email_tracking.record_sends", (self, step), move |session, (this, step)| {
+                this.record_step(session, step, all_new).boxed()
             })
             .await
     }
-}
 
-impl Connection {
     /// Records a step of a batch. Sends that are `all_new` are not looked up: if one was recorded before
     /// after all, the index refuses the step and nothing happens.
     async fn record_step(
@@ -47,10 +50,10 @@ impl Connection {
         sends: &[EmailTracking],
         all_new: bool,
     ) -> DriverResult<Vec<SendOutcome>> {
-        let now = self.now();
+        let now = self.db.now();
         let named: HashSet<_> = sends.iter().map(|send| send.campaign_id).collect();
-        let tracking = &self.email_tracking;
-        let metrics = self.metrics_of(session, &named).await?;
+        let tracking = &self.db.email_tracking;
+        let metrics = metrics_of(&self.db, session, &named).await?;
         let exists = |id: &_| metrics.contains_key(id);
         let mut recorded = HashSet::new();
         // A send of an unknown campaign meets no index, and can be recorded all the same.
@@ -61,7 +64,7 @@ impl Connection {
         let batch = SendBatch::new(sends, recorded, exists);
         // The metrics come first: recorders of one campaign meet there, and the one that has to retry
         // has not yet written its rows.
-        self.count(session, &metrics, &batch.added, now).await?;
+        change_totals(&self.db, session, &metrics, &batch.added, now).await?;
         if !batch.rows.is_empty() {
             let rows = batch.rows.iter().map(|row| row.encode());
             tracking.raw.insert_many(rows).session(session).await?;
@@ -110,7 +113,7 @@ impl Table {
 impl EmailTrackingRepository for Tracking {
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
         let mut outcomes = Vec::with_capacity(sends.len());
-        let now = self.0.now();
+        let now = self.db.now();
         let rows: Vec<_> = sends.into_iter().map(|send| send.build(now)).collect();
         for step in SendBatch::steps(&rows) {
             // Most are: looking up a thousand ids first would cost every batch what a retry costs.
@@ -126,12 +129,12 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>> {
-        events::record(&self.0, &events).await.unwrap_or_else(|error| results_of(&events, Err(error)))
+        self.record_all(&events).await.unwrap_or_else(|error| results_of(&events, Err(error)))
     }
 
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {
         let query = Query::all().is(field::id, &id);
-        self.0.run("email_tracking.get", self.0.email_tracking.find_one(None, &query)).await
+        self.db.run("email_tracking.get", self.db.email_tracking.find_one(None, &query)).await
     }
 
     async fn find_by_campaign_and_recipient(
@@ -140,13 +143,13 @@ impl EmailTrackingRepository for Tracking {
         recipient: &EmailAddress,
     ) -> Result<Vec<EmailTracking>> {
         let query = TrackingFilter::campaign(campaign_id).recipient(recipient.clone()).query();
-        let find = self.0.email_tracking.find_all(None, &query, PageRequest::MAX_LIMIT);
-        self.0.run("email_tracking.find_by_campaign_and_recipient", find).await
+        let find = self.db.email_tracking.find_all(None, &query, PageRequest::MAX_LIMIT);
+        self.db.run("email_tracking.find_by_campaign_and_recipient", find).await
     }
 
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool> {
         let query = suppressing(user_id, slice::from_ref(recipient));
-        self.0.run("email_tracking.is_suppressed", self.0.email_tracking.any(None, &query)).await
+        self.db.run("email_tracking.is_suppressed", self.db.email_tracking.any(None, &query)).await
     }
 
     async fn suppressed(
@@ -156,8 +159,8 @@ impl EmailTrackingRepository for Tracking {
     ) -> Result<HashSet<EmailAddress>> {
         let mut suppressed = HashSet::new();
         for recipients in recipients.chunks(PageRequest::MAX_LIMIT) {
-            let found = self.0.email_tracking.suppressed(user_id, recipients);
-            let found = self.0.run("email_tracking.suppressed", found).await?;
+            let found = self.db.email_tracking.suppressed(user_id, recipients);
+            let found = self.db.run("email_tracking.suppressed", found).await?;
             suppressed
                 .extend(recipients.iter().filter(|recipient| found.contains(recipient.as_str())).cloned());
         }
@@ -165,10 +168,10 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn list(&self, filter: &TrackingFilter, page: &PageRequest) -> Result<Page<EmailTracking>> {
-        self.0.run("email_tracking.list", self.0.email_tracking.page(&filter.query(), page)).await
+        self.db.run("email_tracking.list", self.db.email_tracking.page(&filter.query(), page)).await
     }
 
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>> {
-        self.0.stream(&self.0.email_tracking, &filter.query()).await
+        self.db.stream(&self.db.email_tracking, &filter.query()).await
     }
 }

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use mongodb::ClientSession;
 
-use super::connection::Connection;
-use super::error::{DriverResult, ours};
-use super::table::{Session, of_id};
+use super::link::connection::Connection;
+use super::link::error::{DriverResult, ours};
+use super::link::table::{Session, of_id};
+use super::user::require_user;
 use crate::collection::Collection;
 use crate::document::mailbox::field;
 use crate::document::mailbox::{primary_change, primary_of, reencryption, secret_texts, secrets_change};
@@ -20,22 +21,25 @@ use crate::model::{
     MailboxStatus, NewMailbox, UserId,
 };
 use crate::page::{Page, PageRequest};
-use crate::repository::{MailboxRepository, RecordStream};
+use crate::repository::{MailboxRepository, MailboxSecretsRepository, RecordStream};
 use crate::secret::{
-    MailboxSecrets, ReencryptPlan, ReencryptReport, Reencrypted, SealedCredentials, SealedField,
-    SealedMailbox, credentials, reencrypt, refresh_tokens, seal,
+    ReencryptPlan, ReencryptReport, Reencrypted, SealedCredentials, SealedField, SealedMailbox,
+    SecretStorage, Vault, credentials, reencrypt, refresh_tokens, seal,
 };
 
-#[derive(Debug)]
-pub(super) struct Mailboxes(pub(super) Arc<Connection>);
+#[derive(Debug, Clone)]
+pub(super) struct Mailboxes {
+    pub(super) db: Arc<Connection>,
+    pub(super) vault: Option<Vault>,
+}
 
 impl Mailboxes {
     async fn find(&self, query: Query) -> Result<Option<Mailbox>> {
-        self.0.run("mailboxes.find", self.0.mailboxes.find_one(None, &query)).await
+        self.db.run("mailboxes.find", self.db.mailboxes.find_one(None, &query)).await
     }
 
     async fn change(&self, operation: &'static str, id: MailboxId, changes: Changes) -> Result<Mailbox> {
-        self.0.run(operation, self.0.mailboxes.change(None, id.as_object_id(), &changes)).await
+        self.db.run(operation, self.db.mailboxes.change(None, id.as_object_id(), &changes)).await
     }
 }
 
@@ -43,12 +47,17 @@ fn of_mailbox(id: MailboxId) -> Query {
     of_id(id.as_object_id())
 }
 
-impl Connection {
-    pub(super) async fn require_mailbox(&self, session: Session<'_>, id: MailboxId) -> DriverResult<Mailbox> {
-        let mailbox = self.mailboxes.find_one(session, &of_mailbox(id)).await?;
-        mailbox.ok_or_else(|| ours(Error::not_found(Collection::Mailboxes, id)))
-    }
+/// The mailbox, which must exist.
+pub(super) async fn require_mailbox(
+    db: &Connection,
+    session: Session<'_>,
+    id: MailboxId,
+) -> DriverResult<Mailbox> {
+    let mailbox = db.mailboxes.find_one(session, &of_mailbox(id)).await?;
+    mailbox.ok_or_else(|| ours(Error::not_found(Collection::Mailboxes, id)))
+}
 
+impl Mailboxes {
     async fn set_primary(
         &self,
         session: &mut ClientSession,
@@ -56,7 +65,7 @@ impl Connection {
         is_primary: bool,
         now: DateTime<Utc>,
     ) -> DriverResult<Mailbox> {
-        self.mailboxes.change(Some(session), id.as_object_id(), &primary_change(is_primary, now)).await
+        self.db.mailboxes.change(Some(session), id.as_object_id(), &primary_change(is_primary, now)).await
     }
 
     async fn primary_mailbox(
@@ -64,26 +73,26 @@ impl Connection {
         session: &mut ClientSession,
         user_id: UserId,
     ) -> DriverResult<Option<Mailbox>> {
-        self.mailboxes.find_one(Some(session), &primary_of(user_id)).await
+        self.db.mailboxes.find_one(Some(session), &primary_of(user_id)).await
     }
 
-    async fn link(&self, session: &mut ClientSession, mailbox: NewMailbox) -> DriverResult<Mailbox> {
+    async fn link_in(&self, session: &mut ClientSession, mailbox: NewMailbox) -> DriverResult<Mailbox> {
         let user_id = mailbox.user_id;
-        self.require_user(Some(&mut *session), user_id).await?;
-        self.users.lock(session, user_id.as_object_id()).await?;
+        require_user(&self.db, session, user_id).await?;
+        self.db.users.lock(session, user_id.as_object_id()).await?;
         let is_first = self.primary_mailbox(session, user_id).await?.is_none();
         let takes_over = mailbox.primary && !is_first;
         let id = MailboxId::new();
         let sealed = seal(&mailbox.credentials, self.vault.as_ref(), id, user_id).map_err(ours)?;
-        let mailbox = mailbox.build(id, is_first, self.now());
+        let mailbox = mailbox.build(id, is_first, self.db.now());
         let document = with_texts(mailbox.encode(), secret_texts(&sealed));
-        self.mailboxes.insert_document(Some(&mut *session), document).await?;
+        self.db.mailboxes.insert_document(Some(&mut *session), document).await?;
         if takes_over { self.switch_primary(session, mailbox.id).await } else { Ok(mailbox) }
     }
 
     async fn switch_primary(&self, session: &mut ClientSession, id: MailboxId) -> DriverResult<Mailbox> {
-        let now = self.now();
-        let mailbox = self.require_mailbox(Some(&mut *session), id).await?;
+        let now = self.db.now();
+        let mailbox = require_mailbox(&self.db, Some(&mut *session), id).await?;
         match self.primary_mailbox(session, mailbox.user_id).await? {
             Some(primary) if primary.id == id => return Ok(mailbox),
             Some(primary) => self.set_primary(session, primary.id, false, now).await?,
@@ -92,13 +101,13 @@ impl Connection {
         self.set_primary(session, id, true, now).await
     }
 
-    async fn unlink(&self, session: &mut ClientSession, id: MailboxId) -> DriverResult<()> {
-        let mailbox = self.require_mailbox(Some(&mut *session), id).await?;
-        self.users.lock(session, mailbox.user_id.as_object_id()).await?;
-        if self.campaigns.any(Some(&mut *session), &CampaignFilter::needing(id)).await? {
+    async fn unlink_in(&self, session: &mut ClientSession, id: MailboxId) -> DriverResult<()> {
+        let mailbox = require_mailbox(&self.db, Some(&mut *session), id).await?;
+        self.db.users.lock(session, mailbox.user_id.as_object_id()).await?;
+        if self.db.campaigns.any(Some(&mut *session), &CampaignFilter::needing(id)).await? {
             return Err(ours(Error::in_use(Collection::Mailboxes, id, Collection::Campaigns)));
         }
-        if !self.mailboxes.remove(Some(&mut *session), id.as_object_id()).await? {
+        if !self.db.mailboxes.remove(Some(&mut *session), id.as_object_id()).await? {
             return Err(ours(Error::not_found(Collection::Mailboxes, id)));
         }
         if mailbox.is_primary {
@@ -109,39 +118,43 @@ impl Connection {
 
     /// Replaces secrets that are still the old ones. The transaction keeps others away, so they are
     /// compared first and then updated by id alone, which the server does twice as fast.
-    async fn replace(&self, session: &mut ClientSession, reencrypted: &[Reencrypted]) -> DriverResult<u64> {
+    async fn replace_in(
+        &self,
+        session: &mut ClientSession,
+        reencrypted: &[Reencrypted],
+    ) -> DriverResult<u64> {
         let ids = Query::all().one_of(ID, reencrypted.iter().map(|new| &new.mailbox));
-        let stored = self.mailboxes.find_all(Some(&mut *session), &ids, reencrypted.len()).await?;
+        let stored = self.db.mailboxes.find_all(Some(&mut *session), &ids, reencrypted.len()).await?;
         let stored: HashMap<_, SealedCredentials> =
             stored.into_iter().map(|sealed: SealedCredentials| (sealed.mailbox, sealed)).collect();
         let is_unchanged =
             |new: &&Reencrypted| stored.get(&new.mailbox).is_some_and(|stored| new.is_of(stored));
         let updates = reencrypted.iter().filter(is_unchanged);
         let updates = updates.map(|new| (of_mailbox(new.mailbox), reencryption(new).to_plain_update()));
-        self.mailboxes.update_each(Some(session), updates).await
+        self.db.mailboxes.update_each(Some(session), updates).await
     }
 
     /// Makes the oldest remaining mailbox of a user primary.
     async fn promote_heir(&self, session: &mut ClientSession, user_id: UserId) -> DriverResult<()> {
         let all = MailboxFilter::user(user_id).query();
         let oldest = doc! { "_id": 1 };
-        let heir = self.mailboxes.find_first::<Mailbox>(Some(&mut *session), &all, oldest).await?;
+        let heir = self.db.mailboxes.find_first::<Mailbox>(Some(&mut *session), &all, oldest).await?;
         if let Some(heir) = heir {
-            self.set_primary(session, heir.id, true, self.now()).await?;
+            self.set_primary(session, heir.id, true, self.db.now()).await?;
         }
         Ok(())
     }
 }
 
 #[async_trait]
-impl MailboxSecrets for Mailboxes {
+impl SecretStorage for Mailboxes {
     async fn sealed(&self, id: MailboxId) -> Result<Option<SealedCredentials>> {
-        self.0.run("mailboxes.credentials", self.0.mailboxes.find_one(None, &of_mailbox(id))).await
+        self.db.run("mailboxes.credentials", self.db.mailboxes.find_one(None, &of_mailbox(id))).await
     }
 
     async fn sealed_after(&self, after: Option<MailboxId>, limit: usize) -> Result<Vec<SealedMailbox>> {
-        let rows = self.0.mailboxes.after(after.map(MailboxId::as_object_id), limit);
-        self.0.run("mailboxes.reencrypt", rows).await
+        let rows = self.db.mailboxes.after(after.map(MailboxId::as_object_id), limit);
+        self.db.run("mailboxes.reencrypt", rows).await
     }
 
     async fn change_version(
@@ -150,15 +163,15 @@ impl MailboxSecrets for Mailboxes {
         version: DateTime<Utc>,
         sealed: &[SealedField],
     ) -> Result<Mailbox> {
-        let changes = secrets_change(sealed, self.0.now());
-        let change = self.0.mailboxes.change_version(id.as_object_id(), version, &changes);
-        self.0.run("mailboxes.refresh_tokens", change).await
+        let changes = secrets_change(sealed, self.db.now());
+        let change = self.db.mailboxes.change_version(id.as_object_id(), version, &changes);
+        self.db.run("mailboxes.refresh_tokens", change).await
     }
 
     async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64> {
-        self.0
-            .transact("mailboxes.reencrypt", (&self.0, reencrypted), |session, (db, reencrypted)| {
-                db.replace(session, reencrypted).boxed()
+        self.db
+            .transact("mailboxes.reencrypt", (self, reencrypted), |session, (this, reencrypted)| {
+                this.replace_in(session, reencrypted).boxed()
             })
             .await
     }
@@ -167,9 +180,9 @@ impl MailboxSecrets for Mailboxes {
 #[async_trait]
 impl MailboxRepository for Mailboxes {
     async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox> {
-        self.0
-            .transact("mailboxes.link", (&self.0, mailbox), |session, (db, mailbox)| {
-                db.link(session, mailbox.clone()).boxed()
+        self.db
+            .transact("mailboxes.link", (self, mailbox), |session, (this, mailbox)| {
+                this.link_in(session, mailbox.clone()).boxed()
             })
             .await
     }
@@ -189,7 +202,7 @@ impl MailboxRepository for Mailboxes {
     async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>> {
         let query = MailboxFilter::sendable(user_id).query();
         let order = doc! { field::last_used.as_str(): 1, "_id": 1 };
-        self.0.run("mailboxes.least_recently_used", self.0.mailboxes.find_first(None, &query, order)).await
+        self.db.run("mailboxes.least_recently_used", self.db.mailboxes.find_first(None, &query, order)).await
     }
 
     async fn update(
@@ -198,56 +211,61 @@ impl MailboxRepository for Mailboxes {
         patch: MailboxPatch,
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Mailbox> {
-        let changes = patch.changes(self.0.now());
-        let change = self.0.mailboxes.change_version(id.as_object_id(), expected_updated_at, &changes);
-        self.0.run("mailboxes.update", change).await
-    }
-
-    async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
-        credentials(self, self.0.vault.as_ref(), &*self.0.clock, id).await
-    }
-
-    async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {
-        const OPERATION: &str = "mailboxes.replace_credentials";
-        let owner = self.0.run(OPERATION, self.0.require_mailbox(None, id)).await?.user_id;
-        let sealed = seal(&new, self.0.vault.as_ref(), id, owner)?;
-        self.change(OPERATION, id, secrets_change(&sealed, self.0.now())).await
-    }
-
-    async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
-        refresh_tokens(self, self.0.vault.as_ref(), &*self.0.clock, id, used, &new).await
-    }
-
-    async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>> {
-        Ok(reencrypt(Self(self.0.clone()), self.0.vault.clone(), self.0.clock.clone(), plan))
+        let changes = patch.changes(self.db.now());
+        let change = self.db.mailboxes.change_version(id.as_object_id(), expected_updated_at, &changes);
+        self.db.run("mailboxes.update", change).await
     }
 
     async fn set_primary(&self, id: MailboxId) -> Result<Mailbox> {
-        self.0
-            .transact("mailboxes.set_primary", &self.0, move |session, db| {
-                db.switch_primary(session, id).boxed()
+        self.db
+            .transact("mailboxes.set_primary", self, move |session, this| {
+                this.switch_primary(session, id).boxed()
             })
             .await
     }
 
     async fn set_status(&self, id: MailboxId, status: MailboxStatus) -> Result<Mailbox> {
-        let changes = Changes::at(self.0.now()).set(field::status, &status);
+        let changes = Changes::at(self.db.now()).set(field::status, &status);
         self.change("mailboxes.set_status", id, changes).await
     }
 
     async fn touch(&self, id: MailboxId) -> Result<Mailbox> {
-        self.change("mailboxes.touch", id, Mailbox::use_change(self.0.now())).await
+        self.change("mailboxes.touch", id, Mailbox::use_change(self.db.now())).await
     }
 
     async fn unlink(&self, id: MailboxId) -> Result<()> {
-        self.0.transact("mailboxes.unlink", &self.0, move |session, db| db.unlink(session, id).boxed()).await
+        self.db
+            .transact("mailboxes.unlink", self, move |session, this| this.unlink_in(session, id).boxed())
+            .await
     }
 
     async fn list(&self, filter: &MailboxFilter, page: &PageRequest) -> Result<Page<Mailbox>> {
-        self.0.run("mailboxes.list", self.0.mailboxes.page(&filter.query(), page)).await
+        self.db.run("mailboxes.list", self.db.mailboxes.page(&filter.query(), page)).await
     }
 
     async fn stream(&self, filter: &MailboxFilter) -> Result<RecordStream<Mailbox>> {
-        self.0.stream(&self.0.mailboxes, &filter.query()).await
+        self.db.stream(&self.db.mailboxes, &filter.query()).await
+    }
+}
+
+#[async_trait]
+impl MailboxSecretsRepository for Mailboxes {
+    async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
+        credentials(self, self.vault.as_ref(), &*self.db.clock, id).await
+    }
+
+    async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {
+        const OPERATION: &str = "mailboxes.replace_credentials";
+        let owner = self.db.run(OPERATION, require_mailbox(&self.db, None, id)).await?.user_id;
+        let sealed = seal(&new, self.vault.as_ref(), id, owner)?;
+        self.change(OPERATION, id, secrets_change(&sealed, self.db.now())).await
+    }
+
+    async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
+        refresh_tokens(self, self.vault.as_ref(), &*self.db.clock, id, used, &new).await
+    }
+
+    async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>> {
+        Ok(reencrypt(self.clone(), self.vault.clone(), self.db.clock.clone(), plan))
     }
 }

@@ -2,29 +2,18 @@
 
 mod campaign;
 mod campaign_metrics;
-pub(crate) mod connection;
 mod email_tracking;
-pub(crate) mod error;
-mod events;
-mod gates;
+pub(crate) mod link;
 mod mailbox;
-mod options;
 pub(crate) mod provision;
-mod receipts;
-pub(crate) mod recount;
-mod recount_marks;
-mod server_info;
 mod store;
-mod stream;
-pub(crate) mod table;
+pub(crate) mod tracking;
 mod user;
-mod warning;
 
-pub use options::MongoOptions;
+pub use link::{MongoOptions, ServerInfo, Topology, Warning};
+pub(crate) use link::{connection, error, table};
 pub use provision::{
     CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, ProvisionOptions, ProvisionPlan,
     SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
 };
-pub use server_info::{ServerInfo, Topology};
 pub use store::MongoStore;
-pub use warning::Warning;

@@ -2,16 +2,17 @@ use std::sync::Arc;
 
 use super::campaign::Campaigns;
 use super::campaign_metrics::Metrics;
-use super::connection::Connection;
 use super::email_tracking::Tracking;
+use super::link::connection::Connection;
+use super::link::{ServerInfo, Warning, server_info};
 use super::mailbox::Mailboxes;
-use super::server_info::{ServerInfo, server_info};
+use super::tracking::{CampaignLocks, Receipts};
 use super::user::Users;
-use super::warning::Warning;
 use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, Result};
 use crate::migrate::Migration;
 use crate::repository::Store;
+use crate::secret::{Passwords, Vault};
 
 /// The store on a MongoDB database.
 ///
@@ -33,7 +34,12 @@ use crate::repository::Store;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct MongoStore(Arc<Connection>);
+pub struct MongoStore {
+    db: Arc<Connection>,
+    vault: Option<Vault>,
+    repositories: Store,
+    warnings: Arc<[Warning]>,
+}
 
 impl MongoStore {
     /// Connects to a database, and makes sure that it answers.
@@ -51,7 +57,23 @@ impl MongoStore {
     /// when no server answers within the time-out; `Unauthorized` when it refuses the login;
     /// `Standalone` when the server has no transactions. They name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
-        Ok(Self(Arc::new(Connection::open(&options).await?)))
+        let db = Arc::new(Connection::open(&options).await?);
+        let warnings = Warning::find(&db).await?.into();
+        let MongoOptions { vault, passwords, receipt_lifetime, .. } = options;
+        let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault: vault.clone() });
+        let repositories = Store {
+            users: Arc::new(Users { db: db.clone(), passwords: Passwords::new(passwords) }),
+            mailboxes: mailboxes.clone(),
+            mailbox_secrets: mailboxes,
+            campaigns: Arc::new(Campaigns { db: db.clone() }),
+            campaign_metrics: Arc::new(Metrics { db: db.clone() }),
+            email_tracking: Arc::new(Tracking {
+                receipts: Receipts::new(&db.database, receipt_lifetime),
+                locks: CampaignLocks::new(),
+                db: db.clone(),
+            }),
+        };
+        Ok(Self { db, vault, repositories, warnings })
     }
 
     /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
@@ -61,7 +83,7 @@ impl MongoStore {
     /// # Errors
     /// As [`apply`](Self::apply) of a plan without options, which is what it does.
     pub async fn provision(&self) -> Result<()> {
-        provision::provision(&self.0).await
+        provision::provision(&self.db).await
     }
 
     /// Compares the database with the schema, and says what [`apply`](Self::apply) would do. It
@@ -82,7 +104,7 @@ impl MongoStore {
     /// # Errors
     /// Those of the connection.
     pub async fn plan(&self, options: &ProvisionOptions) -> Result<ProvisionPlan> {
-        provision::plan(&self.0, options).await
+        provision::plan(&self.db, options).await
     }
 
     /// Carries out a plan, and nothing else. All checks come first; then what is missing is
@@ -100,7 +122,7 @@ impl MongoStore {
     /// Later: `Unavailable` when a command takes longer than the options allow; `Unique` when
     /// duplicates came since the check; `PlanStale` when somebody else changed indexes since then.
     pub async fn apply(&self, plan: &ProvisionPlan) -> Result<()> {
-        provision::apply(&self.0, plan).await
+        provision::apply(&self.db, plan).await
     }
 
     /// In what the database is not as the schema and the options want it, for monitoring: the
@@ -119,7 +141,7 @@ impl MongoStore {
     /// # Errors
     /// `Unavailable` when it takes longer than the options allow, and those of the connection.
     pub async fn offenders(&self, options: &ProvisionOptions) -> Result<Vec<Offenders>> {
-        provision::offenders(&self.0, options).await
+        provision::offenders(&self.db, options).await
     }
 
     /// The migration of the old collections of this database.
@@ -127,14 +149,14 @@ impl MongoStore {
     /// # Errors
     /// `Invalid` without a vault: what is secret in the old documents must be sealed.
     pub fn migration(&self) -> Result<Migration> {
-        Migration::new(self.0.clone())
+        Migration::new(self.db.clone(), self.vault.clone())
     }
 
     /// What an operator should put right: problems of the database that [`connect`](Self::connect)
     /// found, and that do not keep the store from working.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
-        &self.0.warnings
+        &self.warnings
     }
 
     /// What the store is connected to, for operators.
@@ -142,18 +164,12 @@ impl MongoStore {
     /// # Errors
     /// `Unavailable`, `Backend`.
     pub async fn server_info(&self) -> Result<ServerInfo> {
-        server_info(&self.0).await
+        server_info(&self.db).await
     }
 
     /// The repositories.
     #[must_use]
     pub fn repositories(&self) -> Store {
-        Store::new(
-            Arc::new(Users(self.0.clone())),
-            Arc::new(Mailboxes(self.0.clone())),
-            Arc::new(Campaigns(self.0.clone())),
-            Arc::new(Metrics(self.0.clone())),
-            Arc::new(Tracking(self.0.clone())),
-        )
+        self.repositories.clone()
     }
 }

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use bson::Document;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use mongodb::ClientSession;
 use mongodb::options::ReturnDocument;
 
-use super::connection::Connection;
-use super::error::{DriverResult, is_duplicate, ours};
-use super::table::{Session, of_id};
+use super::link::connection::Connection;
+use super::link::error::{DriverResult, is_duplicate, ours};
+use super::link::table::of_id;
 use crate::collection::Collection;
 use crate::document::user::field;
 use crate::document::user::{PASSWORD, hash_replacement, password_change};
@@ -20,27 +21,30 @@ use crate::model::{
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{ClerkUpsert, RecordStream, UserRepository};
-use crate::secret::{Logins, StoredLogin, verify};
+use crate::secret::{Logins, Passwords, StoredLogin, verify};
 
 #[derive(Debug)]
-pub(super) struct Users(pub(super) Arc<Connection>);
+pub(super) struct Users {
+    pub(super) db: Arc<Connection>,
+    pub(super) passwords: Passwords,
+}
 
 impl Users {
     async fn find(&self, query: Query) -> Result<Option<User>> {
-        self.0.run("users.find", self.0.users.find_one(None, &query)).await
+        self.db.run("users.find", self.db.users.find_one(None, &query)).await
     }
 
     async fn change(&self, operation: &'static str, id: UserId, changes: Changes) -> Result<User> {
-        self.0.run(operation, self.0.users.change(None, id.as_object_id(), &changes)).await
+        self.db.run(operation, self.db.users.change(None, id.as_object_id(), &changes)).await
     }
 
     async fn upsert(&self, user: &ClerkUser) -> DriverResult<ClerkUpsert> {
-        let now = self.0.now();
+        let now = self.db.now();
         let new = user.as_new().build(UserId::new(), now);
         let document: Document = new.encode().try_into()?;
         let query = Query::all().is(field::clerk_user_id, &user.clerk_user_id);
         let pipeline = user.as_patch().changes(now).to_upsert_pipeline(&document);
-        let upsert = self.0.users.raw.find_one_and_update(query.to_filter(), pipeline);
+        let upsert = self.db.users.raw.find_one_and_update(query.to_filter(), pipeline);
         let row = upsert.upsert(true).return_document(ReturnDocument::After).await?;
         let missing = || ours(Error::not_found(Collection::Users, new.id));
         let stored = User::decode(&row.ok_or_else(missing)?).map_err(ours)?;
@@ -52,26 +56,29 @@ fn of_user(id: UserId) -> Query {
     of_id(id.as_object_id())
 }
 
-impl Connection {
-    pub(super) async fn require_user(&self, session: Session<'_>, id: UserId) -> DriverResult<()> {
-        if self.users.any(session, &of_user(id)).await? {
-            return Ok(());
-        }
-        Err(ours(Error::not_found(Collection::Users, id)))
+/// Makes sure that the user exists.
+pub(super) async fn require_user(
+    db: &Connection,
+    session: &mut ClientSession,
+    id: UserId,
+) -> DriverResult<()> {
+    if db.users.any(Some(session), &of_user(id)).await? {
+        return Ok(());
     }
+    Err(ours(Error::not_found(Collection::Users, id)))
 }
 
 #[async_trait]
 impl Logins for Users {
     async fn find(&self, login_id: &LoginId) -> Result<Option<StoredLogin>> {
         let query = Query::all().is(field::login_id, login_id);
-        self.0.run("users.verify_login", self.0.users.find_one(None, &query)).await
+        self.db.run("users.verify_login", self.db.users.find_one(None, &query)).await
     }
 
     async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
         let (query, changes) = hash_replacement(user.id, old, new);
-        let replace = self.0.users.update_each(None, [(query, changes.to_plain_update())]);
-        self.0.run("users.verify_login", replace).await?;
+        let replace = self.db.users.update_each(None, [(query, changes.to_plain_update())]);
+        self.db.run("users.verify_login", replace).await?;
         Ok(())
     }
 }
@@ -79,11 +86,11 @@ impl Logins for Users {
 #[async_trait]
 impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
-        let hash = self.0.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
-        let user = user.build(UserId::new(), self.0.now());
+        let hash = self.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
+        let user = user.build(UserId::new(), self.db.now());
         let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
-        let insert = self.0.users.insert_document(None, with_texts(user.encode(), hash));
-        self.0.run("users.create", insert).await?;
+        let insert = self.db.users.insert_document(None, with_texts(user.encode(), hash));
+        self.db.run("users.create", insert).await?;
         Ok(user)
     }
 
@@ -104,13 +111,13 @@ impl UserRepository for Users {
     }
 
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
-        let changes = patch.changes(self.0.now());
-        let change = self.0.users.change_version(id.as_object_id(), expected_updated_at, &changes);
-        self.0.run("users.update", change).await
+        let changes = patch.changes(self.db.now());
+        let change = self.db.users.change_version(id.as_object_id(), expected_updated_at, &changes);
+        self.db.run("users.update", change).await
     }
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
-        self.0
+        self.db
             .run("users.upsert_from_clerk", async {
                 match self.upsert(&user).await {
                     // Perhaps somebody else created this user in the same moment: then it is there to
@@ -123,28 +130,28 @@ impl UserRepository for Users {
     }
 
     async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User> {
-        let hash = self.0.passwords.hash("users.set_password", &password).await?;
-        self.change("users.set_password", id, password_change(&hash, self.0.now())).await
+        let hash = self.passwords.hash("users.set_password", &password).await?;
+        self.change("users.set_password", id, password_change(&hash, self.db.now())).await
     }
 
     async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome> {
-        verify(self, &self.0.passwords, &attempt).await
+        verify(self, &self.passwords, &attempt).await
     }
 
     async fn record_login(&self, id: UserId) -> Result<User> {
-        self.change("users.record_login", id, User::login_change(self.0.now())).await
+        self.change("users.record_login", id, User::login_change(self.db.now())).await
     }
 
     async fn set_active(&self, id: UserId, is_active: bool) -> Result<User> {
-        let changes = Changes::at(self.0.now()).set(field::is_active, &is_active);
+        let changes = Changes::at(self.db.now()).set(field::is_active, &is_active);
         self.change("users.set_active", id, changes).await
     }
 
     async fn delete(&self, id: UserId) -> Result<()> {
-        self.0
-            .transact("users.delete", &self.0, move |session, db| {
+        self.db
+            .transact("users.delete", &self.db, move |session, db| {
                 async move {
-                    db.require_user(Some(&mut *session), id).await?;
+                    require_user(db, session, id).await?;
                     let mailboxes = MailboxFilter::user(id).query();
                     if db.mailboxes.any(Some(&mut *session), &mailboxes).await? {
                         return Err(ours(Error::in_use(Collection::Users, id, Collection::Mailboxes)));
@@ -160,10 +167,10 @@ impl UserRepository for Users {
     }
 
     async fn list(&self, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>> {
-        self.0.run("users.list", self.0.users.page(&filter.query(), page)).await
+        self.db.run("users.list", self.db.users.page(&filter.query(), page)).await
     }
 
     async fn stream(&self, filter: &UserFilter) -> Result<RecordStream<User>> {
-        self.0.stream(&self.0.users, &filter.query()).await
+        self.db.stream(&self.db.users, &filter.query()).await
     }
 }

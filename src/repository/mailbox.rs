@@ -6,11 +6,9 @@ use chrono::{DateTime, Utc};
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus, NewMailbox,
-    UserId,
+    EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus, NewMailbox, UserId,
 };
 use crate::page::{Page, PageRequest};
-use crate::secret::{ReencryptPlan, ReencryptReport};
 
 /// The linked mailboxes. See the [contract](crate::repository#contract) of all repositories.
 ///
@@ -61,36 +59,6 @@ pub trait MailboxRepository: Debug + Send + Sync {
         patch: MailboxPatch,
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Mailbox>;
-
-    /// The secrets of a mailbox, opened. No other method opens any.
-    ///
-    /// # Errors
-    /// `Secret` when one of them cannot be read.
-    async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>>;
-
-    /// Replaces the secrets that are given, and leaves the others.
-    ///
-    /// # Errors
-    /// `NotFound`; `Secret` when there are no keys to seal them.
-    async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox>;
-
-    /// Replaces tokens that were refreshed: those that are given, if the tokens are still those of
-    /// `used`. Other changes of the mailbox, and sealing anew, are no obstacle.
-    ///
-    /// # Errors
-    /// `NotFound`; `Conflict` when somebody else replaced the tokens: read the
-    /// [`credentials`](Self::credentials) again. `Secret`.
-    async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox>;
-
-    /// Reloads the vault's keys, and seals with the primary one what other keys sealed, and what is not sealed where the vault
-    /// allows to read that. Gives a report after each batch; the last one is
-    /// [`is_done`](ReencryptReport::is_done). Whoever changes a secret meanwhile wins. `updated_at`
-    /// stays: the secrets are the same. Dropping the stream stops between two batches.
-    ///
-    /// # Errors
-    /// Those of the database, and `Secret` without keys, within the stream. A secret that does not
-    /// open is reported and is no error.
-    async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>>;
 
     /// Makes this the primary mailbox of its user, in place of the present one. If it is that
     /// already, nothing is written.

@@ -20,9 +20,10 @@ mod campaign;
 mod campaign_metrics;
 mod email_tracking;
 mod mailbox;
+mod mailbox_secrets;
+mod store;
+mod store_builder;
 mod user;
-
-use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 
@@ -30,6 +31,9 @@ pub use campaign::CampaignRepository;
 pub use campaign_metrics::CampaignMetricsRepository;
 pub use email_tracking::EmailTrackingRepository;
 pub use mailbox::MailboxRepository;
+pub use mailbox_secrets::MailboxSecretsRepository;
+pub use store::Store;
+pub use store_builder::StoreBuilder;
 pub use user::{ClerkUpsert, UserRepository};
 
 use crate::error::Result;
@@ -37,35 +41,3 @@ use crate::error::Result;
 /// Records as they come from the database. After an error of the connection it ends; after a
 /// document that cannot be read it goes on.
 pub type RecordStream<T> = BoxStream<'static, Result<T>>;
-
-/// The five repositories of one database.
-///
-/// Cloning is cheap and shares the data.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Store {
-    /// `users`
-    pub users: Arc<dyn UserRepository>,
-    /// `mailboxes`
-    pub mailboxes: Arc<dyn MailboxRepository>,
-    /// `campaigns`
-    pub campaigns: Arc<dyn CampaignRepository>,
-    /// `campaign_metrics`
-    pub campaign_metrics: Arc<dyn CampaignMetricsRepository>,
-    /// `email_tracking`
-    pub email_tracking: Arc<dyn EmailTrackingRepository>,
-}
-
-impl Store {
-    /// Groups the repositories of a store.
-    #[must_use]
-    pub fn new(
-        users: Arc<dyn UserRepository>,
-        mailboxes: Arc<dyn MailboxRepository>,
-        campaigns: Arc<dyn CampaignRepository>,
-        campaign_metrics: Arc<dyn CampaignMetricsRepository>,
-        email_tracking: Arc<dyn EmailTrackingRepository>,
-    ) -> Self {
-        Self { users, mailboxes, campaigns, campaign_metrics, email_tracking }
-    }
-}

@@ -8,7 +8,6 @@ mod key_error;
 mod key_provider;
 mod keyring;
 mod login;
-mod mailbox_secrets;
 mod password_hash;
 mod password_policy;
 mod passwords;
@@ -17,6 +16,7 @@ mod sealed_credentials;
 #[cfg(feature = "mongo")]
 mod sealed_document;
 mod secret_place;
+mod secret_storage;
 mod vault;
 
 pub use key_error::KeyError;
@@ -31,7 +31,7 @@ pub use vault::{ReloadReport, Vault};
 #[cfg(feature = "mongo")]
 pub(crate) use envelope::is_sealed;
 pub(crate) use login::{Logins, StoredLogin, verify};
-pub(crate) use mailbox_secrets::{MailboxSecrets, SealedMailbox, credentials, refresh_tokens};
 pub(crate) use passwords::Passwords;
 pub(crate) use reencrypt::reencrypt;
 pub(crate) use sealed_credentials::{Reencrypted, SealedCredentials, SealedField, StoredSecret, seal};
+pub(crate) use secret_storage::{SealedMailbox, SecretStorage, credentials, refresh_tokens};

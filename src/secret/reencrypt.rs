@@ -9,7 +9,7 @@ use futures_util::future::join;
 use futures_util::stream::{BoxStream, StreamExt};
 use serde::Serialize;
 
-use super::{KeyId, MailboxSecrets, Reencrypted, SealedCredentials, SealedMailbox, Vault};
+use super::{KeyId, Reencrypted, SealedCredentials, SealedMailbox, SecretStorage, Vault};
 use crate::clock::Clock;
 use crate::error::{Error, Result, SecretProblem};
 use crate::model::{MailboxId, SecretField};
@@ -107,7 +107,7 @@ pub struct UnreadableSecret {
 
 /// Runs through the mailboxes, with a report after each batch.
 pub(crate) fn reencrypt(
-    secrets: impl MailboxSecrets + 'static,
+    secrets: impl SecretStorage + 'static,
     vault: Option<Vault>,
     clock: Arc<dyn Clock>,
     plan: ReencryptPlan,

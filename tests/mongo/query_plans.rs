@@ -144,11 +144,11 @@ async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Res
     }
     store.users.set_password(user.id, LoginPassword::new("hunter 33")?).await?;
     let tokens = Credentials::new().access_token(AccessToken::new("a")?);
-    let mailboxes = &store.mailboxes;
-    mailboxes.replace_credentials(mailbox.id, tokens.clone()).await?;
-    mailboxes.refresh_tokens(mailbox.id, &tokens, tokens.clone()).await?;
-    mailboxes.credentials(mailbox.id).await?;
-    let reports = mailboxes.reencrypt(ReencryptPlan::new().batch_size(15)).await?;
+    let secrets = &store.mailbox_secrets;
+    secrets.replace_credentials(mailbox.id, tokens.clone()).await?;
+    secrets.refresh_tokens(mailbox.id, &tokens, tokens.clone()).await?;
+    secrets.credentials(mailbox.id).await?;
+    let reports = secrets.reencrypt(ReencryptPlan::new().batch_size(15)).await?;
     let reports: Vec<_> = reports.try_collect().await?;
     assert!(reports.last().is_some_and(|report| report.rewritten > 15), "{reports:?}");
     Ok(())

@@ -132,7 +132,7 @@ async fn what_is_sealed_while_keys_are_reloaded_opens() {
         }
     }
     let plan = ReencryptPlan::new();
-    let reports: Vec<_> = store.mailboxes.reencrypt(plan).await.unwrap().try_collect().await.unwrap();
+    let reports: Vec<_> = store.mailbox_secrets.reencrypt(plan).await.unwrap().try_collect().await.unwrap();
     let last = reports.last().unwrap();
     assert_eq!((last.scanned, last.unreadable), ((TASKS * SEALS) as u64, 0), "40");
 }

@@ -89,7 +89,7 @@ async fn no_value_shows_a_secret() {
         NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).unwrap().credentials(credentials());
     assert_debug(&new);
     let mailbox = store.mailboxes.link(new).await.unwrap();
-    let opened = store.mailboxes.credentials(mailbox.id).await.unwrap().unwrap();
+    let opened = store.mailbox_secrets.credentials(mailbox.id).await.unwrap().unwrap();
     let attempt = LoginAttempt::new("ada", CANARY);
     assert_debug(&attempt);
     assert_debug(&LoginAttempt::new(CANARY, CANARY));
@@ -115,7 +115,7 @@ async fn no_value_shows_a_secret() {
         store.mailboxes.stream(&MailboxFilter::all()).await.unwrap().try_collect().await.unwrap();
     assert_json(&all);
     let reports: Vec<_> =
-        store.mailboxes.reencrypt(ReencryptPlan::new()).await.unwrap().try_collect().await.unwrap();
+        store.mailbox_secrets.reencrypt(ReencryptPlan::new()).await.unwrap().try_collect().await.unwrap();
     assert_json(&reports);
     assert_debug(&reports);
 }
@@ -145,13 +145,19 @@ async fn errors() -> Vec<Box<dyn StdError>> {
         Box::new(store.mailboxes.link(new()).await.unwrap_err()),
         Box::new(first.and(second).unwrap_err()),
         Box::new(store.users.set_password(campaign_store::UserId::new(), password()).await.unwrap_err()),
-        Box::new(store.mailboxes.replace_credentials(other, credentials()).await.unwrap_err()),
-        Box::new(store.mailboxes.refresh_tokens(other, &credentials(), credentials()).await.unwrap_err()),
+        Box::new(store.mailbox_secrets.replace_credentials(other, credentials()).await.unwrap_err()),
         Box::new(
-            store.mailboxes.refresh_tokens(mailbox.id, &Credentials::new(), credentials()).await.unwrap_err(),
+            store.mailbox_secrets.refresh_tokens(other, &credentials(), credentials()).await.unwrap_err(),
         ),
-        Box::new(stranger.mailboxes.credentials(mailbox.id).await.unwrap_err()),
-        Box::new(forged.mailboxes.credentials(mailbox.id).await.unwrap_err()),
+        Box::new(
+            store
+                .mailbox_secrets
+                .refresh_tokens(mailbox.id, &Credentials::new(), credentials())
+                .await
+                .unwrap_err(),
+        ),
+        Box::new(stranger.mailbox_secrets.credentials(mailbox.id).await.unwrap_err()),
+        Box::new(forged.mailbox_secrets.credentials(mailbox.id).await.unwrap_err()),
         Box::new(MailboxPassword::new(bad.clone()).unwrap_err()),
         Box::new(AccessToken::new(bad.clone()).unwrap_err()),
         Box::new(RefreshToken::new(bad.clone()).unwrap_err()),

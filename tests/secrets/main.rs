@@ -24,6 +24,6 @@ async fn mailbox(store: &Store, owner: &User, name: &str, password: &str) -> Mai
 }
 
 async fn password_of(store: &Store, mailbox: &Mailbox) -> campaign_store::Result<String> {
-    let credentials = store.mailboxes.credentials(mailbox.id).await?.expect("the mailbox exists");
+    let credentials = store.mailbox_secrets.credentials(mailbox.id).await?.expect("the mailbox exists");
     Ok(credentials.password.expect("a password").expose().to_owned())
 }

@@ -157,7 +157,7 @@ fn secrets(draw: &mut Draw) -> Credentials {
 }
 
 async fn credentials(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
-    let found = side.store.mailboxes.credentials(side.mailboxes.pick(draw)).await?;
+    let found = side.store.mailbox_secrets.credentials(side.mailboxes.pick(draw)).await?;
     let texts = found.map(|found| {
         let access = found.access_token.map(|token| token.expose().to_owned());
         let refresh = found.refresh_token.map(|token| token.expose().to_owned());
@@ -168,7 +168,7 @@ async fn credentials(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 async fn replace_credentials(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let id = side.mailboxes.pick(draw);
-    let mailbox = side.store.mailboxes.replace_credentials(id, secrets(draw)).await?;
+    let mailbox = side.store.mailbox_secrets.replace_credentials(id, secrets(draw)).await?;
     side.mailboxes.see(&mailbox);
     Ok(Reply::ok(&mailbox))
 }
@@ -176,8 +176,8 @@ async fn replace_credentials(side: &mut Side, draw: &mut Draw) -> Result<Reply> 
 async fn refresh_tokens(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let id = side.mailboxes.pick(draw);
     let (drawn, new) = (secrets(draw), secrets(draw));
-    let used = if draw.chance(70) { side.store.mailboxes.credentials(id).await? } else { None };
-    let mailbox = side.store.mailboxes.refresh_tokens(id, &used.unwrap_or(drawn), new).await?;
+    let used = if draw.chance(70) { side.store.mailbox_secrets.credentials(id).await? } else { None };
+    let mailbox = side.store.mailbox_secrets.refresh_tokens(id, &used.unwrap_or(drawn), new).await?;
     side.mailboxes.see(&mailbox);
     Ok(Reply::ok(&mailbox))
 }
@@ -192,7 +192,7 @@ async fn reencrypt(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
         draw.note("dry");
         plan = plan.dry_run();
     }
-    let reports = drain(side.store.mailboxes.reencrypt(plan).await).await;
+    let reports = drain(side.store.mailbox_secrets.reencrypt(plan).await).await;
     let last = reports.last().expect("a report");
     let kind = match (last.scanned, last.rewritten) {
         (0, _) => "none",

@@ -43,7 +43,7 @@ async fn check_mailboxes(world: &World) {
 
 async fn check_secrets(repositories: &Store, id: String, truth: &Value) {
     let id: MailboxId = id.parse().unwrap();
-    let credentials = repositories.mailboxes.credentials(id).await.unwrap().unwrap();
+    let credentials = repositories.mailbox_secrets.credentials(id).await.unwrap().unwrap();
     for field in SecretField::ALL {
         let opened = match field {
             SecretField::Password => credentials.password.as_ref().map(Secret::expose),

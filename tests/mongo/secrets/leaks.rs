@@ -96,7 +96,7 @@ fn discreet<T>(result: campaign_store::Result<T>) -> Error {
 
 /// Every method that is given a secret, with success and with failure.
 async fn scenario(stored: &Stored, store: &Store) {
-    let (users, mailboxes) = (&store.users, &store.mailboxes);
+    let (users, mailboxes, secrets) = (&store.users, &store.mailboxes, &store.mailbox_secrets);
     let new_user = || NewUser::new("Eve", "eve").expect("a valid name").password(password(1));
     let eve = users.create(new_user()).await.expect("a new user");
     discreet(users.create(new_user()).await);
@@ -113,14 +113,14 @@ async fn scenario(stored: &Stored, store: &Store) {
     };
     let mailbox = mailboxes.link(new()).await.expect("a new mailbox");
     discreet(mailboxes.link(new()).await);
-    mailboxes.replace_credentials(mailbox.id, all(4)).await.expect("the mailbox exists");
-    mailboxes.refresh_tokens(mailbox.id, &all(4), all(5)).await.expect("the same tokens");
-    discreet(mailboxes.refresh_tokens(mailbox.id, &all(4), all(6)).await);
-    mailboxes.credentials(mailbox.id).await.expect("they open");
+    secrets.replace_credentials(mailbox.id, all(4)).await.expect("the mailbox exists");
+    secrets.refresh_tokens(mailbox.id, &all(4), all(5)).await.expect("the same tokens");
+    discreet(secrets.refresh_tokens(mailbox.id, &all(4), all(6)).await);
+    secrets.credentials(mailbox.id).await.expect("they open");
     let rotated = stored.rotated().await;
-    let run = rotated.mailboxes.reencrypt(ReencryptPlan::new()).await.expect("a run");
+    let run = rotated.mailbox_secrets.reencrypt(ReencryptPlan::new()).await.expect("a run");
     run.try_collect::<Vec<_>>().await.expect("no error");
-    discreet(mailboxes.credentials(mailbox.id).await);
+    discreet(secrets.credentials(mailbox.id).await);
     // A stronger hash takes the place of the weak one.
     let options = stored.database.options().await.passwords(PasswordOptions::new());
     let owasp = MongoStore::connect_with(options).await.expect("the server answers").repositories();
@@ -185,13 +185,16 @@ async fn no_secret_is_in_what_a_unique_index_or_a_validator_refuses() {
             discreet(store.users.create(NewUser::new("Bob", "bob").unwrap().password(password(1))).await),
         ),
         ("users.set_password", discreet(store.users.set_password(stored.user.id, password(1)).await)),
-        ("mailboxes.replace_credentials", discreet(store.mailboxes.replace_credentials(id, all(1)).await)),
-        ("mailboxes.refresh_tokens", discreet(store.mailboxes.refresh_tokens(id, &used, all(1)).await)),
+        (
+            "mailboxes.replace_credentials",
+            discreet(store.mailbox_secrets.replace_credentials(id, all(1)).await),
+        ),
+        ("mailboxes.refresh_tokens", discreet(store.mailbox_secrets.refresh_tokens(id, &used, all(1)).await)),
     ] {
         assert_eq!(error, Error::backend(operation, Some(121)), "124");
     }
     let rotated = stored.rotated().await;
-    let mut run = rotated.mailboxes.reencrypt(ReencryptPlan::new()).await.unwrap();
+    let mut run = rotated.mailbox_secrets.reencrypt(ReencryptPlan::new()).await.unwrap();
     assert_eq!(discreet(run.try_next().await), Error::backend("mailboxes.reencrypt", Some(121)), "124");
     // 79: the hash cannot be replaced, and the login is right all the same.
     let options = stored.database.options().await.passwords(PasswordOptions::new());

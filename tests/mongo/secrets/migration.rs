@@ -23,12 +23,12 @@ impl Stored {
 }
 
 async fn run(store: &Store, plan: ReencryptPlan) -> ReencryptReport {
-    let reports = store.mailboxes.reencrypt(plan).await.expect("a run").try_collect::<Vec<_>>().await;
+    let reports = store.mailbox_secrets.reencrypt(plan).await.expect("a run").try_collect::<Vec<_>>().await;
     reports.expect("no error").pop().expect("a report")
 }
 
 async fn read(store: &Store, id: MailboxId) -> campaign_store::Result<[Option<String>; 3]> {
-    let credentials = store.mailboxes.credentials(id).await?.expect("the mailbox exists");
+    let credentials = store.mailbox_secrets.credentials(id).await?.expect("the mailbox exists");
     Ok(texts(&credentials).map(|text| text.map(str::to_owned)))
 }
 

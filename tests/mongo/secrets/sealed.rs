@@ -14,13 +14,13 @@ const FIELDS: [&str; 3] = ["password", "access_token", "refresh_token"];
 
 /// Checks that the mailbox can be read, and its secrets not.
 async fn assert_closed(stored: &Stored, row: &str, field: &'static str, problem: SecretProblem) {
-    let mailboxes = &stored.store.mailboxes;
+    let (mailboxes, secrets) = (&stored.store.mailboxes, &stored.store.mailbox_secrets);
     let expected = Error::secret(stored.mailbox.id, field, problem);
-    assert_eq!(mailboxes.credentials(stored.mailbox.id).await.err(), Some(expected.clone()), "{row}");
+    assert_eq!(secrets.credentials(stored.mailbox.id).await.err(), Some(expected.clone()), "{row}");
     // A broken password is no reason to lose refreshed tokens.
     if field != "password" {
         let used = credentials(PASSWORD, ACCESS, REFRESH);
-        let refreshed = mailboxes.refresh_tokens(stored.mailbox.id, &used, used.clone()).await;
+        let refreshed = secrets.refresh_tokens(stored.mailbox.id, &used, used.clone()).await;
         assert_eq!(refreshed.err(), Some(expected), "{row}");
     }
     assert_eq!(mailboxes.get(stored.mailbox.id).await, Ok(Some(stored.mailbox.clone())), "{row}");
@@ -93,7 +93,7 @@ async fn a_value_that_is_no_sealed_text_is_refused_by_field() {
         }
         stored.set(field, sound.get_str(field).unwrap()).await;
     }
-    let opened = stored.store.mailboxes.credentials(stored.mailbox.id).await.unwrap().unwrap();
+    let opened = stored.store.mailbox_secrets.credentials(stored.mailbox.id).await.unwrap().unwrap();
     assert_eq!(texts(&opened), [Some(PASSWORD), Some(ACCESS), Some(REFRESH)], "all are as they were");
 }
 
@@ -104,7 +104,7 @@ async fn null_and_missing_secrets_are_absent() {
     stored.set("access_token", Bson::Undefined).await;
     let mailboxes = stored.driver.collection::<mongodb::bson::Document>("mailboxes");
     mailboxes.update_one(doc! {}, doc! { "$unset": { "refresh_token": "" } }).await.unwrap();
-    let opened = stored.store.mailboxes.credentials(stored.mailbox.id).await.unwrap().unwrap();
+    let opened = stored.store.mailbox_secrets.credentials(stored.mailbox.id).await.unwrap().unwrap();
     assert_eq!(texts(&opened), [None; 3], "55");
 }
 
@@ -129,12 +129,12 @@ async fn a_value_that_was_moved_does_not_open() {
     // 28: whoever makes himself the owner gets nothing.
     let eve = stored.store.users.create(campaign_store::NewUser::new("Eve", "eve").unwrap()).await.unwrap();
     stored.set("user_id", eve.id.as_object_id()).await;
-    let error = stored.store.mailboxes.credentials(stored.mailbox.id).await.unwrap_err();
+    let error = stored.store.mailbox_secrets.credentials(stored.mailbox.id).await.unwrap_err();
     assert_eq!(error, Error::secret(stored.mailbox.id, "password", NotAuthentic), "28");
     // 31: an older value of the same place opens; that cannot be told from a backup.
     stored.set("user_id", stored.user.id.as_object_id()).await;
     let new = credentials("another", ACCESS, REFRESH);
-    stored.store.mailboxes.replace_credentials(stored.mailbox.id, new).await.unwrap();
+    stored.store.mailbox_secrets.replace_credentials(stored.mailbox.id, new).await.unwrap();
     stored.set("password", sound.get_str("password").unwrap()).await;
     assert_eq!(opened(&stored.store, &stored).await.unwrap()[0].as_deref(), Some(PASSWORD), "31");
 }
@@ -149,7 +149,8 @@ async fn a_restored_copy_opens_in_another_database() {
 }
 
 async fn opened(store: &Store, stored: &Stored) -> Result<[Option<String>; 3]> {
-    let credentials = store.mailboxes.credentials(stored.mailbox.id).await?.expect("the mailbox exists");
+    let credentials =
+        store.mailbox_secrets.credentials(stored.mailbox.id).await?.expect("the mailbox exists");
     Ok(texts(&credentials).map(|text| text.map(str::to_owned)))
 }
 
@@ -162,13 +163,13 @@ async fn a_store_without_keys_neither_stores_nor_reads_secrets() {
     let no_keys = no_keys_for("password");
     let id = stored.mailbox.id;
     let before = stored.sealed().await;
-    let mailboxes = &keyless.mailboxes;
-    assert_eq!(mailboxes.credentials(id).await.err(), Some(no_keys.clone()));
+    let (mailboxes, secrets) = (&keyless.mailboxes, &keyless.mailbox_secrets);
+    assert_eq!(secrets.credentials(id).await.err(), Some(no_keys.clone()));
     let new = || credentials(PASSWORD, ACCESS, REFRESH);
-    assert_eq!(mailboxes.replace_credentials(id, new()).await.err(), Some(no_keys.clone()));
-    let refreshed = mailboxes.refresh_tokens(id, &new(), new()).await;
+    assert_eq!(secrets.replace_credentials(id, new()).await.err(), Some(no_keys.clone()));
+    let refreshed = secrets.refresh_tokens(id, &new(), new()).await;
     assert_eq!(refreshed.err(), Some(no_keys_for("access_token")));
-    let mut run = mailboxes.reencrypt(campaign_store::ReencryptPlan::new()).await.unwrap();
+    let mut run = secrets.reencrypt(campaign_store::ReencryptPlan::new()).await.unwrap();
     assert_eq!(run.try_next().await.err(), Some(no_keys));
     assert_eq!(stored.sealed().await, before);
 
@@ -182,5 +183,5 @@ async fn a_store_without_keys_neither_stores_nor_reads_secrets() {
     assert!(matches!(refused, Error::Secret { problem: SecretProblem::NoKeys, .. }), "{refused:?}");
     // Without secrets no keys are needed.
     let plain = mailboxes.link(plain).await.unwrap();
-    assert_eq!(texts(&mailboxes.credentials(plain.id).await.unwrap().unwrap()), [None; 3]);
+    assert_eq!(texts(&secrets.credentials(plain.id).await.unwrap().unwrap()), [None; 3]);
 }

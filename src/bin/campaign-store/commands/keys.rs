@@ -18,7 +18,7 @@ pub(super) struct KeyCheck {
 
 impl KeyCheck {
     pub(super) async fn run(session: &Session, store: &Store, vault: &Vault) -> Result<Self, Failure> {
-        let reports = store.mailboxes.reencrypt(ReencryptPlan::new().dry_run()).await?;
+        let reports = store.mailbox_secrets.reencrypt(ReencryptPlan::new().dry_run()).await?;
         let step = |report: &ReencryptReport| Step::new("opening secrets", report.scanned, None);
         let rotation = session.follow(reports, step, |_| true).await?;
         session.interrupt.check()?;

@@ -1,21 +1,34 @@
 //! The provider event ids that were seen.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use bson::doc;
 use chrono::{DateTime, TimeDelta, Utc};
-use mongodb::ClientSession;
+use mongodb::{ClientSession, Database};
 
-use super::connection::Connection;
-use super::error::DriverResult;
-use super::table::each;
 use crate::clock::{Clock, SystemClock};
+use crate::collection::Collection;
 use crate::document::ID;
 use crate::document::bookkeeping::{receipt, receipts};
+use crate::mongo::link::error::DriverResult;
+use crate::mongo::link::table::{Table, each};
 
-impl Connection {
+/// The receipts of a database.
+#[derive(Debug)]
+pub(in crate::mongo) struct Receipts {
+    table: Table,
+    lifetime: Duration,
+}
+
+impl Receipts {
+    /// Receipts that are kept for this long.
+    pub(in crate::mongo) fn new(database: &Database, lifetime: Duration) -> Self {
+        Self { table: Table::new(database, Collection::EventReceipts), lifetime }
+    }
+
     /// Those of `wanted` that are there.
-    pub(super) async fn seen_receipts(
+    pub(super) async fn seen(
         &self,
         session: &mut ClientSession,
         wanted: &[String],
@@ -24,7 +37,7 @@ impl Connection {
         if wanted.is_empty() {
             return Ok(seen);
         }
-        let find = self.event_receipts.raw.find(receipts(wanted).to_filter()).projection(doc! { "_id": 1 });
+        let find = self.table.raw.find(receipts(wanted).to_filter()).projection(doc! { "_id": 1 });
         each(Some(session), find, |row| {
             seen.extend(row.get_str(ID.as_str()).ok().map(str::to_owned));
             Ok(())
@@ -34,22 +47,18 @@ impl Connection {
     }
 
     /// Writes receipts.
-    pub(super) async fn write_receipts(
-        &self,
-        session: &mut ClientSession,
-        new: &[String],
-    ) -> DriverResult<()> {
+    pub(super) async fn write(&self, session: &mut ClientSession, new: &[String]) -> DriverResult<()> {
         if !new.is_empty() {
-            let expiry = self.receipt_expiry();
+            let expiry = self.expiry();
             let receipts = new.iter().map(|id| receipt(id, expiry));
-            self.event_receipts.raw.insert_many(receipts).session(session).await?;
+            self.table.raw.insert_many(receipts).session(session).await?;
         }
         Ok(())
     }
 
     /// By the time of the machine, whatever the clock of the store: the database has no other.
-    fn receipt_expiry(&self) -> DateTime<Utc> {
-        let lifetime = TimeDelta::from_std(self.receipt_lifetime).unwrap_or(TimeDelta::MAX);
+    fn expiry(&self) -> DateTime<Utc> {
+        let lifetime = TimeDelta::from_std(self.lifetime).unwrap_or(TimeDelta::MAX);
         SystemClock.now().checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }

@@ -10,32 +10,32 @@ use crate::model::CampaignId;
 /// Transactions that change the metrics of one campaign at once would have to be tried again and
 /// again; here they wait for each other instead. Other processes are kept away by the database.
 #[derive(Debug)]
-pub(super) struct Gates([Mutex<()>; Self::NUMBER]);
+pub(in crate::mongo) struct CampaignLocks([Mutex<()>; Self::NUMBER]);
 
-impl Gates {
+impl CampaignLocks {
     /// Enough for campaigns to seldom share one.
     const NUMBER: usize = 64;
 
-    pub(super) fn new() -> Self {
+    pub(in crate::mongo) fn new() -> Self {
         Self(std::array::from_fn(|_| Mutex::default()))
     }
 
-    /// Waits until nobody is at these campaigns. Everybody takes the gates in the same order, so
-    /// that nobody waits for somebody who waits.
-    pub(super) async fn enter(&self, campaigns: impl Iterator<Item = CampaignId>) -> Vec<MutexGuard<'_, ()>> {
+    /// Waits until nobody holds these campaigns. Everybody takes the locks in the same order, so that
+    /// nobody waits for somebody who waits.
+    pub(super) async fn lock(&self, campaigns: impl Iterator<Item = CampaignId>) -> Vec<MutexGuard<'_, ()>> {
         let places: BTreeSet<_> = campaigns.map(place).collect();
-        let mut entered = Vec::with_capacity(places.len());
+        let mut held = Vec::with_capacity(places.len());
         for place in places {
-            if let Some(gate) = self.0.get(place) {
-                entered.push(gate.lock().await);
+            if let Some(lock) = self.0.get(place) {
+                held.push(lock.lock().await);
             }
         }
-        entered
+        held
     }
 }
 
 fn place(campaign: CampaignId) -> usize {
     let mut hasher = DefaultHasher::new();
     campaign.hash(&mut hasher);
-    usize::try_from(hasher.finish() % Gates::NUMBER as u64).unwrap_or_default()
+    usize::try_from(hasher.finish() % CampaignLocks::NUMBER as u64).unwrap_or_default()
 }

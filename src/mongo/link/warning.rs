@@ -2,6 +2,7 @@ use std::fmt;
 
 use super::connection::Connection;
 use crate::error::Result;
+use crate::mongo::tracking::recount_marks;
 
 /// A problem of the database that does not keep the store from working.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub enum Warning {
 }
 
 impl Warning {
-    pub(super) async fn find(connection: &Connection) -> Result<Vec<Self>> {
-        let campaigns = connection.marked_campaigns().await?.len();
+    pub(in crate::mongo) async fn find(db: &Connection) -> Result<Vec<Self>> {
+        let campaigns = recount_marks::campaigns(db).await?.len();
         Ok(if campaigns == 0 { Vec::new() } else { vec![Self::MarkedCampaigns { campaigns }] })
     }
 }

@@ -13,10 +13,10 @@ use crate::repository::RecordStream;
 
 /// How many documents to ask for at once: enough to make the round trip small, few enough to keep
 /// memory small.
-pub(super) const BATCH_SIZE: u32 = 1_000;
+pub(in crate::mongo) const BATCH_SIZE: u32 = 1_000;
 
 /// The records of a cursor. While the caller works on a batch, the next one is fetched.
-pub(super) fn records<T: Decode>(mut batches: RawBatchCursor, target: String) -> RecordStream<T> {
+pub(in crate::mongo) fn records<T: Decode>(mut batches: RawBatchCursor, target: String) -> RecordStream<T> {
     let (sender, mut receiver) = mpsc::channel::<DriverResult<RawBatch>>(1);
     tokio::spawn(async move {
         while let Some(batch) = batches.next().await {

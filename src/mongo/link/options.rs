@@ -21,12 +21,12 @@ use crate::secret::{PasswordOptions, Vault};
 #[must_use]
 pub struct MongoOptions {
     uri: String,
-    pub(super) database: String,
-    pub(super) timeout: Duration,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) vault: Option<Vault>,
-    pub(super) passwords: PasswordOptions,
-    pub(super) receipt_lifetime: Duration,
+    pub(in crate::mongo) database: String,
+    pub(in crate::mongo) timeout: Duration,
+    pub(in crate::mongo) clock: Arc<dyn Clock>,
+    pub(in crate::mongo) vault: Option<Vault>,
+    pub(in crate::mongo) passwords: PasswordOptions,
+    pub(in crate::mongo) receipt_lifetime: Duration,
 }
 
 impl MongoOptions {
@@ -79,7 +79,7 @@ impl MongoOptions {
     }
 
     /// The driver's options.
-    pub(super) async fn to_client_options(&self) -> Result<ClientOptions> {
+    pub(in crate::mongo) async fn to_client_options(&self) -> Result<ClientOptions> {
         check_database_name(&self.database)?;
         let parsed = tokio::time::timeout(self.timeout, ClientOptions::parse(&self.uri)).await;
         let mut options = match parsed {

@@ -8,9 +8,6 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mongodb::ClientSession;
 
-use super::connection::Connection;
-use super::error::{DriverResult, ours};
-use super::table::{each, of_id, projection};
 use crate::collection::Collection;
 use crate::document::email_tracking::{
     RowKey, event_changes, field, keyed_without_texts, row_key, without_texts,
@@ -21,6 +18,10 @@ use crate::model::{
     CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, deltas_of,
     results_of,
 };
+use crate::mongo::campaign_metrics::{change_totals, metrics_of};
+use crate::mongo::email_tracking::Tracking;
+use crate::mongo::link::error::{DriverResult, ours};
+use crate::mongo::link::table::{each, of_id, projection};
 
 const OPERATION: &str = "email_tracking.record_events";
 /// How many transactions to run at once. More gain nothing.
@@ -34,28 +35,6 @@ struct Found<'a> {
     place: usize,
     event: &'a TrackingEvent,
     row: RowKey,
-}
-
-/// Records a batch. Transactions of one campaign would be in each other's way at its metrics, so
-/// those that run at once are of different campaigns.
-pub(super) async fn record(
-    connection: &Connection,
-    events: &[TrackingEvent],
-) -> Result<Vec<Result<EventOutcome>>> {
-    // A small batch is looked up side by side, too.
-    let size = events.len().div_ceil(LANES).clamp(1, EventBatch::MAX_EVENTS);
-    let look_ups: Vec<_> = events.chunks(size).map(|events| connection.row_keys(events)).collect();
-    let look_ups = stream::iter(look_ups).buffer_unordered(LANES);
-    let keys = connection.run(OPERATION, look_ups.try_concat()).await?;
-    let lanes = lanes_of(events, &keys);
-    let recorded = join_all(lanes.iter().map(|lane| connection.record_lane(lane))).await;
-    let mut results = vec![Ok(EventOutcome::UnknownTracking); events.len()];
-    for (found, result) in recorded.into_iter().flatten() {
-        if let Some(place) = results.get_mut(found) {
-            *place = result;
-        }
-    }
-    Ok(results)
 }
 
 /// Deals the campaigns out, the largest first, each to the lane with the fewest events. Within a
@@ -80,12 +59,34 @@ fn lanes_of<'a>(events: &'a [TrackingEvent], keys: &HashMap<TrackingId, RowKey>)
     lanes
 }
 
-impl Connection {
+impl Tracking {
+    /// Records a batch. Transactions of one campaign would be in each other's way at its metrics, so
+    /// those that run at once are of different campaigns.
+    pub(in crate::mongo) async fn record_all(
+        &self,
+        events: &[TrackingEvent],
+    ) -> Result<Vec<Result<EventOutcome>>> {
+        // The look-ups of a small batch run side by side, too.
+        let size = events.len().div_ceil(LANES).clamp(1, EventBatch::MAX_EVENTS);
+        let look_ups: Vec<_> = events.chunks(size).map(|events| self.row_keys(events)).collect();
+        let look_ups = stream::iter(look_ups).buffer_unordered(LANES);
+        let keys = self.db.run(OPERATION, look_ups.try_concat()).await?;
+        let lanes = lanes_of(events, &keys);
+        let recorded = join_all(lanes.iter().map(|lane| self.record_lane(lane))).await;
+        let mut results = vec![Ok(EventOutcome::UnknownTracking); events.len()];
+        for (found, result) in recorded.into_iter().flatten() {
+            if let Some(place) = results.get_mut(found) {
+                *place = result;
+            }
+        }
+        Ok(results)
+    }
+
     async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<HashMap<TrackingId, RowKey>> {
         let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
         let query = Query::all().one_of(field::id, &ids);
         let fields = projection([field::id, field::campaign_id]);
-        let find = self.email_tracking.raw.find(query.to_filter()).projection(fields);
+        let find = self.db.email_tracking.raw.find(query.to_filter()).projection(fields);
         // All in one answer: the server would give the first hundred alone.
         let find = find.batch_size(WHOLE_STEP);
         let mut keys = HashMap::with_capacity(ids.len());
@@ -109,11 +110,12 @@ impl Connection {
     }
 
     async fn record_events(&self, step: &[Found<'_>]) -> Result<Vec<EventOutcome>> {
-        let _entered = self.event_gates.enter(step.iter().map(|found| found.row.campaign_id)).await;
+        let _held = self.locks.lock(step.iter().map(|found| found.row.campaign_id)).await;
         loop {
             let recorded = self
-                .transact(OPERATION, (self, step), |session, (db, step)| {
-                    db.record_events_in(session, step).boxed()
+                .db
+                .transact(OPERATION, (self, step), |session, (this, step)| {
+                    this.record_events_in(session, step).boxed()
                 })
                 .await;
             match recorded {
@@ -129,20 +131,20 @@ impl Connection {
         session: &mut ClientSession,
         step: &[Found<'_>],
     ) -> DriverResult<Vec<EventOutcome>> {
-        let now = self.now();
+        let now = self.db.now();
         let receipts: Vec<_> = step.iter().filter_map(|found| found.event.receipt()).collect();
-        let seen = self.seen_receipts(session, &receipts).await?;
+        let seen = self.receipts.seen(session, &receipts).await?;
         let rows = self.rows_without_texts(session, step).await?;
         let batch = EventBatch::new(step.iter().map(|found| found.event), rows, seen);
         let deltas = deltas_of(&batch.rows);
         // First what others can be in the way of, so that little is lost when they are.
-        let metrics = self.metrics_of(session, &deltas.keys().copied().collect()).await?;
-        self.count(session, &metrics, &deltas, now).await?;
-        self.write_receipts(session, &batch.receipts).await?;
+        let metrics = metrics_of(&self.db, session, &deltas.keys().copied().collect()).await?;
+        change_totals(&self.db, session, &metrics, &deltas, now).await?;
+        self.receipts.write(session, &batch.receipts).await?;
         // The snapshot of the transaction guards the rows, and the server is fastest by id alone.
         let update =
             |row: &ChangedRow| (of_id(row.id), event_changes(&row.before, &row.after).to_plain_update());
-        self.email_tracking.update_each(Some(session), batch.rows.iter().map(update)).await?;
+        self.db.email_tracking.update_each(Some(session), batch.rows.iter().map(update)).await?;
         Ok(batch.outcomes)
     }
 
@@ -154,7 +156,7 @@ impl Connection {
         let ids: BTreeSet<_> = step.iter().map(|found| found.row.id).collect();
         let mut rows = Vec::with_capacity(ids.len());
         let query = Query::all().one_of(ID, &ids);
-        let find = self.email_tracking.raw.find(query.to_filter()).projection(projection(without_texts()));
+        let find = self.db.email_tracking.raw.find(query.to_filter()).projection(projection(without_texts()));
         let find = find.batch_size(WHOLE_STEP);
         each(Some(session), find, |row| {
             rows.push(keyed_without_texts(row).map_err(ours)?);

@@ -1,5 +1,7 @@
 //! A collection of the database, under the names that the table in memory has.
 
+use std::fmt;
+
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, Document, doc, rawdoc};
@@ -33,9 +35,15 @@ macro_rules! in_session {
 
 /// Raw documents in and out; the records encode and decode themselves.
 pub(crate) struct Table {
-    pub(super) collection: Collection,
+    pub(in crate::mongo) collection: Collection,
     pub(crate) raw: mongodb::Collection<RawDocumentBuf>,
     database: Database,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("collection", &self.collection).finish_non_exhaustive()
+    }
 }
 
 impl Table {
@@ -44,12 +52,16 @@ impl Table {
     }
 
     /// Adds a record.
-    pub(super) async fn insert(&self, session: Session<'_>, record: &impl Record) -> DriverResult<()> {
+    pub(in crate::mongo) async fn insert(
+        &self,
+        session: Session<'_>,
+        record: &impl Record,
+    ) -> DriverResult<()> {
         self.insert_document(session, record.encode()).await
     }
 
     /// Adds a document.
-    pub(super) async fn insert_document(
+    pub(in crate::mongo) async fn insert_document(
         &self,
         session: Session<'_>,
         document: RawDocumentBuf,
@@ -59,7 +71,7 @@ impl Table {
     }
 
     /// Changes the row that the query finds, if there is one, and reads it.
-    pub(super) async fn update<T: Decode>(
+    pub(in crate::mongo) async fn update<T: Decode>(
         &self,
         session: Session<'_>,
         query: &Query,
@@ -73,7 +85,7 @@ impl Table {
     }
 
     /// Changes the row of this id and reads it.
-    pub(super) async fn change<T: Decode>(
+    pub(in crate::mongo) async fn change<T: Decode>(
         &self,
         session: Session<'_>,
         id: ObjectId,
@@ -84,7 +96,7 @@ impl Table {
     }
 
     /// Changes the row of this id, if it is still of this version, and reads it.
-    pub(super) async fn change_version<T: Decode>(
+    pub(in crate::mongo) async fn change_version<T: Decode>(
         &self,
         id: ObjectId,
         version: DateTime<Utc>,
@@ -103,7 +115,7 @@ impl Table {
     ///
     /// A transaction that only reads a row does not conflict with one that removes it. Two updates
     /// that cancel out do, and leave the row as it was.
-    pub(super) async fn lock(&self, session: &mut ClientSession, id: ObjectId) -> DriverResult<()> {
+    pub(in crate::mongo) async fn lock(&self, session: &mut ClientSession, id: ObjectId) -> DriverResult<()> {
         let (set, unset) = (rawdoc! { "$set": { "_lock": true } }, rawdoc! { "$unset": { "_lock": true } });
         self.update_each(Some(session), [(of_id(id), set), (of_id(id), unset)]).await?;
         Ok(())
@@ -170,13 +182,13 @@ impl Table {
     }
 
     /// Removes the row of this id, and says whether there was one.
-    pub(super) async fn remove(&self, session: Session<'_>, id: ObjectId) -> DriverResult<bool> {
+    pub(in crate::mongo) async fn remove(&self, session: Session<'_>, id: ObjectId) -> DriverResult<bool> {
         let delete = self.raw.delete_one(of_id(id).to_filter());
         Ok(in_session!(delete, session)?.deleted_count > 0)
     }
 
     /// The row that the query finds.
-    pub(super) async fn find_one<T: Decode>(
+    pub(in crate::mongo) async fn find_one<T: Decode>(
         &self,
         session: Session<'_>,
         query: &Query,
@@ -185,7 +197,7 @@ impl Table {
     }
 
     /// The first row in this order that the query finds.
-    pub(super) async fn find_first<T: Decode>(
+    pub(in crate::mongo) async fn find_first<T: Decode>(
         &self,
         session: Session<'_>,
         query: &Query,
@@ -217,7 +229,7 @@ impl Table {
     }
 
     /// The rows after this id, each with what is read from it.
-    pub(super) async fn after<T: Decode, I: From<ObjectId>>(
+    pub(in crate::mongo) async fn after<T: Decode, I: From<ObjectId>>(
         &self,
         after: Option<ObjectId>,
         limit: usize,
@@ -234,7 +246,7 @@ impl Table {
     }
 
     /// A page of the rows that the query finds.
-    pub(super) async fn page<T: Decode>(
+    pub(in crate::mongo) async fn page<T: Decode>(
         &self,
         query: &Query,
         request: &PageRequest,
@@ -253,7 +265,7 @@ impl Table {
     }
 
     /// All rows that the query finds, as they come.
-    pub(super) async fn stream<T: Decode>(
+    pub(in crate::mongo) async fn stream<T: Decode>(
         &self,
         target: String,
         query: &Query,
@@ -298,7 +310,7 @@ impl Table {
 }
 
 /// Looks at every document that `find` finds, in a transaction or without one.
-pub(super) async fn each(
+pub(in crate::mongo) async fn each(
     session: Session<'_>,
     find: Find<'_, RawDocumentBuf>,
     mut look: impl FnMut(&RawDocument) -> DriverResult<()>,
@@ -318,12 +330,12 @@ pub(super) async fn each(
 }
 
 /// What reads these fields alone: the server is faster at taking named fields than at leaving some out.
-pub(super) fn projection(fields: impl IntoIterator<Item = Field>) -> Document {
+pub(in crate::mongo) fn projection(fields: impl IntoIterator<Item = Field>) -> Document {
     fields.into_iter().map(|field| (field.as_str().to_owned(), 1.into())).collect()
 }
 
 /// The row of this id.
-pub(super) fn of_id(id: ObjectId) -> Query {
+pub(in crate::mongo) fn of_id(id: ObjectId) -> Query {
     Query::all().is(ID, &id)
 }
 

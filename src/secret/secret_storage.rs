@@ -13,7 +13,7 @@ use crate::model::{Credentials, Mailbox, MailboxId};
 pub(crate) type SealedMailbox = (MailboxId, Result<SealedCredentials>);
 
 #[async_trait]
-pub(crate) trait MailboxSecrets: Send + Sync {
+pub(crate) trait SecretStorage: Send + Sync {
     /// The secrets of a mailbox.
     async fn sealed(&self, id: MailboxId) -> Result<Option<SealedCredentials>>;
 
@@ -34,7 +34,7 @@ pub(crate) trait MailboxSecrets: Send + Sync {
 
 /// The secrets of a mailbox, opened.
 pub(crate) async fn credentials(
-    mailboxes: &impl MailboxSecrets,
+    mailboxes: &impl SecretStorage,
     vault: Option<&Vault>,
     clock: &dyn Clock,
     id: MailboxId,
@@ -47,7 +47,7 @@ pub(crate) async fn credentials(
 
 /// Replaces tokens, if they are still those of `used`. What else changes meanwhile is no obstacle.
 pub(crate) async fn refresh_tokens(
-    mailboxes: &impl MailboxSecrets,
+    mailboxes: &impl SecretStorage,
     vault: Option<&Vault>,
     clock: &dyn Clock,
     id: MailboxId,

@@ -10,9 +10,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, Stream, StreamExt};
 use mongodb::{ClientSession, Cursor};
 
-use super::connection::Connection;
-use super::error::{DriverResult, ours, theirs};
-use super::table::{each, projection};
+use super::recount_marks;
 use crate::collection::Collection;
 use crate::document::Decode;
 use crate::document::aggregation::{Group, group_by_campaign, grouped, odd, ordinary};
@@ -23,6 +21,10 @@ use crate::error::{Error, Result};
 use crate::model::{
     CampaignId, CampaignMetrics, Contribution, Drift, MetricsFilter, RecountProgress, Totals, TrackingFilter,
 };
+use crate::mongo::campaign_metrics::metrics_of;
+use crate::mongo::link::connection::Connection;
+use crate::mongo::link::error::{DriverResult, ours, theirs};
+use crate::mongo::link::table::{each, projection};
 
 /// What a recount of one campaign found and left.
 struct Recounted {
@@ -37,7 +39,11 @@ struct Counted {
     unreadable: Vec<Error>,
 }
 
-impl Connection {
+/// Counts the rows of campaigns and compares them with the metrics.
+#[derive(Debug, Clone)]
+pub(crate) struct Recounts(pub(crate) Arc<Connection>);
+
+impl Recounts {
     pub(crate) async fn recount(&self, id: CampaignId) -> Result<CampaignMetrics> {
         let recounted = self.recount_one(id).await?;
         recounted.map(|done| done.metrics).ok_or_else(|| Error::not_found(Collection::Campaigns, id))
@@ -45,7 +51,10 @@ impl Connection {
 
     /// `None` when there is nothing to write to.
     async fn recount_one(&self, id: CampaignId) -> Result<Option<Recounted>> {
-        self.transact("campaign_metrics.recount", self, move |session, db| db.recount_in(session, id).boxed())
+        self.0
+            .transact("campaign_metrics.recount", self, move |session, this| {
+                this.recount_in(session, id).boxed()
+            })
             .await
     }
 
@@ -54,12 +63,12 @@ impl Connection {
         session: &mut ClientSession,
         id: CampaignId,
     ) -> DriverResult<Option<Recounted>> {
-        self.remove_marks(session, id).await?;
+        recount_marks::remove(&self.0, session, id).await?;
         let stored = self.stored_metrics(session, id).await?;
         let was_there = stored.is_some();
         let metrics = match stored {
             Some(metrics) => Some(metrics),
-            None => self.metrics_of(session, &[id].into()).await?.remove(&id),
+            None => metrics_of(&self.0, session, &[id].into()).await?.remove(&id),
         };
         let Some(metrics) = metrics else { return Ok(None) };
         let Counted { totals, unreadable } = self.count_rows(session, id).await?;
@@ -67,15 +76,16 @@ impl Connection {
         if metrics.agree_with(&totals) {
             return Ok(Some(Recounted { metrics, corrected: !was_there, unreadable }));
         }
-        let changes = totals_change(&totals, self.now());
+        let changes = totals_change(&totals, self.0.now());
         let metrics =
-            self.campaign_metrics.change(Some(session), metrics.id.as_object_id(), &changes).await?;
+            self.0.campaign_metrics.change(Some(session), metrics.id.as_object_id(), &changes).await?;
         Ok(Some(Recounted { metrics, corrected: true, unreadable }))
     }
 
     /// How the metrics of a campaign drifted, if they did, and the rows that cannot be read.
     async fn drift_of(&self, id: CampaignId) -> Result<(Option<Drift>, Vec<Error>)> {
-        self.transact("campaign_metrics.drift", self, move |session, db| db.drift_in(session, id).boxed())
+        self.0
+            .transact("campaign_metrics.drift", self, move |session, this| this.drift_in(session, id).boxed())
             .await
     }
 
@@ -99,7 +109,7 @@ impl Connection {
         session: &mut ClientSession,
         id: CampaignId,
     ) -> DriverResult<Option<CampaignMetrics>> {
-        self.campaign_metrics.find_one(Some(session), &MetricsFilter::campaigns([id]).query()).await
+        self.0.campaign_metrics.find_one(Some(session), &MetricsFilter::campaigns([id]).query()).await
     }
 
     /// What the rows of a campaign add up to.
@@ -111,7 +121,7 @@ impl Connection {
         }
         let totals = self.group(session, ordinary(&rows)).await?.totals;
         let mut counted = Counted { totals, unreadable: Vec::new() };
-        let find = self.email_tracking.raw.find(odd(&rows)).projection(projection(without_texts()));
+        let find = self.0.email_tracking.raw.find(odd(&rows)).projection(projection(without_texts()));
         each(Some(session), find, |row| {
             match keyed_without_texts(row) {
                 Ok((_, row)) => counted.totals += Contribution::of(&row),
@@ -128,7 +138,7 @@ impl Connection {
 
     async fn group(&self, session: &mut ClientSession, rows: Document) -> DriverResult<Group> {
         let stages = [doc! { "$match": rows }, group_by_campaign()];
-        let groups = self.email_tracking.raw.aggregate(stages).with_type::<RawDocumentBuf>();
+        let groups = self.0.email_tracking.raw.aggregate(stages).with_type::<RawDocumentBuf>();
         let mut groups = groups.session(&mut *session).await?;
         let group = groups.next(session).await.transpose()?;
         let group = group.map(|group| grouped(&group).map_err(ours)).transpose()?;
@@ -140,16 +150,17 @@ impl Connection {
     async fn compared(&self) -> Result<impl Stream<Item = Result<(CampaignId, bool)>> + Send + use<>> {
         let by_campaign = doc! { "$sort": { "_id": 1 } };
         let groups = self
+            .0
             .email_tracking
             .raw
             .aggregate([group_by_campaign(), by_campaign])
             .with_type::<RawDocumentBuf>()
             .allow_disk_use(true);
-        let metrics = self.campaign_metrics.raw.find(doc! {}).sort(doc! { field::campaign_id.as_str(): 1 });
+        let metrics = self.0.campaign_metrics.raw.find(doc! {}).sort(doc! { field::campaign_id.as_str(): 1 });
         let (groups, metrics) =
-            self.run("campaign_metrics.recount_all", async { Ok((groups.await?, metrics.await?)) }).await?;
-        let groups = read(groups, self.target(), grouped);
-        let metrics = read(metrics, self.target(), CampaignMetrics::decode);
+            self.0.run("campaign_metrics.recount_all", async { Ok((groups.await?, metrics.await?)) }).await?;
+        let groups = read(groups, self.0.target(), grouped);
+        let metrics = read(metrics, self.0.target(), CampaignMetrics::decode);
         Ok(stream! {
             let mut groups = pin!(groups.peekable());
             let mut metrics = pin!(metrics.peekable());
@@ -177,67 +188,65 @@ impl Connection {
             }
         })
     }
-}
 
-/// Recounts every campaign that seems wrong.
-pub(super) async fn recount_all(
-    connection: Arc<Connection>,
-) -> Result<impl Stream<Item = Result<RecountProgress>> + Send + 'static> {
-    // Those that version 0.1 marked are recounted whatever their metrics say, which removes the marks.
-    let marked = stream::iter(connection.marked_campaigns().await?).map(|id| Ok((id, true)));
-    let compared = marked.chain(connection.compared().await?);
-    Ok(stream! {
-        let mut compared = pin!(compared);
-        let mut progress = RecountProgress::default();
-        while let Some(compared) = compared.next().await {
-            let corrected = match compared {
-                Ok((id, true)) => connection.recount_one(id).await,
-                Ok((_, false)) => Ok(None),
-                Err(error) => Err(error),
-            };
-            match corrected {
-                Ok(recounted) => {
-                    progress.checked += 1;
-                    let recounted = recounted.as_ref();
-                    progress.corrected += u64::from(recounted.is_some_and(|done| done.corrected));
-                    progress.unreadable += recounted.map_or(0, |done| done.unreadable);
-                    if progress.checked.is_multiple_of(RecountProgress::INTERVAL) {
-                        yield Ok(progress);
+    /// Recounts every campaign that seems wrong.
+    pub(in crate::mongo) async fn recount_all(
+        self,
+    ) -> Result<impl Stream<Item = Result<RecountProgress>> + Send + 'static> {
+        // Those that version 0.1 marked are recounted whatever their metrics say, which removes the marks.
+        let marked = stream::iter(recount_marks::campaigns(&self.0).await?).map(|id| Ok((id, true)));
+        let compared = marked.chain(self.compared().await?);
+        Ok(stream! {
+            let mut compared = pin!(compared);
+            let mut progress = RecountProgress::default();
+            while let Some(compared) = compared.next().await {
+                let corrected = match compared {
+                    Ok((id, true)) => self.recount_one(id).await,
+                    Ok((_, false)) => Ok(None),
+                    Err(error) => Err(error),
+                };
+                match corrected {
+                    Ok(recounted) => {
+                        progress.checked += 1;
+                        let recounted = recounted.as_ref();
+                        progress.corrected += u64::from(recounted.is_some_and(|done| done.corrected));
+                        progress.unreadable += recounted.map_or(0, |done| done.unreadable);
+                        if progress.checked.is_multiple_of(RecountProgress::INTERVAL) {
+                            yield Ok(progress);
+                        }
                     }
+                    Err(error) => yield Err(error),
                 }
-                Err(error) => yield Err(error),
             }
-        }
-        yield Ok(progress);
-    })
-}
+            yield Ok(progress);
+        })
+    }
 
-/// Tells what is wrong with the campaigns that seem so.
-pub(crate) async fn drift(
-    connection: Arc<Connection>,
-) -> Result<impl Stream<Item = Result<Drift>> + Send + 'static> {
-    let compared = connection.compared().await?;
-    Ok(stream! {
-        let mut compared = pin!(compared);
-        while let Some(compared) = compared.next().await {
-            let found = match compared {
-                Ok((id, true)) => connection.drift_of(id).await,
-                Ok((_, false)) => continue,
-                Err(error) => Err(error),
-            };
-            match found {
-                Ok((drift, unreadable)) => {
-                    for error in unreadable {
-                        yield Err(error);
+    /// Tells what is wrong with the campaigns that seem so.
+    pub(crate) async fn drift(self) -> Result<impl Stream<Item = Result<Drift>> + Send + 'static> {
+        let compared = self.compared().await?;
+        Ok(stream! {
+            let mut compared = pin!(compared);
+            while let Some(compared) = compared.next().await {
+                let found = match compared {
+                    Ok((id, true)) => self.drift_of(id).await,
+                    Ok((_, false)) => continue,
+                    Err(error) => Err(error),
+                };
+                match found {
+                    Ok((drift, unreadable)) => {
+                        for error in unreadable {
+                            yield Err(error);
+                        }
+                        if let Some(drift) = drift {
+                            yield Ok(drift);
+                        }
                     }
-                    if let Some(drift) = drift {
-                        yield Ok(drift);
-                    }
+                    Err(error) => yield Err(error),
                 }
-                Err(error) => yield Err(error),
             }
-        }
-    })
+        })
+    }
 }
 
 /// The documents of a cursor, until an error of the connection.

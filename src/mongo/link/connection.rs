@@ -13,18 +13,15 @@ use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
 use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession, Database};
 
-use super::MongoOptions;
 use super::error::{DriverResult, ours, theirs};
-use super::gates::Gates;
-use super::server_info::Topology;
+use super::options::MongoOptions;
 use super::table::Table;
-use super::warning::Warning;
+use super::topology::Topology;
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Decode, Query};
 use crate::error::{Error, Invalid, Problem, Result};
 use crate::repository::RecordStream;
-use crate::secret::{Passwords, Vault};
 
 /// How long to wait until a commit of unknown outcome is tried again.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
@@ -33,27 +30,20 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
 pub(crate) struct Connection {
     client: Client,
     pub(crate) database: Database,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(in crate::mongo) clock: Arc<dyn Clock>,
     timeout: Duration,
     /// The servers, as `host:port`.
     target: String,
-    pub(super) topology: Topology,
-    pub(crate) vault: Option<Vault>,
-    pub(super) passwords: Passwords,
-    pub(super) users: Table,
+    pub(in crate::mongo) topology: Topology,
+    pub(in crate::mongo) users: Table,
     pub(crate) mailboxes: Table,
     pub(crate) campaigns: Table,
     pub(crate) campaign_metrics: Table,
     pub(crate) email_tracking: Table,
-    pub(super) event_receipts: Table,
-    pub(super) recount_marks: Table,
-    pub(super) receipt_lifetime: Duration,
-    pub(super) event_gates: Gates,
-    pub(super) warnings: Vec<Warning>,
 }
 
 impl Connection {
-    pub(super) async fn open(options: &MongoOptions) -> Result<Self> {
+    pub(in crate::mongo) async fn open(options: &MongoOptions) -> Result<Self> {
         let client_options = options.to_client_options().await?;
         let hosts: Vec<_> = client_options.hosts.iter().map(ToString::to_string).collect();
         let target = hosts.join(",");
@@ -73,28 +63,19 @@ impl Connection {
         };
         let topology = Topology::of(&hello).ok_or_else(|| Error::Standalone { target: target.clone() })?;
         let table = |collection| Table::new(&database, collection);
-        let mut connection = Self {
+        Ok(Self {
             users: table(Collection::Users),
             mailboxes: table(Collection::Mailboxes),
             campaigns: table(Collection::Campaigns),
             campaign_metrics: table(Collection::CampaignMetrics),
             email_tracking: table(Collection::EmailTracking),
-            event_receipts: table(Collection::EventReceipts),
-            recount_marks: table(Collection::RecountMarks),
-            receipt_lifetime: options.receipt_lifetime,
-            event_gates: Gates::new(),
             client,
             clock: options.clock.clone(),
             timeout: options.timeout,
             target,
             topology,
-            vault: options.vault.clone(),
-            passwords: Passwords::new(options.passwords.clone()),
-            warnings: Vec::new(),
             database,
-        };
-        connection.warnings = Warning::find(&connection).await?;
-        Ok(connection)
+        })
     }
 
     /// The database for commands that concern several.
@@ -102,7 +83,7 @@ impl Connection {
         self.client.database("admin")
     }
 
-    pub(super) fn target(&self) -> String {
+    pub(in crate::mongo) fn target(&self) -> String {
         self.target.clone()
     }
 
@@ -125,7 +106,11 @@ impl Connection {
     }
 
     /// All records that the query finds.
-    pub(super) async fn stream<T: Decode>(&self, table: &Table, query: &Query) -> Result<RecordStream<T>> {
+    pub(in crate::mongo) async fn stream<T: Decode>(
+        &self,
+        table: &Table,
+        query: &Query,
+    ) -> Result<RecordStream<T>> {
         self.run("stream", table.stream(self.target.clone(), query)).await
     }
 

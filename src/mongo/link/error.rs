@@ -21,7 +21,7 @@ pub(crate) fn ours(error: Error) -> DriverError {
 }
 
 /// The error of this crate that an error of the driver is.
-pub(super) fn theirs(operation: &'static str, target: &str, error: &DriverError) -> Error {
+pub(in crate::mongo) fn theirs(operation: &'static str, target: &str, error: &DriverError) -> Error {
     if let Some(ours) = error.get_custom::<Error>() {
         return ours.clone();
     }
@@ -55,7 +55,7 @@ pub(crate) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usiz
 }
 
 /// The code of the server, where it gave one.
-pub(super) fn code_of(error: &DriverError) -> Option<i32> {
+pub(in crate::mongo) fn code_of(error: &DriverError) -> Option<i32> {
     code_and_message(error).0
 }
 

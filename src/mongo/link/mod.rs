@@ -1,0 +1,16 @@
+//! The way to the database: the client, transactions, tables, errors.
+
+pub(crate) mod connection;
+pub(crate) mod error;
+mod options;
+mod server_info;
+mod stream;
+pub(crate) mod table;
+mod topology;
+mod warning;
+
+pub use options::MongoOptions;
+pub use server_info::ServerInfo;
+pub(super) use server_info::server_info;
+pub use topology::Topology;
+pub use warning::Warning;

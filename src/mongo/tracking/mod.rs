@@ -1,0 +1,11 @@
+//! Recording events, and metrics against the rows that they sum up.
+
+mod campaign_locks;
+mod events;
+mod receipts;
+mod recount;
+pub(super) mod recount_marks;
+
+pub(super) use campaign_locks::CampaignLocks;
+pub(super) use receipts::Receipts;
+pub(crate) use recount::Recounts;
