@@ -54,14 +54,17 @@ impl Connection {
         // One command that needs a server and one that needs the login.
         let first_contact = async {
             let hello = database.run_command(doc! { "hello": 1 }).await?;
-            database.list_collection_names().await?;
-            Ok(hello)
+            let topology = Topology::of(&hello);
+            if topology.is_some() {
+                database.list_collection_names().await?;
+            }
+            Ok(topology)
         };
-        let hello = match tokio::time::timeout(options.timeout, first_contact).await {
-            Ok(hello) => hello.map_err(|error| theirs("connect", &target, &error))?,
+        let topology = match tokio::time::timeout(options.timeout, first_contact).await {
+            Ok(topology) => topology.map_err(|error| theirs("connect", &target, &error))?,
             Err(_) => return Err(Error::unavailable(target, "no answer in time")),
         };
-        let topology = Topology::of(&hello).ok_or_else(|| Error::Standalone { target: target.clone() })?;
+        let topology = topology.ok_or_else(|| Error::Standalone { target: target.clone() })?;
         let table = |collection| Table::new(&database, collection);
         Ok(Self {
             users: table(Collection::Users),

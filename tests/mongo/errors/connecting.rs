@@ -7,6 +7,7 @@ use std::time::Duration;
 use campaign_store::{Error, Invalid, MongoOptions, MongoStore, Problem};
 use tokio::io::AsyncWriteExt;
 
+use super::standalone::Standalone;
 use super::{assert_unavailable, error_of, new_mailbox, new_user, target};
 use crate::support::database::TestDatabase;
 use crate::support::server;
@@ -165,4 +166,16 @@ async fn no_secret_is_shown_by_what_is_open() {
     let store = MongoStore::connect_with(options).await.unwrap();
     let shown = format!("{store:?} {:?}", store.repositories());
     assert!(shown.contains(&target().await), "{shown}");
+}
+
+#[tokio::test]
+async fn a_server_without_transactions_is_refused_with_the_way_out() {
+    for is_member in [false, true] {
+        let server = Standalone::start(is_member);
+        let error = refusal(&server.uri).await;
+        assert!(matches!(error, Error::Standalone { .. }) && !error.is_retryable(), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("mongod --replSet rs0") && text.contains("rs.initiate()"), "{text}");
+        assert!(!text.contains('\n'), "one line: {text}");
+    }
 }

@@ -12,6 +12,7 @@ mod events;
 pub(crate) mod fail_point;
 mod failures;
 mod refusals;
+mod standalone;
 mod transactions;
 
 use std::error::Error as StdError;

@@ -26,7 +26,8 @@ pub(super) async fn start_installed() -> Attempt<Server> {
     start(&installed().ok_or("MONGOD_BIN is not set and PATH has no mongod")?).await
 }
 
-fn installed() -> Option<PathBuf> {
+/// The mongod that `MONGOD_BIN` names, else the one on `PATH`.
+pub(crate) fn installed() -> Option<PathBuf> {
     if let Some(mongod) = env::var_os("MONGOD_BIN") {
         return Some(mongod.into());
     }
@@ -50,16 +51,21 @@ pub(super) async fn start(mongod: &Path) -> Attempt<Server> {
 }
 
 async fn start_once(mongod: &Path) -> Attempt<Server> {
+    let (address, processes) = run_once(mongod, true)?;
+    Ok(Server { uri: initiate(&address, &address).await?, _processes: processes })
+}
+
+/// Starts a mongod, and says its address.
+pub(crate) fn run_once(mongod: &Path, is_member: bool) -> Attempt<(String, Vec<Child>)> {
     let directory = place().join(format!("campaign-store-test-{}", unique_suffix()));
     let data = directory.join("data");
     fs::create_dir_all(&data)?;
     // First the one that cleans up, so that there is no moment in which nobody would.
     let cleaner = after_exit(r#"kill -9 "$(cat "$1/pid")"; sleep 1; rm -rf "$1""#, &directory)?;
     let port = free_port()?;
-    let mut process = spawn(mongod, &directory, &data, port)?;
+    let mut process = spawn(mongod, &directory, &data, port, is_member)?;
     wait_until_listening(&mut process, &directory.join("log"))?;
-    let address = format!("127.0.0.1:{port}");
-    Ok(Server { uri: initiate(&address, &address).await?, _processes: vec![cleaner, process] })
+    Ok((format!("127.0.0.1:{port}"), vec![cleaner, process]))
 }
 
 /// Where the data go: into memory if there is room, since the disk is half of what a new database costs.
@@ -83,14 +89,16 @@ fn free_port() -> io::Result<u16> {
 
 /// Runs mongod by way of a shell that first notes the process id for the cleaner. Where the
 /// cleaner has already removed the directory, mongod is not run.
-fn spawn(mongod: &Path, directory: &Path, data: &Path, port: u16) -> io::Result<Child> {
+fn spawn(mongod: &Path, directory: &Path, data: &Path, port: u16, is_member: bool) -> io::Result<Child> {
+    let member: &[&str] = if is_member { &["--replSet", "rs0"] } else { &[] };
     let log = File::create(directory.join("log"))?;
     Command::new("sh")
         .args(["-c", r#"ulimit -n "$(ulimit -Hn)"; echo $$ >"$0/pid" && exec "$@""#])
         .args([directory, mongod])
         .args([OsStr::new("--dbpath"), data.as_os_str()])
         .args(["--port", &port.to_string(), "--bind_ip", "127.0.0.1"])
-        .args(["--replSet", "rs0", "--wiredTigerCacheSizeGB", "1"])
+        .args(member)
+        .args(["--wiredTigerCacheSizeGB", "1"])
         .args(["--setParameter", "enableTestCommands=1", "--nounixsocket"])
         // Hundreds of databases come and go. What was dropped must not stay open for five minutes, or
         // the server runs out of files.

