@@ -11,6 +11,7 @@
 //!
 //! - `point_ratio`: time of single reads and writes over the driver's, the mean of five commands;
 //! - `stream_ratio`: typed rows a second over the rows of the driver's raw cursor;
+//! - `derived_ratio`: typed rows a second over those of the driver's `Collection<T>` with derived serde;
 //! - `insert_ratio`: sends recorded a second, metrics included, over the rows of `insert_many`;
 //! - `memory_ops_per_s`: operations of the in-memory store on one core;
 //! - `new_memory_store_us`: microseconds to make an in-memory store.
@@ -19,6 +20,7 @@
 //! server that was there before are removed in the end.
 
 mod contest;
+mod derived;
 mod insert;
 mod memory;
 mod point;
@@ -55,6 +57,7 @@ async fn figures() -> Result<Value> {
     Ok(json!({
         "point_ratio": rounded(point::ratio().await?),
         "stream_ratio": rounded(stream::ratio().await?),
+        "derived_ratio": rounded(derived::ratio().await?),
         "insert_ratio": rounded(insert::ratio().await?),
         "memory_ops_per_s": memory.operations_per_second.round(),
         "new_memory_store_us": rounded(memory.microseconds_to_make),

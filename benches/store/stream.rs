@@ -17,12 +17,12 @@ use crate::world::{BATCH, World};
 
 const ROWS: u64 = 100_000;
 
-struct Streaming {
-    world: World,
+pub(crate) struct Streaming {
+    pub(crate) world: World,
 }
 
 impl Streaming {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let world = World::new().await?;
         for batch in 0..ROWS / BATCH {
             world.store.email_tracking.record_sends(world.sends(batch)?).await?;
@@ -59,7 +59,7 @@ impl Contest for Streaming {
     }
 }
 
-fn all_of(count: u64, start: Instant) -> Result<Duration> {
+pub(crate) fn all_of(count: u64, start: Instant) -> Result<Duration> {
     let time = start.elapsed();
     if count == ROWS { Ok(time) } else { Err("rows are missing".into()) }
 }
