@@ -4,10 +4,10 @@ use bson::Document;
 use bson::raw::RawDocumentBuf;
 
 use super::MigrationStep;
-use super::quarantine::Quarantined;
-use super::source::Source;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
+use crate::migrate::copy::quarantine::Quarantined;
+use crate::migrate::old::old_collection::Source;
 use crate::mongo::connection::Connection;
 use crate::secret::Vault;
 

@@ -3,14 +3,14 @@ use std::sync::Arc;
 use futures_util::stream::StreamExt;
 
 use super::context::Context;
-use super::dry_run::{DryRunReport, Reader};
-use super::finalise::{FinaliseReport, finalise};
-use super::retry::{RetryReport, retry};
-use super::rollback::{RollbackReport, rollback};
-use super::run::run;
-use super::verify::verify;
 use super::{MigrationOptions, MigrationProgress, MigrationReport, VerificationReport};
 use crate::error::{Invalid, Problem, Result};
+use crate::migrate::after::finalise::{FinaliseReport, finalise};
+use crate::migrate::after::retry::{RetryReport, retry};
+use crate::migrate::after::rollback::{RollbackReport, rollback};
+use crate::migrate::copy::run::run;
+use crate::migrate::proof::dry_run::{DryRunReport, Reader};
+use crate::migrate::proof::verify::verify;
 use crate::mongo::connection::Connection;
 use crate::repository::RecordStream;
 

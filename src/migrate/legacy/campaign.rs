@@ -5,10 +5,10 @@ use bson::raw::RawDocument;
 use chrono::{DateTime, Utc};
 
 use super::findings::{Findings, Reading};
+use super::reason::{Rejection, Repair};
 use super::source::{self, Slot};
 use super::{Mapped, date, id, number, status, text};
 use crate::document::field::{self, Field};
-use crate::migrate::reason::{Rejection, Repair};
 use crate::model::{Campaign, CampaignDuration, CampaignId, Period, UserId};
 
 /// A document of `email_campaigns`, as it is taken over.

@@ -8,9 +8,9 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 use super::findings::{Findings, Reading};
 use super::number::{self, Number};
+use super::reason::{Rejection, Repair};
 use super::source::Slot;
 use super::wrapped;
-use crate::migrate::reason::{Rejection, Repair};
 
 /// When anything of such a platform can have happened, or be planned: the years 2005 to 2040, in
 /// milliseconds. What lies outside is a mark or a mistake.

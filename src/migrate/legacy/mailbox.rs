@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::boolean::boolean;
 use super::findings::Findings;
+use super::reason::{Rejection, Repair};
 use super::source::{self, Slot};
 use super::{Mapped, date, id, profile, secrets, status, text};
 use crate::document::field::{self, Field};
-use crate::migrate::reason::{Rejection, Repair};
 use crate::model::{Credentials, Mailbox};
 
 /// A document of `warm_up_emails_table`, as it is taken over.

@@ -4,9 +4,9 @@ use bson::raw::cstr;
 
 use super::Mapped;
 use super::findings::Findings;
+use super::reason::{Rejection, Repair};
 use super::source::{self, Slot};
 use crate::document::field::{self, Field};
-use crate::migrate::reason::{Rejection, Repair};
 use crate::model::{Credentials, Secret, SecretKind};
 
 /// Where some older documents have their secrets.

@@ -4,8 +4,8 @@ use bson::raw::{RawBsonRef, RawDocument};
 
 use super::Mapped;
 use super::findings::Findings;
+use super::reason::{Reason, Rejection, Repair};
 use crate::document::field::Field;
-use crate::migrate::reason::{Reason, Rejection, Repair};
 
 /// A field of the schema, and what the document holds for it.
 #[derive(Clone, Copy)]

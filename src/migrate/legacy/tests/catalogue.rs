@@ -9,8 +9,8 @@ use bson::RawDocumentBuf;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::migrate::legacy::reason::{Reason, Repair};
 use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
-use crate::migrate::reason::{Reason, Repair};
 use crate::model::SecretField;
 
 const DATES: [&str; 5] = ["start_time", "end_time", "last_used", "created_at", "updated_at"];

@@ -3,35 +3,35 @@ use std::ops::AddAssign;
 
 use bson::{Bson, Document};
 
-use super::Repair;
+use crate::migrate::Repair;
 
 /// What the mapping made of documents: a function of the old documents alone, so that counting a batch
 /// again gives the same numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Documents that were read.
-    pub(super) read: u64,
+    pub(crate) read: u64,
     /// Those that are taken over as they are.
-    pub(super) as_is: u64,
+    pub(crate) as_is: u64,
     /// Those that are taken over with a change, each under the reason that it counts under.
-    pub(super) repaired: BTreeMap<Repair, u64>,
+    pub(crate) repaired: BTreeMap<Repair, u64>,
 }
 
 impl Counts {
     /// Counts a document that is taken over, under the first of its repairs.
-    pub(super) fn take(&mut self, repair: Option<Repair>) {
+    pub(crate) fn take(&mut self, repair: Option<Repair>) {
         *self.of(repair) += 1;
     }
 
     /// Takes back a document that was counted.
-    pub(super) fn take_back(&mut self, repair: Option<Repair>, number: u64) {
+    pub(crate) fn take_back(&mut self, repair: Option<Repair>, number: u64) {
         let count = self.of(repair);
         *count = count.saturating_sub(number);
         self.repaired.retain(|_, count| *count > 0);
     }
 
     /// Documents that are taken over.
-    pub(super) fn taken(&self) -> u64 {
+    pub(crate) fn taken(&self) -> u64 {
         self.as_is + self.repaired.values().sum::<u64>()
     }
 
@@ -42,7 +42,7 @@ impl Counts {
         }
     }
 
-    pub(super) fn to_document(&self) -> Document {
+    pub(crate) fn to_document(&self) -> Document {
         let repaired =
             self.repaired.iter().map(|(repair, count)| (repair.as_str().to_owned(), stored(*count)));
         let mut document = Document::new();
@@ -52,7 +52,7 @@ impl Counts {
         document
     }
 
-    pub(super) fn from_document(document: &Document) -> Self {
+    pub(crate) fn from_document(document: &Document) -> Self {
         let repaired = document.get_document("repaired").ok().into_iter().flatten();
         Self {
             read: count(document, "read"),
@@ -75,12 +75,12 @@ impl AddAssign<&Self> for Counts {
 }
 
 /// A count as it is stored.
-pub(super) fn stored(count: u64) -> Bson {
+pub(crate) fn stored(count: u64) -> Bson {
     Bson::Int64(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// A stored count; 0 where there is none.
-pub(super) fn count(document: &Document, name: &str) -> u64 {
+pub(crate) fn count(document: &Document, name: &str) -> u64 {
     document.get(name).and_then(number).unwrap_or_default()
 }
 
@@ -93,6 +93,6 @@ fn number(value: &Bson) -> Option<u64> {
 }
 
 /// How many there are.
-pub(super) fn number_of(things: usize) -> u64 {
+pub(crate) fn number_of(things: usize) -> u64 {
     u64::try_from(things).unwrap_or(u64::MAX)
 }

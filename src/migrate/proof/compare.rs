@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use bson::raw::{RawBsonRef, RawDocument};
 use chrono::{DateTime, Utc};
 
-use super::legacy_record::LegacyRecord;
 use crate::document::field;
+use crate::migrate::legacy::legacy_record::LegacyRecord;
 use crate::model::SecretField;
 use crate::secret::Vault;
 
 /// What is found where a new document should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(crate) enum Comparison {
     /// It is what the old one becomes.
     Same,
     /// The application has changed it since.
@@ -22,7 +22,7 @@ pub(super) enum Comparison {
 }
 
 /// Compares the new document of `record`, of which another mailbox may be the primary one.
-pub(super) fn compare<L: LegacyRecord>(
+pub(crate) fn compare<L: LegacyRecord>(
     record: &L,
     document: &RawDocument,
     is_demoted: bool,

@@ -9,18 +9,18 @@ use bson::{Bson, Document, doc};
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::batch::read;
-use super::compare::{Comparison, compare};
-use super::context::Context;
-use super::counts::number_of;
-use super::lease::{Lease, leased};
-use super::legacy::{LegacyCampaign, LegacyMailbox};
-use super::legacy_record::LegacyRecord;
-use super::page::Page;
-use super::{MigrationOptions, MigrationStep, Stop};
 use crate::collection::Collection;
 use crate::document::{Query, field};
 use crate::error::{Error, Result};
+use crate::migrate::context::Context;
+use crate::migrate::copy::batch::read;
+use crate::migrate::legacy::legacy_record::LegacyRecord;
+use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
+use crate::migrate::old::page::Page;
+use crate::migrate::proof::compare::{Comparison, compare};
+use crate::migrate::state::counts::number_of;
+use crate::migrate::state::lease::{Lease, leased};
+use crate::migrate::{MigrationOptions, MigrationStep, Stop};
 
 const OPERATION: &str = "migration.rollback";
 
@@ -39,7 +39,7 @@ pub struct RollbackReport {
 }
 
 /// Removes what is still as it was migrated.
-pub(super) fn rollback(
+pub(crate) fn rollback(
     context: Context,
     options: MigrationOptions,
 ) -> impl Stream<Item = Result<RollbackReport>> + Send {

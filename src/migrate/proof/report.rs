@@ -5,13 +5,13 @@ use bson::doc;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::context::Context;
-use super::counts::{Counts, count};
-use super::lease::holder;
-use super::progress::per_second;
-use super::quarantine::counted_as;
-use super::{MigrationStep, Rejection, Repair};
 use crate::error::Result;
+use crate::migrate::context::Context;
+use crate::migrate::copy::quarantine::counted_as;
+use crate::migrate::state::counts::{Counts, count};
+use crate::migrate::state::lease::holder;
+use crate::migrate::state::progress::per_second;
+use crate::migrate::{MigrationStep, Rejection, Repair};
 
 /// How far a migration has come, and what became of every old document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -70,7 +70,7 @@ pub struct MetricsReport {
 }
 
 impl CopyReport {
-    pub(super) fn new(
+    pub(crate) fn new(
         step: MigrationStep,
         source: u64,
         counts: Counts,
@@ -113,7 +113,7 @@ impl MigrationReport {
 }
 
 impl Context {
-    pub(super) async fn report(&self) -> Result<MigrationReport> {
+    pub(crate) async fn report(&self) -> Result<MigrationReport> {
         const OPERATION: &str = "migration.status";
         let whole = self.entry(None).await?;
         let mut collections = Vec::new();

@@ -5,33 +5,33 @@ use std::collections::HashSet;
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
 
-use super::Rejection;
-use super::counts::Counts;
-use super::legacy_record::LegacyRecord;
 use super::quarantine::Quarantined;
-use super::reason::Reason;
 use crate::error::Result;
+use crate::migrate::Rejection;
+use crate::migrate::legacy::legacy_record::LegacyRecord;
+use crate::migrate::legacy::reason::Reason;
+use crate::migrate::state::counts::Counts;
 use crate::model::MailboxId;
 use crate::secret::Vault;
 
 /// What documents of an old collection become.
-pub(super) struct Batch<L> {
-    pub(super) counts: Counts,
-    pub(super) taken: Vec<Candidate<L>>,
-    pub(super) rejected: Vec<Quarantined>,
+pub(crate) struct Batch<L> {
+    pub(crate) counts: Counts,
+    pub(crate) taken: Vec<Candidate<L>>,
+    pub(crate) rejected: Vec<Quarantined>,
 }
 
 /// A document that is to be taken over.
-pub(super) struct Candidate<L> {
-    pub(super) record: L,
+pub(crate) struct Candidate<L> {
+    pub(crate) record: L,
     /// The new document.
-    pub(super) document: RawDocumentBuf,
-    pub(super) original: RawDocumentBuf,
+    pub(crate) document: RawDocumentBuf,
+    pub(crate) original: RawDocumentBuf,
 }
 
 impl<L: LegacyRecord> Batch<L> {
     /// Reads old documents and seals their secrets. Those that are `present` are counted only.
-    pub(super) fn of(
+    pub(crate) fn of(
         originals: Vec<RawDocumentBuf>,
         present: &HashSet<ObjectId>,
         vault: &Vault,
@@ -56,12 +56,12 @@ impl<L: LegacyRecord> Batch<L> {
     }
 
     /// The mailboxes that its documents need.
-    pub(super) fn needed_mailboxes(&self) -> HashSet<MailboxId> {
+    pub(crate) fn needed_mailboxes(&self) -> HashSet<MailboxId> {
         self.taken.iter().filter_map(|candidate| candidate.record.needed_mailbox()).collect()
     }
 
     /// Rejects the documents that need a mailbox that is not among the known ones.
-    pub(super) fn require_mailboxes(&mut self, known: &HashSet<MailboxId>) {
+    pub(crate) fn require_mailboxes(&mut self, known: &HashSet<MailboxId>) {
         let is_missing = |candidate: &mut Candidate<L>| {
             candidate.record.needed_mailbox().is_some_and(|mailbox| !known.contains(&mailbox))
         };
@@ -75,7 +75,7 @@ impl<L: LegacyRecord> Batch<L> {
 }
 
 /// Reads an old document, and opens what is sealed in it.
-pub(super) fn read<L: LegacyRecord>(original: &RawDocumentBuf, vault: &Vault) -> Result<L, Vec<Reason>> {
+pub(crate) fn read<L: LegacyRecord>(original: &RawDocumentBuf, vault: &Vault) -> Result<L, Vec<Reason>> {
     let mut record = L::read(original)?;
     record.open(vault)?;
     Ok(record)

@@ -11,20 +11,20 @@ use futures_util::TryStreamExt;
 use futures_util::stream::{Stream, StreamExt};
 use serde::Serialize;
 
-use super::MigrationStep;
-use super::batch::read;
 use super::compare::{Comparison, compare};
-use super::context::Context;
-use super::counts::number_of;
-use super::legacy::{LegacyCampaign, LegacyMailbox};
-use super::legacy_record::LegacyRecord;
-use super::page::{Page, id_of};
-use super::primaries::losers;
-use super::quarantine::quarantine_id;
-use super::source::Source;
 use crate::collection::Collection;
 use crate::document::{Query, field};
 use crate::error::{Error, Result};
+use crate::migrate::MigrationStep;
+use crate::migrate::context::Context;
+use crate::migrate::copy::batch::read;
+use crate::migrate::copy::primaries::losers;
+use crate::migrate::copy::quarantine::quarantine_id;
+use crate::migrate::legacy::legacy_record::LegacyRecord;
+use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
+use crate::migrate::old::old_collection::Source;
+use crate::migrate::old::page::{Page, id_of};
+use crate::migrate::state::counts::number_of;
 use crate::model::{CampaignId, Drift};
 use crate::mongo::recount;
 
@@ -105,7 +105,7 @@ fn shown(id: &Bson) -> String {
 }
 
 /// Looks at every old document and at the metrics.
-pub(super) fn verify(context: Context) -> impl Stream<Item = Result<VerificationReport>> + Send {
+pub(crate) fn verify(context: Context) -> impl Stream<Item = Result<VerificationReport>> + Send {
     try_stream! {
         let mut report = VerificationReport::default();
         let demoted = Arc::new(context.demoted().await?);
@@ -196,7 +196,7 @@ impl Context {
     }
 
     /// The new documents of these ids.
-    pub(super) async fn new_documents(
+    pub(crate) async fn new_documents(
         &self,
         step: MigrationStep,
         ids: impl Iterator<Item = ObjectId>,
@@ -223,7 +223,7 @@ impl Context {
     }
 
     /// The mailboxes that are primary no more.
-    pub(super) async fn demoted(&self) -> Result<HashSet<ObjectId>> {
+    pub(crate) async fn demoted(&self) -> Result<HashSet<ObjectId>> {
         let find = async { self.clashes().find(doc! {}).await?.try_collect::<Vec<_>>().await };
         let clashes = self.connection.run(OPERATION, find).await?;
         Ok(clashes.iter().flat_map(losers).map(|(id, _)| id).collect())

@@ -8,20 +8,22 @@ use async_stream::try_stream;
 use bson::doc;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
-use super::attempts::{ATTEMPTS, is_clash, patiently};
-use super::context::Context;
-use super::copy::{Copying, Seen};
-use super::counts::{Counts, stored};
-use super::lease::Lease;
-use super::ledger::PRIMARIES;
-use super::legacy::{LegacyCampaign, LegacyMailbox};
-use super::legacy_record::LegacyRecord;
-use super::part::Part;
-use super::progress::Stopwatch;
-use super::source::Source;
-use super::{MigrationOptions, MigrationOutcome, MigrationPhase, MigrationProgress, MigrationStep, Stop};
+use super::copying::{Copying, Seen};
 use crate::collection::Collection;
 use crate::error::{Error, Result};
+use crate::migrate::context::Context;
+use crate::migrate::legacy::legacy_record::LegacyRecord;
+use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
+use crate::migrate::old::old_collection::Source;
+use crate::migrate::state::attempts::{ATTEMPTS, is_clash, patiently};
+use crate::migrate::state::counts::{Counts, stored};
+use crate::migrate::state::lease::Lease;
+use crate::migrate::state::ledger::PRIMARIES;
+use crate::migrate::state::part::Part;
+use crate::migrate::state::progress::Stopwatch;
+use crate::migrate::{
+    MigrationOptions, MigrationOutcome, MigrationPhase, MigrationProgress, MigrationStep, Stop,
+};
 use crate::mongo::provision;
 
 /// How often to look at an old collection that grows meanwhile.
@@ -30,7 +32,7 @@ const PASSES: u32 = 3;
 const POLL: Duration = Duration::from_millis(500);
 
 /// Migrates what is left.
-pub(super) fn run(
+pub(crate) fn run(
     context: Context,
     options: MigrationOptions,
 ) -> impl Stream<Item = Result<MigrationProgress>> + Send {

@@ -8,16 +8,16 @@ use bson::{Document, doc};
 use futures_util::FutureExt;
 use mongodb::ClientSession;
 
-use super::MigrationStep;
-use super::attempts::{ATTEMPTS, is_clash};
 use super::batch::Batch;
-use super::context::Context;
-use super::lease::Lease;
-use super::legacy_record::LegacyRecord;
-use super::part::Part;
 use crate::collection::Collection;
 use crate::document::{Query, field};
 use crate::error::{Error, Result};
+use crate::migrate::MigrationStep;
+use crate::migrate::context::Context;
+use crate::migrate::legacy::legacy_record::LegacyRecord;
+use crate::migrate::state::attempts::{ATTEMPTS, is_clash};
+use crate::migrate::state::lease::Lease;
+use crate::migrate::state::part::Part;
 use crate::model::UserId;
 use crate::mongo::error::{DriverResult, ours};
 use crate::mongo::table::Table;
@@ -28,21 +28,21 @@ const LAST_FIRST: usize = 10;
 
 /// What a batch changes.
 #[derive(Default)]
-pub(super) struct Writes<'a> {
+pub(crate) struct Writes<'a> {
     /// New documents that must make way, with the versions that they must still have.
-    pub(super) removed: Vec<(ObjectId, bson::DateTime)>,
+    pub(crate) removed: Vec<(ObjectId, bson::DateTime)>,
     /// Documents for the quarantine: where and what.
-    pub(super) quarantined: Vec<(Document, Document)>,
+    pub(crate) quarantined: Vec<(Document, Document)>,
     /// Documents that leave the quarantine.
-    pub(super) released: Vec<Document>,
+    pub(crate) released: Vec<Document>,
     /// Users with more than one primary mailbox.
-    pub(super) contested: Vec<UserId>,
-    pub(super) inserted: Vec<Cow<'a, RawDocumentBuf>>,
+    pub(crate) contested: Vec<UserId>,
+    pub(crate) inserted: Vec<Cow<'a, RawDocumentBuf>>,
 }
 
 impl Context {
     /// Writes a batch with a look at what is there, again while others come in between, and says what.
-    pub(super) async fn settle_and_commit<'a, L: LegacyRecord>(
+    pub(crate) async fn settle_and_commit<'a, L: LegacyRecord>(
         &self,
         lease: &Lease,
         part: &Part,
@@ -65,7 +65,7 @@ impl Context {
     ///
     /// `LeaseLost` when somebody else goes on with the part; `Unique` and `Conflict` when other
     /// documents are in the way.
-    pub(super) async fn commit(
+    pub(crate) async fn commit(
         &self,
         step: MigrationStep,
         part: &Part,
@@ -130,7 +130,7 @@ impl Context {
     }
 
     /// Writes how far the part is, unless somebody else may write it by now.
-    pub(super) async fn checkpoint(
+    pub(crate) async fn checkpoint(
         &self,
         session: &mut ClientSession,
         step: MigrationStep,

@@ -7,12 +7,12 @@ use bson::{Document, doc};
 use futures_util::stream::{StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::context::Context;
-use super::lease::{Holder, Lease};
-use super::legacy::is_secret_name;
-use super::source::Source;
-use super::{MigrationOptions, MigrationStep};
 use crate::error::{Error, Result};
+use crate::migrate::context::Context;
+use crate::migrate::legacy::is_secret_name;
+use crate::migrate::old::old_collection::Source;
+use crate::migrate::state::lease::{Holder, Lease};
+use crate::migrate::{MigrationOptions, MigrationStep};
 
 const OPERATION: &str = "migration.finalise";
 
@@ -26,7 +26,7 @@ pub struct FinaliseReport {
     pub scrubbed: u64,
 }
 
-pub(super) async fn finalise(context: &Context, options: &MigrationOptions) -> Result<FinaliseReport> {
+pub(crate) async fn finalise(context: &Context, options: &MigrationOptions) -> Result<FinaliseReport> {
     let lease = Lease::acquire(&context.connection, options.lease).await?.map_err(Holder::into_error)?;
     let report = lease.returned_after(context.retire(&lease).await).await?;
     lease.release().await?;

@@ -2,16 +2,16 @@ use bson::Bson;
 
 /// Documents of an old collection that follow each other.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Range {
+pub(crate) struct Range {
     /// The first `_id`; without one, from the start.
-    pub(super) from: Option<Bson>,
+    pub(crate) from: Option<Bson>,
     /// The `_id` before which it ends; without one, at the end.
-    pub(super) until: Option<Bson>,
+    pub(crate) until: Option<Bson>,
 }
 
 impl Range {
     /// The ranges between these `_id`s, from the first document to the last.
-    pub(super) fn between(cuts: Vec<Bson>) -> Vec<Self> {
+    pub(crate) fn between(cuts: Vec<Bson>) -> Vec<Self> {
         let mut ranges = Vec::with_capacity(cuts.len() + 1);
         let mut from = None;
         for cut in cuts {

@@ -1,26 +1,26 @@
 use bson::{Bson, Document, doc};
 
-use super::MigrationStep;
 use super::counts::Counts;
-use super::range::Range;
+use crate::migrate::MigrationStep;
+use crate::migrate::old::range::Range;
 
 /// A range of the `_id`s of an old collection, and how far it is copied.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Part {
-    pub(super) id: String,
-    pub(super) range: Range,
+pub(crate) struct Part {
+    pub(crate) id: String,
+    pub(crate) range: Range,
     /// The last `_id` that is done.
-    pub(super) last: Option<Bson>,
+    pub(crate) last: Option<Bson>,
     /// How often it was written.
-    pub(super) sequence: i64,
+    pub(crate) sequence: i64,
     /// Who may write it.
-    pub(super) token: i64,
-    pub(super) counts: Counts,
-    pub(super) is_done: bool,
+    pub(crate) token: i64,
+    pub(crate) counts: Counts,
+    pub(crate) is_done: bool,
 }
 
 impl Part {
-    pub(super) fn new(step: MigrationStep, name: &str, range: Range) -> Self {
+    pub(crate) fn new(step: MigrationStep, name: &str, range: Range) -> Self {
         Self {
             id: format!("{}/{name}", step.source()),
             range,
@@ -33,7 +33,7 @@ impl Part {
     }
 
     /// The part after one more write.
-    pub(super) fn after(&self, last: Option<Bson>, counts: &Counts, is_done: bool) -> Self {
+    pub(crate) fn after(&self, last: Option<Bson>, counts: &Counts, is_done: bool) -> Self {
         let mut next = self.clone();
         next.last = last.or(next.last);
         next.counts += counts;
@@ -43,11 +43,11 @@ impl Part {
     }
 
     /// Finds the part only if nobody else has written it or may write it by now.
-    pub(super) fn unchanged(&self) -> Document {
+    pub(crate) fn unchanged(&self) -> Document {
         doc! { "_id": &self.id, "token": self.token, "sequence": self.sequence }
     }
 
-    pub(super) fn to_document(&self, step: MigrationStep) -> Document {
+    pub(crate) fn to_document(&self, step: MigrationStep) -> Document {
         let mut document = doc! {
             "_id": &self.id,
             "step": step.source(),
@@ -64,7 +64,7 @@ impl Part {
         document
     }
 
-    pub(super) fn from_document(mut document: Document) -> Option<Self> {
+    pub(crate) fn from_document(mut document: Document) -> Option<Self> {
         let counts = document.get_document("counts").map(Counts::from_document).unwrap_or_default();
         Some(Self {
             id: document.get_str("_id").ok()?.to_owned(),

@@ -4,12 +4,12 @@ use bson::{Document, doc};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::ClientSession;
 
-use super::MigrationStep;
-use super::context::Context;
 use super::counts::{count, stored};
 use super::part::Part;
-use super::range::Range;
 use crate::error::{Error, Result};
+use crate::migrate::MigrationStep;
+use crate::migrate::context::Context;
+use crate::migrate::old::range::Range;
 use crate::mongo::error::{DriverResult, ours};
 
 const OPERATION: &str = "migration.ledger";
@@ -19,20 +19,20 @@ const MIGRATION: &str = "migration";
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the document")]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// How many documents the old collection had, when that was last looked at.
-    pub(super) source: u64,
+    pub(crate) source: u64,
     /// Whether it is cut into parts.
-    pub(super) is_planned: bool,
-    pub(super) is_done: bool,
+    pub(crate) is_planned: bool,
+    pub(crate) is_done: bool,
     /// Whether the old collections were retired.
-    pub(super) is_finalised: bool,
+    pub(crate) is_finalised: bool,
     /// Whether it was done before: then most documents are there.
-    pub(super) is_repeated: bool,
+    pub(crate) is_repeated: bool,
     /// How long was worked on it.
-    pub(super) millis: u64,
+    pub(crate) millis: u64,
     /// How many rows belong to no campaign.
-    pub(super) unattributed: u64,
+    pub(crate) unattributed: u64,
 }
 
 impl Entry {
@@ -53,7 +53,7 @@ impl Entry {
 impl Context {
     /// Makes the entries that are missing, and takes all of them over: from now on nobody with an
     /// older token can write.
-    pub(super) async fn take_over(&self, token: i64) -> Result<()> {
+    pub(crate) async fn take_over(&self, token: i64) -> Result<()> {
         let take = async {
             for entry in entries() {
                 let absent = doc! { "$setOnInsert": { "source": 0_i64, "started_at": bson::DateTime::from_chrono(self.connection.now()) } };
@@ -69,14 +69,14 @@ impl Context {
     }
 
     /// The entry of a step; `None` stands for the migration as a whole.
-    pub(super) async fn entry(&self, step: Option<MigrationStep>) -> Result<Entry> {
+    pub(crate) async fn entry(&self, step: Option<MigrationStep>) -> Result<Entry> {
         let find = async { self.ledger().find_one(doc! { "_id": name(step) }).await };
         let found = self.connection.run(OPERATION, find).await?;
         Ok(found.map(|entry| Entry::from_document(&entry)).unwrap_or_default())
     }
 
     /// Changes an entry, while its token is still this one.
-    pub(super) async fn note(&self, step: Option<MigrationStep>, token: i64, change: Document) -> Result<()> {
+    pub(crate) async fn note(&self, step: Option<MigrationStep>, token: i64, change: Document) -> Result<()> {
         let mine = doc! { "_id": name(step), "token": token };
         let update = async { self.ledger().update_one(mine, change).await };
         let updated = self.connection.run(OPERATION, update).await?;
@@ -84,7 +84,7 @@ impl Context {
     }
 
     /// Nothing is done any more: the next run looks at everything again.
-    pub(super) async fn reopen(&self, token: i64) -> Result<()> {
+    pub(crate) async fn reopen(&self, token: i64) -> Result<()> {
         let again = doc! { "$set": { "is_done": false, "is_planned": false, "is_repeated": true } };
         for step in [None].into_iter().chain(MigrationStep::ALL.map(Some)) {
             self.note(step, token, again.clone()).await?;
@@ -97,7 +97,7 @@ impl Context {
     }
 
     /// Cuts the old collection into parts, which stay as they are.
-    pub(super) async fn plan(&self, step: MigrationStep, token: i64) -> Result<()> {
+    pub(crate) async fn plan(&self, step: MigrationStep, token: i64) -> Result<()> {
         let source = self.source(step);
         let total = source.count().await?;
         let ranges = source.cut(total).await?.into_iter().enumerate();
@@ -142,7 +142,7 @@ impl Context {
     }
 
     /// The parts of a step.
-    pub(super) async fn parts_of(&self, step: MigrationStep) -> Result<Vec<Part>> {
+    pub(crate) async fn parts_of(&self, step: MigrationStep) -> Result<Vec<Part>> {
         let find = async {
             let parts = self.parts().find(doc! { "step": step.source() }).sort(doc! { "_id": 1 }).await?;
             parts.try_collect::<Vec<_>>().await
@@ -152,20 +152,20 @@ impl Context {
     }
 
     /// A part as it is now.
-    pub(super) async fn part(&self, id: &str) -> Result<Option<Part>> {
+    pub(crate) async fn part(&self, id: &str) -> Result<Option<Part>> {
         let find = async { self.parts().find_one(doc! { "_id": id }).await };
         Ok(self.connection.run(OPERATION, find).await?.and_then(Part::from_document))
     }
 }
 
 /// The part in which it is settled which mailboxes are primary.
-pub(super) const PRIMARIES: &str = "primaries";
+pub(crate) const PRIMARIES: &str = "primaries";
 /// The part in which documents are counted that left the quarantine.
-pub(super) const RETRIES: &str = "retries";
+pub(crate) const RETRIES: &str = "retries";
 
 impl Part {
     /// Whether the part is a range of documents.
-    pub(super) fn is_range(&self) -> bool {
+    pub(crate) fn is_range(&self) -> bool {
         !self.id.ends_with(PRIMARIES) && !self.id.ends_with(RETRIES)
     }
 }

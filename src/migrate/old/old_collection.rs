@@ -31,35 +31,35 @@ const READERS: usize = 2;
 
 /// A collection that can only be read, in the order of its `_id`s, of whatever types they are.
 #[derive(Clone)]
-pub(super) struct Source {
+pub(crate) struct Source {
     connection: Arc<Connection>,
     collection: Collection<RawDocumentBuf>,
 }
 
 impl Source {
-    pub(super) fn new(connection: &Arc<Connection>, name: &str) -> Self {
+    pub(crate) fn new(connection: &Arc<Connection>, name: &str) -> Self {
         Self { connection: connection.clone(), collection: connection.database.collection(name) }
     }
 
     /// The exact number of documents.
-    pub(super) async fn count(&self) -> Result<u64> {
+    pub(crate) async fn count(&self) -> Result<u64> {
         let count = async { self.collection.count_documents(doc! {}).hint(by_id()).await };
         self.connection.run(OPERATION, count).await
     }
 
     /// The number of documents as the collection remembers it.
-    pub(super) async fn estimated_count(&self) -> Result<u64> {
+    pub(crate) async fn estimated_count(&self) -> Result<u64> {
         let count = async { self.collection.estimated_document_count().await };
         self.connection.run(OPERATION, count).await
     }
 
     /// The next documents of a range, after `last` if that is given.
-    pub(super) async fn page(&self, range: &Range, last: Option<&Bson>) -> Result<Page> {
+    pub(crate) async fn page(&self, range: &Range, last: Option<&Bson>) -> Result<Page> {
         self.connection.run(OPERATION, self.read(range, last)).await
     }
 
     /// All pages, in no order.
-    pub(super) fn all_pages(self) -> impl Stream<Item = Result<Page>> + Send {
+    pub(crate) fn all_pages(self) -> impl Stream<Item = Result<Page>> + Send {
         try_stream! {
             let total = self.estimated_count().await?;
             let ranges = self.cut(total).await?.into_iter().map(|range| self.clone().pages(range).boxed());
@@ -71,7 +71,7 @@ impl Source {
     }
 
     /// All pages of a range.
-    pub(super) fn pages(self, range: Range) -> impl Stream<Item = Result<Page>> + Send {
+    pub(crate) fn pages(self, range: Range) -> impl Stream<Item = Result<Page>> + Send {
         try_stream! {
             let mut last = None;
             loop {
@@ -87,7 +87,7 @@ impl Source {
     }
 
     /// The documents of these ids.
-    pub(super) async fn by_id(
+    pub(crate) async fn by_id(
         &self,
         ids: impl Iterator<Item = ObjectId>,
     ) -> Result<HashMap<ObjectId, RawDocumentBuf>> {
@@ -99,7 +99,7 @@ impl Source {
     }
 
     /// The documents of these ids, of whatever types they are, by the text of the id.
-    pub(super) async fn by_any_id(
+    pub(crate) async fn by_any_id(
         &self,
         ids: impl Iterator<Item = Bson>,
     ) -> Result<HashMap<String, RawDocumentBuf>> {
@@ -111,7 +111,7 @@ impl Source {
     }
 
     /// Cuts `total` documents into ranges of about the same size.
-    pub(super) async fn cut(&self, total: u64) -> Result<Vec<Range>> {
+    pub(crate) async fn cut(&self, total: u64) -> Result<Vec<Range>> {
         let ranges = total.div_ceil(RANGE).clamp(1, RANGES);
         if ranges == 1 {
             return Ok(vec![Range::default()]);

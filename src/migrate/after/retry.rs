@@ -8,16 +8,16 @@ use bson::{Bson, Document, doc};
 use futures_util::stream::{Stream, TryStreamExt};
 use serde::Serialize;
 
-use super::batch::{Batch, Candidate, read};
-use super::context::Context;
-use super::counts::{Counts, number_of};
-use super::lease::{Lease, leased};
-use super::ledger::RETRIES;
-use super::legacy::{LegacyCampaign, LegacyMailbox};
-use super::legacy_record::LegacyRecord;
-use super::quarantine::{Quarantined, counted_as, open, reseal};
-use super::{MigrationOptions, MigrationStep, Rejection, Stop};
 use crate::error::{Error, Result};
+use crate::migrate::context::Context;
+use crate::migrate::copy::batch::{Batch, Candidate, read};
+use crate::migrate::copy::quarantine::{Quarantined, counted_as, open, reseal};
+use crate::migrate::legacy::legacy_record::LegacyRecord;
+use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
+use crate::migrate::state::counts::{Counts, number_of};
+use crate::migrate::state::lease::{Lease, leased};
+use crate::migrate::state::ledger::RETRIES;
+use crate::migrate::{MigrationOptions, MigrationStep, Rejection, Stop};
 
 const OPERATION: &str = "migration.retry";
 /// How many documents are tried at a time.
@@ -37,7 +37,7 @@ pub struct RetryReport {
     pub is_done: bool,
 }
 
-pub(super) fn retry(
+pub(crate) fn retry(
     context: Context,
     options: MigrationOptions,
 ) -> impl Stream<Item = Result<RetryReport>> + Send {
@@ -145,7 +145,7 @@ impl Context {
     }
 
     /// Seals anew the originals that are not under the primary key.
-    pub(super) async fn reseal_quarantine(&self) -> Result<u64> {
+    pub(crate) async fn reseal_quarantine(&self) -> Result<u64> {
         let mut reencrypted = 0;
         for step in MigrationStep::ALL {
             let mut last = None;

@@ -10,12 +10,12 @@ use futures_util::TryStreamExt;
 
 use super::batch::{Batch, Candidate, read};
 use super::commit::Writes;
-use super::context::Context;
-use super::legacy_record::{LegacyRecord, Rank};
 use super::quarantine::{Quarantined, quarantine_id};
-use super::{MigrationStep, Repair};
 use crate::document::{Query, field};
 use crate::error::Result;
+use crate::migrate::context::Context;
+use crate::migrate::legacy::legacy_record::{LegacyRecord, Rank};
+use crate::migrate::{MigrationStep, Repair};
 use crate::model::{MailboxId, UserId};
 
 const OPERATION: &str = "migration.clashes";
@@ -39,7 +39,7 @@ impl Context {
     /// What is to be written of a batch, with a look at what is there.
     ///
     /// The rules look at old documents only, so it does not matter who comes first.
-    pub(super) async fn settle<'a, L: LegacyRecord>(&self, batch: &'a Batch<L>) -> Result<Writes<'a>> {
+    pub(crate) async fn settle<'a, L: LegacyRecord>(&self, batch: &'a Batch<L>) -> Result<Writes<'a>> {
         let present =
             self.present(L::STEP, batch.taken.iter().map(|candidate| candidate.record.id())).await?;
         let absent = batch.taken.iter().filter(|candidate| !present.contains(&candidate.record.id()));
@@ -93,7 +93,7 @@ impl Context {
     }
 
     /// Those of the ids that new documents have.
-    pub(super) async fn present(
+    pub(crate) async fn present(
         &self,
         step: MigrationStep,
         ids: impl Iterator<Item = ObjectId>,
@@ -108,7 +108,7 @@ impl Context {
     }
 
     /// Those of the mailboxes that are there.
-    pub(super) async fn linked(&self, mailboxes: HashSet<MailboxId>) -> Result<HashSet<MailboxId>> {
+    pub(crate) async fn linked(&self, mailboxes: HashSet<MailboxId>) -> Result<HashSet<MailboxId>> {
         if mailboxes.is_empty() {
             return Ok(mailboxes);
         }

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::MigrationStep;
+use crate::migrate::MigrationStep;
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,7 +54,7 @@ pub enum MigrationOutcome {
 }
 
 /// Measures a phase.
-pub(super) struct Stopwatch {
+pub(crate) struct Stopwatch {
     phase: MigrationPhase,
     total: Option<u64>,
     /// What was done before this run.
@@ -63,11 +63,11 @@ pub(super) struct Stopwatch {
 }
 
 impl Stopwatch {
-    pub(super) fn start(phase: MigrationPhase, before: u64, total: Option<u64>) -> Self {
+    pub(crate) fn start(phase: MigrationPhase, before: u64, total: Option<u64>) -> Self {
         Self { phase, total, before, started: Instant::now() }
     }
 
-    pub(super) fn at(&self, done: u64, quarantined: u64) -> MigrationProgress {
+    pub(crate) fn at(&self, done: u64, quarantined: u64) -> MigrationProgress {
         MigrationProgress {
             phase: self.phase,
             done,
@@ -77,20 +77,20 @@ impl Stopwatch {
         }
     }
 
-    pub(super) fn millis(&self) -> i64 {
+    pub(crate) fn millis(&self) -> i64 {
         i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 
 impl MigrationProgress {
-    pub(super) fn of(phase: MigrationPhase) -> Self {
+    pub(crate) fn of(phase: MigrationPhase) -> Self {
         Stopwatch::start(phase, 0, None).at(0, 0)
     }
 }
 
 /// A rate; 0 where no time has passed.
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more")]
-pub(super) fn per_second(number: u64, time: Duration) -> f64 {
+pub(crate) fn per_second(number: u64, time: Duration) -> f64 {
     let seconds = time.as_secs_f64();
     if seconds > 0.0 { number as f64 / seconds } else { 0.0 }
 }

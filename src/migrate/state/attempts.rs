@@ -7,10 +7,10 @@ use super::lease::Lease;
 use crate::error::{Error, Result};
 
 /// How often something is tried again that the server could not do.
-pub(super) const ATTEMPTS: u32 = 8;
+pub(crate) const ATTEMPTS: u32 = 8;
 
 /// Does `work` again while the server cannot do it, as long as the lease lasts.
-pub(super) async fn patiently<T, W, F>(lease: &Lease, mut work: W) -> Result<T>
+pub(crate) async fn patiently<T, W, F>(lease: &Lease, mut work: W) -> Result<T>
 where
     W: FnMut() -> F,
     F: Future<Output = Result<T>>,
@@ -30,6 +30,6 @@ where
 }
 
 /// Whether other documents were in the way.
-pub(super) fn is_clash(error: &Error) -> bool {
+pub(crate) fn is_clash(error: &Error) -> bool {
     matches!(error, Error::Unique { .. } | Error::Conflict { .. })
 }

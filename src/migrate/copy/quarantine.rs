@@ -7,11 +7,11 @@ use bson::{Binary, Bson, Document, doc};
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::page::id_of;
-use super::reason::Reason;
-use super::{MigrationStep, Rejection, Repair};
 use crate::collection::Collection;
 use crate::error::SecretProblem;
+use crate::migrate::legacy::reason::Reason;
+use crate::migrate::old::page::id_of;
+use crate::migrate::{MigrationStep, Rejection, Repair};
 use crate::secret::Vault;
 
 /// The size up to which the sealed original fits into its document, in bytes.
@@ -20,20 +20,20 @@ const MAX_ORIGINAL: usize = 15 * 1024 * 1024;
 const AS_IS: &str = "as_is";
 
 /// An old document that is not taken over.
-pub(super) struct Quarantined {
-    pub(super) reasons: Vec<Reason>,
+pub(crate) struct Quarantined {
+    pub(crate) reasons: Vec<Reason>,
     /// Of a duplicate: the document that is taken over instead, and what this one counted as.
-    pub(super) clash: Option<(ObjectId, Option<Repair>)>,
-    pub(super) original: RawDocumentBuf,
+    pub(crate) clash: Option<(ObjectId, Option<Repair>)>,
+    pub(crate) original: RawDocumentBuf,
 }
 
 impl Quarantined {
-    pub(super) fn rejected(reasons: Vec<Reason>, original: RawDocumentBuf) -> Self {
+    pub(crate) fn rejected(reasons: Vec<Reason>, original: RawDocumentBuf) -> Self {
         Self { reasons, clash: None, original }
     }
 
     /// A document that lost against `survivor`, and counted as `repair`.
-    pub(super) fn duplicate(
+    pub(crate) fn duplicate(
         path: &'static str,
         survivor: ObjectId,
         repair: Option<Repair>,
@@ -44,7 +44,7 @@ impl Quarantined {
     }
 
     /// The document in the quarantine: where it is, and what it is.
-    pub(super) fn seal(
+    pub(crate) fn seal(
         &self,
         step: MigrationStep,
         vault: &Vault,
@@ -82,7 +82,7 @@ impl Quarantined {
 
 /// The quarantined document, if its original is still as it was, and the same sealed with the primary
 /// key. `None` when it already is.
-pub(super) fn reseal(
+pub(crate) fn reseal(
     document: &Document,
     vault: &Vault,
 ) -> Result<Option<(Document, Document)>, SecretProblem> {
@@ -100,7 +100,7 @@ pub(super) fn reseal(
 }
 
 /// The sealed original of a document in the quarantine, opened.
-pub(super) fn open(document: &Document, vault: &Vault) -> Option<Result<RawDocumentBuf, SecretProblem>> {
+pub(crate) fn open(document: &Document, vault: &Vault) -> Option<Result<RawDocumentBuf, SecretProblem>> {
     let id = document.get_document("_id").ok()?;
     let sealed = document.get_binary_generic("original").ok()?;
     let opened = place(id).and_then(|place| vault.unseal_document(place.as_bytes(), sealed));
@@ -110,13 +110,13 @@ pub(super) fn open(document: &Document, vault: &Vault) -> Option<Result<RawDocum
 }
 
 /// What a document counts as, as it is stored.
-pub(super) fn stored_as(repair: Option<Repair>) -> &'static str {
+pub(crate) fn stored_as(repair: Option<Repair>) -> &'static str {
     repair.map_or(AS_IS, Repair::as_str)
 }
 
 /// What a document counted as before it lost a clash. `None` for other documents.
 #[expect(clippy::option_option, reason = "whether it counted, and under which repair if any")]
-pub(super) fn counted_as(document: &Document) -> Option<Option<Repair>> {
+pub(crate) fn counted_as(document: &Document) -> Option<Option<Repair>> {
     match document.get_str("counted_as").ok()? {
         AS_IS => Some(None),
         repair => repair.parse().ok().map(Some),
@@ -124,7 +124,7 @@ pub(super) fn counted_as(document: &Document) -> Option<Option<Repair>> {
 }
 
 /// The `_id` in the quarantine of an old document.
-pub(super) fn quarantine_id(step: MigrationStep, original: &RawDocument) -> Document {
+pub(crate) fn quarantine_id(step: MigrationStep, original: &RawDocument) -> Document {
     // One whose `_id` cannot be read is known by its bytes.
     let id = id_of(original).unwrap_or_else(|| binary(Sha256::digest(original.as_bytes()).to_vec()));
     doc! { "from": step.source(), "id": id }

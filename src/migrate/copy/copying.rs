@@ -8,42 +8,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_stream::try_stream;
 use futures_util::stream::{self, Stream, StreamExt};
 
-use super::attempts::{is_clash, patiently};
 use super::batch::Batch;
 use super::commit::Writes;
-use super::context::Context;
-use super::counts::number_of;
-use super::lease::Lease;
-use super::legacy_record::LegacyRecord;
-use super::page::Page;
-use super::part::Part;
-use super::stop::Stop;
 use crate::error::{Error, Result};
+use crate::migrate::context::Context;
+use crate::migrate::legacy::legacy_record::LegacyRecord;
+use crate::migrate::old::page::Page;
+use crate::migrate::state::attempts::{is_clash, patiently};
+use crate::migrate::state::counts::number_of;
+use crate::migrate::state::lease::Lease;
+use crate::migrate::state::part::Part;
+use crate::migrate::stop::Stop;
 
 /// A step in progress.
-pub(super) struct Copying {
-    pub(super) context: Context,
-    pub(super) lease: Arc<Lease>,
-    pub(super) stop: Stop,
+pub(crate) struct Copying {
+    pub(crate) context: Context,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) stop: Stop,
     /// Whether the step was done before, so that most documents are there.
-    pub(super) is_repeated: bool,
+    pub(crate) is_repeated: bool,
     /// How many documents the old collection has.
-    pub(super) total: u64,
-    pub(super) max_bad_share: f64,
-    pub(super) seen: Seen,
+    pub(crate) total: u64,
+    pub(crate) max_bad_share: f64,
+    pub(crate) seen: Seen,
 }
 
 /// What all parts of a step have come to.
 #[derive(Default)]
-pub(super) struct Seen {
-    pub(super) read: AtomicU64,
-    pub(super) quarantined: AtomicU64,
+pub(crate) struct Seen {
+    pub(crate) read: AtomicU64,
+    pub(crate) quarantined: AtomicU64,
 }
 
 impl Copying {
     /// Copies what is left of the parts, side by side: one reads and seals while the server writes
     /// another. There is an item after each batch.
-    pub(super) fn run<L: LegacyRecord>(self: Arc<Self>, parts: Vec<Part>) -> impl Stream<Item = Result<()>> {
+    pub(crate) fn run<L: LegacyRecord>(self: Arc<Self>, parts: Vec<Part>) -> impl Stream<Item = Result<()>> {
         try_stream! {
             let mut begun = Vec::new();
             for part in parts.into_iter().filter(Part::is_range) {

@@ -20,7 +20,7 @@ const ID: &str = "lease";
 
 /// The right to migrate, for a time by the server's clock. While it is held it is renewed; who dies
 /// with it, or sleeps past it, loses it to the next one, who gets a higher token.
-pub(super) struct Lease {
+pub(crate) struct Lease {
     connection: Arc<Connection>,
     owner: String,
     token: i64,
@@ -33,14 +33,14 @@ type Until = Arc<Mutex<Option<Instant>>>;
 
 /// Who has the lease, and for how much longer unless it is renewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Holder {
-    pub(super) owner: String,
-    pub(super) remaining: Duration,
+pub(crate) struct Holder {
+    pub(crate) owner: String,
+    pub(crate) remaining: Duration,
 }
 
 impl Lease {
     /// Takes the lease if nobody has it. It lasts for `ttl` at a time.
-    pub(super) async fn acquire(connection: &Arc<Connection>, ttl: Duration) -> Result<Result<Self, Holder>> {
+    pub(crate) async fn acquire(connection: &Arc<Connection>, ttl: Duration) -> Result<Result<Self, Holder>> {
         let leases = leases(connection);
         // One name for each attempt: after an answer that was lost it tells whether it succeeded.
         let owner = format!("process {} ({})", std::process::id(), new_object_id());
@@ -61,18 +61,18 @@ impl Lease {
     }
 
     /// What tells this holder from all earlier ones: the highest number.
-    pub(super) fn token(&self) -> i64 {
+    pub(crate) fn token(&self) -> i64 {
         self.token
     }
 
     /// Makes sure that the lease still holds, before a write.
-    pub(super) fn require(&self) -> Result<()> {
+    pub(crate) fn require(&self) -> Result<()> {
         let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.is_some_and(|until| Instant::now() < until) { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
     /// Lets others have it at once when `result` is an error, after which nothing more is done.
-    pub(super) async fn returned_after<T>(&self, result: Result<T>) -> Result<T> {
+    pub(crate) async fn returned_after<T>(&self, result: Result<T>) -> Result<T> {
         if result.is_err() {
             // If that fails too, it runs out by itself.
             let _ = self.release().await;
@@ -81,7 +81,7 @@ impl Lease {
     }
 
     /// Lets others have it at once.
-    pub(super) async fn release(&self) -> Result<()> {
+    pub(crate) async fn release(&self) -> Result<()> {
         self.renewal.abort();
         let mine = doc! { "_id": ID, "owner": &self.owner, "token": self.token };
         let past = doc! { "$set": { "expires_at": bson::DateTime::from_millis(0) } };
@@ -99,7 +99,7 @@ impl Drop for Lease {
 }
 
 impl Holder {
-    pub(super) fn into_error(self) -> Error {
+    pub(crate) fn into_error(self) -> Error {
         let remaining_ms = u64::try_from(self.remaining.as_millis()).unwrap_or(u64::MAX);
         Error::LeaseHeld { owner: self.owner, remaining_ms }
     }
@@ -110,7 +110,7 @@ impl Holder {
 }
 
 /// Does `work` with the lease, if nobody has it, and lets others have it at the end.
-pub(super) fn leased<T, S: Stream<Item = Result<T>>>(
+pub(crate) fn leased<T, S: Stream<Item = Result<T>>>(
     connection: Arc<Connection>,
     ttl: Duration,
     work: impl FnOnce(Arc<Lease>) -> S,
@@ -126,7 +126,7 @@ pub(super) fn leased<T, S: Stream<Item = Result<T>>>(
 }
 
 /// Who has the lease now, if anybody.
-pub(super) async fn holder(connection: &Connection) -> Result<Option<Holder>> {
+pub(crate) async fn holder(connection: &Connection) -> Result<Option<Holder>> {
     let now = doc! { "$addFields": { "remaining": { "$subtract": ["$expires_at", "$$NOW"] } } };
     let read = async {
         let mut found = leases(connection).aggregate([doc! { "$match": { "_id": ID } }, now]).await?;

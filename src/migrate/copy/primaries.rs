@@ -8,16 +8,16 @@ use futures_util::{FutureExt, TryStreamExt};
 use mongodb::ClientSession;
 
 use super::batch::read;
-use super::context::Context;
-use super::counts::Counts;
-use super::legacy::LegacyMailbox;
-use super::legacy_record::LegacyRecord;
-use super::part::Part;
 use super::quarantine::{counted_as, stored_as};
-use super::{MigrationStep, Repair};
 use crate::collection::Collection;
 use crate::document::{Changes, Query, field};
 use crate::error::Result;
+use crate::migrate::context::Context;
+use crate::migrate::legacy::LegacyMailbox;
+use crate::migrate::legacy::legacy_record::LegacyRecord;
+use crate::migrate::state::counts::Counts;
+use crate::migrate::state::part::Part;
+use crate::migrate::{MigrationStep, Repair};
 use crate::model::{MailboxFilter, UserId};
 use crate::mongo::error::DriverResult;
 use crate::mongo::table::Table;
@@ -38,7 +38,7 @@ type Version = (ObjectId, DateTime<Utc>);
 
 impl Context {
     /// Settles some users, and says how many. The caller repeats it until there are none left.
-    pub(super) async fn settle_primaries(&self, part: &Part) -> Result<usize> {
+    pub(crate) async fn settle_primaries(&self, part: &Part) -> Result<usize> {
         let open = async {
             let clashes = self.clashes();
             let open = clashes.find(doc! { "is_settled": false }).sort(doc! { "_id": 1 }).limit(USERS);
@@ -129,7 +129,7 @@ impl Context {
 }
 
 /// The mailboxes of a settled user that are primary no more, and what they counted as before.
-pub(super) fn losers(clash: &Document) -> impl Iterator<Item = (ObjectId, Option<Repair>)> {
+pub(crate) fn losers(clash: &Document) -> impl Iterator<Item = (ObjectId, Option<Repair>)> {
     let losers = clash.get_array("losers").ok().into_iter().flatten().filter_map(Bson::as_document);
     losers.filter_map(|loser| Some((loser.get_object_id("_id").ok()?, counted_as(loser)?)))
 }

@@ -11,16 +11,16 @@ use bson::raw::RawDocumentBuf;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::batch::read;
-use super::counts::{Counts, number_of};
-use super::legacy::{LegacyCampaign, LegacyMailbox};
-use super::legacy_record::{LegacyRecord, PrimaryRank, Rank};
-use super::page::Page;
 use super::report::CopyReport;
-use super::source::Source;
-use super::{MigrationStep, Rejection, Repair};
 use crate::collection::Collection;
 use crate::error::{Error, Result};
+use crate::migrate::copy::batch::read;
+use crate::migrate::legacy::legacy_record::{LegacyRecord, PrimaryRank, Rank};
+use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
+use crate::migrate::old::old_collection::Source;
+use crate::migrate::old::page::Page;
+use crate::migrate::state::counts::{Counts, number_of};
+use crate::migrate::{MigrationStep, Rejection, Repair};
 use crate::model::{MailboxId, UserId};
 use crate::mongo::connection::Connection;
 use crate::secret::Vault;
@@ -54,7 +54,7 @@ pub struct Forecast {
 
 /// The old collections, which can only be read through it.
 #[derive(Clone)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     mailboxes: Source,
     campaigns: Source,
     /// The mailboxes that are there already.
@@ -63,7 +63,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(connection: &Arc<Connection>, vault: Vault) -> Self {
+    pub(crate) fn new(connection: &Arc<Connection>, vault: Vault) -> Self {
         let source = |name| Source::new(connection, name);
         Self {
             mailboxes: source(MigrationStep::Mailboxes.source()),
@@ -81,7 +81,7 @@ impl Reader {
     }
 
     /// Reads all that there is. There is a report now and then.
-    pub(super) fn dry_run(self) -> impl Stream<Item = Result<DryRunReport>> + Send {
+    pub(crate) fn dry_run(self) -> impl Stream<Item = Result<DryRunReport>> + Send {
         try_stream! {
             let reader = Arc::new(self);
             let mut mailboxes = Survey::new(MigrationStep::Mailboxes);

@@ -7,23 +7,23 @@ use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
 use chrono::{DateTime, Utc};
 
-use super::legacy::{LegacyCampaign, LegacyMailbox};
 use super::reason::Reason;
-use super::{MigrationStep, Rejection, Repair};
 use crate::document::mailbox::secret_texts;
 use crate::document::{Decode, Record, field, with_texts};
 use crate::error::Result;
+use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
+use crate::migrate::{MigrationStep, Rejection, Repair};
 use crate::model::{CampaignStatus, Credentials, Mailbox, MailboxId, SecretField, UserId};
 use crate::secret::{SealedCredentials, SecretPlace, Vault, is_sealed, seal};
 
 /// Who survives when two documents clash: the smallest.
-pub(super) type Rank = (bool, Reverse<DateTime<Utc>>, ObjectId);
+pub(crate) type Rank = (bool, Reverse<DateTime<Utc>>, ObjectId);
 
 /// Which of a user's primary mailboxes stays primary: the smallest.
-pub(super) type PrimaryRank = (Reverse<Option<DateTime<Utc>>>, ObjectId);
+pub(crate) type PrimaryRank = (Reverse<Option<DateTime<Utc>>>, ObjectId);
 
 /// An old document, read.
-pub(super) trait LegacyRecord: Sized + Send + Sync + 'static {
+pub(crate) trait LegacyRecord: Sized + Send + Sync + 'static {
     const STEP: MigrationStep;
     /// The field by which two documents clash.
     const KEY_FIELD: &'static str;

@@ -7,13 +7,13 @@ use bson::raw::RawDocumentBuf;
 use bson::{Document, doc};
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
-use super::context::Context;
-use super::counts::number_of;
-use super::lease::Lease;
 use crate::collection::Collection;
 use crate::document::aggregation::{count_by_campaign, counted, rows_of};
 use crate::document::{Decode, Query, Record, field};
 use crate::error::Result;
+use crate::migrate::context::Context;
+use crate::migrate::state::counts::number_of;
+use crate::migrate::state::lease::Lease;
 use crate::model::{Campaign, CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter, Rates};
 use crate::mongo::error::duplicates_of;
 use crate::schema::index::CAMPAIGN_METRICS_CAMPAIGN_ID;
@@ -24,16 +24,16 @@ const CAMPAIGNS: usize = 1_000;
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Tally {
-    pub(super) rows: u64,
+pub(crate) struct Tally {
+    pub(crate) rows: u64,
     /// Rows of campaigns that are not there.
-    pub(super) unattributed: u64,
-    pub(super) campaigns: u64,
+    pub(crate) unattributed: u64,
+    pub(crate) campaigns: u64,
 }
 
 impl Context {
     /// Writes the metrics of every campaign, where they are not right already.
-    pub(super) fn write_metrics<'a>(&'a self, lease: &'a Lease) -> impl Stream<Item = Result<Tally>> + 'a {
+    pub(crate) fn write_metrics<'a>(&'a self, lease: &'a Lease) -> impl Stream<Item = Result<Tally>> + 'a {
         try_stream! {
             let mut tally = Tally::default();
             let rows = &self.connection.email_tracking.raw;

@@ -1,0 +1,10 @@
+//! What a run would do, has done, and whether that is right. Writes nothing.
+
+pub(crate) mod compare;
+pub(crate) mod dry_run;
+mod report;
+pub(crate) mod verify;
+
+pub use dry_run::{DryRunReport, Forecast};
+pub use report::{CopyReport, MetricsReport, MigrationReport};
+pub use verify::{VerificationProblem, VerificationReport};
