@@ -1,4 +1,5 @@
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::collection::Collection;
 
@@ -48,5 +49,13 @@ impl MigrationStep {
 impl Serialize for MigrationStep {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.source())
+    }
+}
+
+impl<'de> Deserialize<'de> for MigrationStep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let step = Self::ALL.into_iter().find(|step| step.source() == name);
+        step.ok_or_else(|| D::Error::custom("is not the name of an old collection"))
     }
 }

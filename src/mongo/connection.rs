@@ -14,11 +14,10 @@ use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession, Database};
 
 use super::MongoOptions;
-use super::error::{DriverResult, ours, theirs};
+use super::error::{DriverResult, ours, theirs, theirs_as};
 use super::gates::Gates;
-use super::server_info::Topology;
 use super::table::Table;
-use super::warning::Warning;
+use super::topology::Topology;
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Decode, Query};
@@ -49,7 +48,6 @@ pub(crate) struct Connection {
     pub(super) recount_marks: Table,
     pub(super) receipt_lifetime: Duration,
     pub(super) event_gates: Gates,
-    pub(super) warnings: Vec<Warning>,
 }
 
 impl Connection {
@@ -73,7 +71,7 @@ impl Connection {
         };
         let topology = Topology::of(&hello).ok_or_else(|| Error::Standalone { target: target.clone() })?;
         let table = |collection| Table::new(&database, collection);
-        let mut connection = Self {
+        Ok(Self {
             users: table(Collection::Users),
             mailboxes: table(Collection::Mailboxes),
             campaigns: table(Collection::Campaigns),
@@ -90,11 +88,8 @@ impl Connection {
             topology,
             vault: options.vault.clone(),
             passwords: Passwords::new(options.passwords.clone()),
-            warnings: Vec::new(),
             database,
-        };
-        connection.warnings = Warning::find(&connection).await?;
-        Ok(connection)
+        })
     }
 
     /// The database for commands that concern several.
@@ -119,6 +114,18 @@ impl Connection {
         work.await.map_err(|error| self.translate(operation, &error))
     }
 
+    /// As [`run`](Self::run), where `work` can fail with errors of its own, as which they come back.
+    pub(crate) async fn run_as<T, E>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = DriverResult<T>>,
+    ) -> Result<T, E>
+    where
+        E: From<Error> + Clone + Send + Sync + 'static,
+    {
+        work.await.map_err(|error| theirs_as(operation, &self.target, &error))
+    }
+
     /// The error of this crate that an error of the driver is.
     pub(crate) fn translate(&self, operation: &'static str, error: &mongodb::error::Error) -> Error {
         theirs(operation, &self.target, error)
@@ -136,26 +143,33 @@ impl Connection {
         T: Send,
         W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
     {
-        self.run(operation, async {
-            let started = Instant::now();
-            let mut session = self.client.start_session().await?;
-            // Transactions read from the primary, wherever other reads go.
-            let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-            let run = session.start_transaction().selection_criteria(primary);
-            run.and_run((self, context, work), |session, (db, context, work)| {
-                async move {
-                    // The driver tries for two minutes; the caller was promised an answer in `timeout`.
-                    if started.elapsed() > db.timeout {
-                        let reason = "the transaction could not be done in time";
-                        return Err(ours(Error::unavailable(&db.target, reason)));
-                    }
-                    let done = work(&mut *session, context).await?;
-                    db.commit(session, started).await?;
-                    Ok(done)
+        self.run(operation, self.in_transaction(context, work)).await
+    }
+
+    /// As [`transact`](Self::transact), with the error as the driver has it.
+    pub(crate) async fn in_transaction<C, T, W>(&self, context: C, work: W) -> DriverResult<T>
+    where
+        C: Send,
+        T: Send,
+        W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
+    {
+        let started = Instant::now();
+        let mut session = self.client.start_session().await?;
+        // Transactions read from the primary, wherever other reads go.
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let run = session.start_transaction().selection_criteria(primary);
+        run.and_run((self, context, work), |session, (db, context, work)| {
+            async move {
+                // The driver tries for two minutes; the caller was promised an answer in `timeout`.
+                if started.elapsed() > db.timeout {
+                    let reason = "the transaction could not be done in time";
+                    return Err(ours(Error::unavailable(&db.target, reason)));
                 }
-                .boxed()
-            })
-            .await
+                let done = work(&mut *session, context).await?;
+                db.commit(session, started).await?;
+                Ok(done)
+            }
+            .boxed()
         })
         .await
     }

@@ -7,6 +7,7 @@ mod email_tracking;
 pub(crate) mod error;
 mod events;
 mod gates;
+pub(crate) mod lease;
 mod mailbox;
 mod options;
 pub(crate) mod provision;
@@ -17,6 +18,7 @@ mod server_info;
 mod store;
 mod stream;
 pub(crate) mod table;
+mod topology;
 mod user;
 mod warning;
 
@@ -25,6 +27,7 @@ pub use provision::{
     CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, ProvisionOptions, ProvisionPlan,
     SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
 };
-pub use server_info::{ServerInfo, Topology};
+pub use server_info::ServerInfo;
 pub use store::MongoStore;
+pub use topology::Topology;
 pub use warning::Warning;

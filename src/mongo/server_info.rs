@@ -1,6 +1,7 @@
-use bson::{Document, doc};
+use bson::doc;
 use serde::Serialize;
 
+use super::Topology;
 use super::connection::Connection;
 use crate::error::Result;
 
@@ -12,27 +13,6 @@ pub struct ServerInfo {
     pub version: String,
     /// What the server is part of.
     pub topology: Topology,
-}
-
-/// What a server is part of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Topology {
-    /// A replica set, possibly of one member.
-    ReplicaSet,
-    /// A sharded cluster.
-    Sharded,
-}
-
-impl Topology {
-    /// What the server says about itself. `None` for a standalone server, which has no transactions.
-    pub(super) fn of(hello: &Document) -> Option<Self> {
-        if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
-            return Some(Self::Sharded);
-        }
-        hello.contains_key("setName").then_some(Self::ReplicaSet)
-    }
 }
 
 pub(super) async fn server_info(connection: &Connection) -> Result<ServerInfo> {

@@ -9,8 +9,7 @@ use super::server_info::{ServerInfo, server_info};
 use super::user::Users;
 use super::warning::Warning;
 use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
-use crate::error::{Offenders, Result};
-use crate::migrate::Migration;
+use crate::error::{Offenders, ProvisionError, Result};
 use crate::repository::Store;
 
 /// The store on a MongoDB database.
@@ -24,7 +23,7 @@ use crate::repository::Store;
 /// use campaign_store::{MongoStore, NewUser};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> campaign_store::Result<()> {
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mongo = MongoStore::connect("mongodb://localhost", "outreach").await?;
 /// mongo.provision().await?;
 /// let store = mongo.repositories();
@@ -33,7 +32,10 @@ use crate::repository::Store;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct MongoStore(Arc<Connection>);
+pub struct MongoStore {
+    connection: Arc<Connection>,
+    warnings: Arc<[Warning]>,
+}
 
 impl MongoStore {
     /// Connects to a database, and makes sure that it answers.
@@ -51,7 +53,9 @@ impl MongoStore {
     /// when no server answers within the time-out; `Unauthorized` when it refuses the login;
     /// `Standalone` when the server has no transactions. They name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
-        Ok(Self(Arc::new(Connection::open(&options).await?)))
+        let connection = Connection::open(&options).await?;
+        let warnings = Warning::find(&connection).await?.into();
+        Ok(Self { connection: Arc::new(connection), warnings })
     }
 
     /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
@@ -60,8 +64,8 @@ impl MongoStore {
     ///
     /// # Errors
     /// As [`apply`](Self::apply) of a plan without options, which is what it does.
-    pub async fn provision(&self) -> Result<()> {
-        provision::provision(&self.0).await
+    pub async fn provision(&self) -> Result<(), ProvisionError> {
+        provision::provision(&self.connection).await
     }
 
     /// Compares the database with the schema, and says what [`apply`](Self::apply) would do. It
@@ -71,7 +75,7 @@ impl MongoStore {
     /// ```no_run
     /// use campaign_store::{MongoStore, ProvisionOptions, ValidatorMode};
     ///
-    /// # async fn prepare(store: MongoStore) -> campaign_store::Result<()> {
+    /// # async fn prepare(store: MongoStore) -> Result<(), campaign_store::ProvisionError> {
     /// let plan = store.plan(&ProvisionOptions::new().validators(ValidatorMode::Warn)).await?;
     /// println!("{plan}");
     /// store.apply(&plan).await?;
@@ -81,8 +85,8 @@ impl MongoStore {
     ///
     /// # Errors
     /// Those of the connection.
-    pub async fn plan(&self, options: &ProvisionOptions) -> Result<ProvisionPlan> {
-        provision::plan(&self.0, options).await
+    pub async fn plan(&self, options: &ProvisionOptions) -> Result<ProvisionPlan, ProvisionError> {
+        provision::plan(&self.connection, options).await
     }
 
     /// Carries out a plan, and nothing else. All checks come first; then what is missing is
@@ -99,8 +103,8 @@ impl MongoStore {
     ///
     /// Later: `Unavailable` when a command takes longer than the options allow; `Unique` when
     /// duplicates came since the check; `PlanStale` when somebody else changed indexes since then.
-    pub async fn apply(&self, plan: &ProvisionPlan) -> Result<()> {
-        provision::apply(&self.0, plan).await
+    pub async fn apply(&self, plan: &ProvisionPlan) -> Result<(), ProvisionError> {
+        provision::apply(&self.connection, plan).await
     }
 
     /// In what the database is not as the schema and the options want it, for monitoring: the
@@ -108,7 +112,7 @@ impl MongoStore {
     ///
     /// # Errors
     /// Those of the connection.
-    pub async fn schema_drift(&self, options: &ProvisionOptions) -> Result<Vec<SchemaDrift>> {
+    pub async fn schema_drift(&self, options: &ProvisionOptions) -> Result<Vec<SchemaDrift>, ProvisionError> {
         Ok(self.plan(options).await?.drift())
     }
 
@@ -118,23 +122,15 @@ impl MongoStore {
     ///
     /// # Errors
     /// `Unavailable` when it takes longer than the options allow, and those of the connection.
-    pub async fn offenders(&self, options: &ProvisionOptions) -> Result<Vec<Offenders>> {
-        provision::offenders(&self.0, options).await
-    }
-
-    /// The migration of the old collections of this database.
-    ///
-    /// # Errors
-    /// `Invalid` without a vault: what is secret in the old documents must be sealed.
-    pub fn migration(&self) -> Result<Migration> {
-        Migration::new(self.0.clone())
+    pub async fn offenders(&self, options: &ProvisionOptions) -> Result<Vec<Offenders>, ProvisionError> {
+        provision::offenders(&self.connection, options).await
     }
 
     /// What an operator should put right: problems of the database that [`connect`](Self::connect)
     /// found, and that do not keep the store from working.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
-        &self.0.warnings
+        &self.warnings
     }
 
     /// What the store is connected to, for operators.
@@ -142,18 +138,23 @@ impl MongoStore {
     /// # Errors
     /// `Unavailable`, `Backend`.
     pub async fn server_info(&self) -> Result<ServerInfo> {
-        server_info(&self.0).await
+        server_info(&self.connection).await
     }
 
     /// The repositories.
     #[must_use]
     pub fn repositories(&self) -> Store {
         Store::new(
-            Arc::new(Users(self.0.clone())),
-            Arc::new(Mailboxes(self.0.clone())),
-            Arc::new(Campaigns(self.0.clone())),
-            Arc::new(Metrics(self.0.clone())),
-            Arc::new(Tracking(self.0.clone())),
+            Arc::new(Users(self.connection.clone())),
+            Arc::new(Mailboxes(self.connection.clone())),
+            Arc::new(Campaigns(self.connection.clone())),
+            Arc::new(Metrics(self.connection.clone())),
+            Arc::new(Tracking(self.connection.clone())),
         )
+    }
+
+    /// What the repositories share, for the other things that this crate does to a database.
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
     }
 }

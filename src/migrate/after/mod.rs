@@ -1,6 +1,7 @@
 //! What can be done after a run: retry the quarantine, roll back, finalise.
 
 pub(crate) mod finalise;
+pub(crate) mod reencrypt;
 pub(crate) mod retry;
 pub(crate) mod rollback;
 

@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_stream::try_stream;
-use bson::{Bson, Document, doc};
-use futures_util::stream::{Stream, TryStreamExt};
+use futures_util::stream::Stream;
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::migrate::context::Context;
+use crate::error::MigrationError;
+use crate::migrate::access::Access;
 use crate::migrate::copy::batch::{Batch, Candidate, read};
-use crate::migrate::copy::quarantine::{Quarantined, counted_as, open, reseal};
+use crate::migrate::copy::target::linked;
+use crate::migrate::copy::writes::settle_and_commit;
 use crate::migrate::legacy::legacy_record::LegacyRecord;
 use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
+use crate::migrate::old::source::Source;
 use crate::migrate::state::counts::{Counts, number_of};
 use crate::migrate::state::lease::{Lease, leased};
-use crate::migrate::state::ledger::RETRIES;
-use crate::migrate::{MigrationOptions, MigrationStep, Rejection, Stop};
-
-const OPERATION: &str = "migration.retry";
-/// How many documents are tried at a time.
-const LIMIT: i64 = 200;
+use crate::migrate::state::ledger::Ledger;
+use crate::migrate::state::part::Part;
+use crate::migrate::state::quarantine::{Kept, Quarantine};
+use crate::migrate::state::quarantined::Quarantined;
+use crate::migrate::{MigrationOptions, MigrationStep, Rejection, Result, Stop};
 
 /// What another try has done.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -38,131 +38,98 @@ pub struct RetryReport {
 }
 
 pub(crate) fn retry(
-    context: Context,
+    access: Access,
     options: MigrationOptions,
 ) -> impl Stream<Item = Result<RetryReport>> + Send {
-    leased(context.connection.clone(), options.lease, |lease| context.retry_all(lease, options.stop))
+    leased(access.clone(), options.lease, |lease| retry_all(access, lease, options.stop))
 }
 
-impl Context {
-    fn retry_all(self, lease: Arc<Lease>, stop: Stop) -> impl Stream<Item = Result<RetryReport>> + Send {
-        try_stream! {
-            let mut report = RetryReport::default();
-            for step in MigrationStep::ALL {
-                if !self.entry(Some(step)).await?.is_planned {
-                    continue;
-                }
-                self.take_over(lease.token()).await?;
-                let mut last = None;
-                loop {
-                    let page = self.quarantine_page(step, last.as_ref()).await?;
-                    let Some(document) = page.last() else { break };
-                    if stop.is_requested() {
-                        return;
-                    }
-                    last = document.get("_id").cloned();
-                    match step {
-                        MigrationStep::Mailboxes => {
-                            self.retry_page::<LegacyMailbox>(&lease, page, &mut report).await?;
-                        }
-                        MigrationStep::Campaigns => {
-                            self.retry_page::<LegacyCampaign>(&lease, page, &mut report).await?;
-                        }
-                    }
-                    yield report.clone();
-                }
-            }
-            report.is_done = true;
-            yield report;
-        }
-    }
-
-    async fn quarantine_page(&self, step: MigrationStep, last: Option<&Bson>) -> Result<Vec<Document>> {
-        // Their ids are documents, so `$gt` passes over none.
-        let after = last.cloned().unwrap_or_else(|| doc! {}.into());
-        let filter = doc! { "_id": { "$gt": after }, "from": step.source() };
-        let find = async {
-            let page = self.quarantine().find(filter).sort(doc! { "_id": 1 }).limit(LIMIT).await?;
-            page.try_collect::<Vec<_>>().await
-        };
-        self.connection.run(OPERATION, find).await
-    }
-
-    async fn retry_page<L: LegacyRecord>(
-        &self,
-        lease: &Lease,
-        page: Vec<Document>,
-        report: &mut RetryReport,
-    ) -> Result<()> {
-        report.tried += number_of(page.len());
-        let mut batch = self.batch_of::<L>(&page).await?;
-        let known = self.linked(batch.needed_mailboxes()).await?;
-        batch.require_mailboxes(&known);
-        let part = self.part(&format!("{}/{RETRIES}", L::STEP.source())).await?.ok_or(Error::LeaseLost)?;
-        let next = part.after(None, &batch.counts, true);
-        let writes = self.settle_and_commit(lease, &part, &next, &batch).await?;
-        report.taken += number_of(writes.inserted.len());
-        for (_, update) in &writes.quarantined {
-            let reason = update.get_document("$set").and_then(|set| set.get_str("reason"));
-            if let Some(reason) = reason.ok().and_then(|reason| reason.parse().ok()) {
-                *report.staying.entry(reason).or_default() += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// The quarantined documents as they are in the old collection, else as they were.
-    async fn batch_of<L: LegacyRecord>(&self, page: &[Document]) -> Result<Batch<L>> {
-        let sealed = |problem| Error::secret(L::STEP.source(), "original", problem);
-        let ids = page.iter().filter_map(|document| document.get_document("_id").ok()?.get("id").cloned());
-        let now = self.source(L::STEP).by_any_id(ids).await?;
-        let mut batch = Batch { counts: Counts::default(), taken: Vec::new(), rejected: Vec::new() };
-        for document in page {
-            let id = document.get_document("_id").ok().and_then(|id| Some(id.get("id")?.to_string()));
-            let original = match id.and_then(|id| now.get(&id)) {
-                Some(original) => original.clone(),
-                None => match open(document, &self.vault) {
-                    Some(original) => original.map_err(sealed)?,
-                    // It was too large to be kept.
-                    None => continue,
-                },
-            };
-            let was_counted = counted_as(document).is_some();
-            match read::<L>(&original, &self.vault) {
-                Ok(record) => {
-                    if !was_counted {
-                        batch.counts.take(record.repairs().first().copied());
-                    }
-                    let document = record.encode(&self.vault)?;
-                    batch.taken.push(Candidate { record, document, original });
-                }
-                Err(reasons) if !was_counted => batch.rejected.push(Quarantined::rejected(reasons, original)),
-                // It was fit once, and is counted so.
-                Err(_) => {}
-            }
-        }
-        Ok(batch)
-    }
-
-    /// Seals anew the originals that are not under the primary key.
-    pub(crate) async fn reseal_quarantine(&self) -> Result<u64> {
-        let mut reencrypted = 0;
+fn retry_all(
+    access: Access,
+    lease: Arc<Lease>,
+    stop: Stop,
+) -> impl Stream<Item = Result<RetryReport>> + Send {
+    try_stream! {
+        let mut report = RetryReport::default();
         for step in MigrationStep::ALL {
-            let mut last = None;
-            loop {
-                let page = self.quarantine_page(step, last.as_ref()).await?;
-                let Some(document) = page.last() else { break };
-                last = document.get("_id").cloned();
-                for document in &page {
-                    let update = reseal(document, &self.vault);
-                    let update =
-                        update.map_err(|problem| Error::secret(step.source(), "original", problem))?;
-                    let Some((unchanged, update)) = update else { continue };
-                    let update = async { self.quarantine().update_one(unchanged, update).await };
-                    reencrypted += self.connection.run(OPERATION, update).await?.modified_count;
+            if !Ledger(&access).entry(Some(step)).await?.is_planned {
+                continue;
+            }
+            Ledger(&access).take_over(lease.token()).await?;
+            let mut page = Quarantine(&access).page(step, None).await?;
+            while !page.is_empty() {
+                if stop.is_requested() {
+                    return;
                 }
+                let documents = page.as_slice();
+                match step {
+                    MigrationStep::Mailboxes => {
+                        retry_page::<LegacyMailbox>(&access, &lease, documents, &mut report).await?;
+                    }
+                    MigrationStep::Campaigns => {
+                        retry_page::<LegacyCampaign>(&access, &lease, documents, &mut report).await?;
+                    }
+                }
+                yield report.clone();
+                page = Quarantine(&access).page(step, page.last()).await?;
             }
         }
-        Ok(reencrypted)
+        report.is_done = true;
+        yield report;
     }
+}
+
+async fn retry_page<L: LegacyRecord>(
+    access: &Access,
+    lease: &Lease,
+    page: &[Kept],
+    report: &mut RetryReport,
+) -> Result<()> {
+    report.tried += number_of(page.len());
+    let mut batch = batch_of::<L>(access, page).await?;
+    let known = linked(access, batch.needed_mailboxes()).await?;
+    batch.require_mailboxes(&known);
+    let part = Ledger(access).part(&Part::id_of(L::STEP, Part::RETRIES)).await?;
+    let part = part.ok_or(MigrationError::LeaseLost)?;
+    let next = part.after(None, &batch.counts, true);
+    let writes = settle_and_commit(access, lease, &part, &next, &batch).await?;
+    report.taken += number_of(writes.inserted.len());
+    for (_, update) in &writes.quarantined {
+        let reason = update.get_document("$set").and_then(|set| set.get_str("reason"));
+        if let Some(reason) = reason.ok().and_then(|reason| reason.parse().ok()) {
+            *report.staying.entry(reason).or_default() += 1;
+        }
+    }
+    Ok(())
+}
+
+/// The quarantined documents as they are in the old collection, else as they were.
+async fn batch_of<L: LegacyRecord>(access: &Access, page: &[Kept]) -> Result<Batch<L>> {
+    let ids = page.iter().filter_map(|kept| kept.old_id().cloned());
+    let now = Source::of(access, L::STEP).by_any_id(ids).await?;
+    let mut batch = Batch { counts: Counts::default(), taken: Vec::new(), rejected: Vec::new() };
+    for kept in page {
+        let original = match kept.old_id().and_then(|id| now.get(&id.to_string())) {
+            Some(original) => original.clone(),
+            None => match kept.open(access.vault())? {
+                Some(original) => original,
+                // It was too large to be kept.
+                None => continue,
+            },
+        };
+        let was_counted = kept.counted_as.is_some();
+        match read::<L>(&original, access.vault()) {
+            Ok(record) => {
+                if !was_counted {
+                    batch.counts.take(record.repairs().first().copied());
+                }
+                let document = record.encode(access.vault())?;
+                batch.taken.push(Candidate { record, document, original });
+            }
+            Err(reasons) if !was_counted => batch.rejected.push(Quarantined::rejected(reasons, original)),
+            // It was fit once, and is counted so.
+            Err(_) => {}
+        }
+    }
+    Ok(batch)
 }

@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
 
-use super::quarantine::Quarantined;
-use crate::error::Result;
-use crate::migrate::Rejection;
 use crate::migrate::legacy::legacy_record::LegacyRecord;
 use crate::migrate::legacy::reason::Reason;
 use crate::migrate::state::counts::Counts;
+use crate::migrate::state::quarantined::Quarantined;
+use crate::migrate::{Rejection, Result};
 use crate::model::MailboxId;
 use crate::secret::Vault;
 

@@ -9,20 +9,24 @@ use async_stream::try_stream;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::batch::Batch;
-use super::commit::Writes;
-use crate::error::{Error, Result};
-use crate::migrate::context::Context;
+use super::target::{Target, linked};
+use super::writes::{Writes, settle_and_commit};
+use crate::error::MigrationError;
+use crate::migrate::access::Access;
+use crate::migrate::attempts::{is_clash, patiently};
+use crate::migrate::blocking::blocking;
 use crate::migrate::legacy::legacy_record::LegacyRecord;
 use crate::migrate::old::page::Page;
-use crate::migrate::state::attempts::{is_clash, patiently};
+use crate::migrate::old::source::Source;
 use crate::migrate::state::counts::number_of;
 use crate::migrate::state::lease::Lease;
+use crate::migrate::state::ledger::Ledger;
 use crate::migrate::state::part::Part;
-use crate::migrate::stop::Stop;
+use crate::migrate::{Result, Stop};
 
 /// A step in progress.
 pub(crate) struct Copying {
-    pub(crate) context: Context,
+    pub(crate) access: Access,
     pub(crate) lease: Arc<Lease>,
     pub(crate) stop: Stop,
     /// Whether the step was done before, so that most documents are there.
@@ -74,9 +78,10 @@ impl Copying {
     /// Copies the next page of a part.
     async fn copy_page<L: LegacyRecord>(&self, part: &Part) -> Result<Part> {
         // After an answer that was lost, this is what it was.
-        let stored = self.context.part(&part.id).await?;
-        let part = stored.as_ref().filter(|stored| stored.token == part.token).ok_or(Error::LeaseLost)?;
-        let page = self.context.source(L::STEP).page(&part.range, part.last.as_ref()).await?;
+        let stored = Ledger(&self.access).part(&part.id).await?;
+        let part =
+            stored.as_ref().filter(|stored| stored.token == part.token).ok_or(MigrationError::LeaseLost)?;
+        let page = Source::of(&self.access, L::STEP).page(&part.range, part.last.as_ref()).await?;
         let (last, is_last) = (page.last(), page.is_last);
         let batch = self.read::<L>(page).await?;
         self.require_sense::<L>(&batch)?;
@@ -90,14 +95,11 @@ impl Copying {
     async fn read<L: LegacyRecord>(&self, page: Page) -> Result<Batch<L>> {
         let mut present = HashSet::new();
         if self.is_repeated {
-            present = self.context.present(L::STEP, page.object_ids()).await?;
+            present = Target::of(&self.access, L::STEP).present(page.object_ids()).await?;
         }
-        let vault = self.context.vault.clone();
-        let read = move || Batch::<L>::of(page.documents, &present, &vault);
-        // It ends early only when the runtime does.
-        let batch = tokio::task::spawn_blocking(read).await.map_err(|_| Error::ShutDown)?;
-        let mut batch = batch?;
-        let known = self.context.linked(batch.needed_mailboxes()).await?;
+        let vault = self.access.vault().clone();
+        let mut batch = blocking(move || Batch::<L>::of(page.documents, &present, &vault)).await??;
+        let known = linked(&self.access, batch.needed_mailboxes()).await?;
         batch.require_mailboxes(&known);
         Ok(batch)
     }
@@ -112,7 +114,7 @@ impl Copying {
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
         let share = rejected as f64 / read.max(self.total).max(1) as f64;
         if read >= LEAST && share > self.max_bad_share {
-            return Err(Error::TooManyRejected { from: L::STEP.source(), read, rejected });
+            return Err(MigrationError::TooManyRejected { from: L::STEP.source(), read, rejected });
         }
         Ok(())
     }
@@ -123,17 +125,20 @@ impl Copying {
             // Most batches have no clash: looking for one first would cost each of them.
             let writes = self.unopposed(batch)?;
             self.lease.require()?;
-            match self.context.commit(L::STEP, part, next, &writes).await {
+            match writes.commit(&self.access, part, next).await {
                 Err(error) if is_clash(&error) => {}
                 done => return done.map(|()| number_of(writes.quarantined.len())),
             }
         }
-        let writes = self.context.settle_and_commit(&self.lease, part, next, batch).await?;
+        let writes = settle_and_commit(&self.access, &self.lease, part, next, batch).await?;
         Ok(number_of(writes.quarantined.len()))
     }
 
     fn unopposed<'a, L: LegacyRecord>(&self, batch: &'a Batch<L>) -> Result<Writes<'a>> {
-        let quarantined = batch.rejected.iter().map(|quarantined| self.context.seal(L::STEP, quarantined));
+        let quarantined = batch
+            .rejected
+            .iter()
+            .map(|quarantined| quarantined.seal(L::STEP, self.access.vault(), self.access.now()));
         Ok(Writes {
             quarantined: quarantined.collect::<Result<_>>()?,
             inserted: batch.taken.iter().map(|candidate| Cow::Borrowed(&candidate.document)).collect(),

@@ -10,8 +10,8 @@ use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use crate::collection::Collection;
 use crate::document::aggregation::{count_by_campaign, counted, rows_of};
 use crate::document::{Decode, Query, Record, field};
-use crate::error::Result;
-use crate::migrate::context::Context;
+use crate::migrate::Result;
+use crate::migrate::access::Access;
 use crate::migrate::state::counts::number_of;
 use crate::migrate::state::lease::Lease;
 use crate::model::{Campaign, CampaignId, CampaignMetrics, Contribution, MetricId, MetricsFilter, Rates};
@@ -31,117 +31,117 @@ pub(crate) struct Tally {
     pub(crate) campaigns: u64,
 }
 
-impl Context {
-    /// Writes the metrics of every campaign, where they are not right already.
-    pub(crate) fn write_metrics<'a>(&'a self, lease: &'a Lease) -> impl Stream<Item = Result<Tally>> + 'a {
-        try_stream! {
-            let mut tally = Tally::default();
-            let rows = &self.connection.email_tracking.raw;
-            let groups = rows.aggregate([count_by_campaign()]).allow_disk_use(true);
-            let groups = async { groups.with_type::<RawDocumentBuf>().await };
-            let groups = self.connection.run(OPERATION, groups).await?;
-            let mut groups = groups.try_chunks(CAMPAIGNS);
-            loop {
-                let next = async { groups.try_next().await.map_err(|error| error.1) };
-                let Some(groups) = self.connection.run(OPERATION, next).await? else { break };
-                let mut totals = HashMap::new();
-                for group in &groups {
-                    tally.rows += rows_of(group)?;
-                    match counted(group) {
-                        Ok((id, counted)) => drop(totals.insert(id, counted)),
-                        // What is no id is no campaign's.
-                        Err(_) => tally.unattributed += rows_of(group)?,
-                    }
+/// Writes the metrics of every campaign, where they are not right already.
+pub(super) fn write_metrics<'a>(
+    access: &'a Access,
+    lease: &'a Lease,
+) -> impl Stream<Item = Result<Tally>> + 'a {
+    try_stream! {
+        let mut tally = Tally::default();
+        let rows = access.collection::<RawDocumentBuf>(Collection::EmailTracking.name());
+        let groups = rows.aggregate([count_by_campaign()]).allow_disk_use(true);
+        let groups = async { groups.with_type::<RawDocumentBuf>().await };
+        let groups = access.run(OPERATION, groups).await?;
+        let mut groups = groups.try_chunks(CAMPAIGNS);
+        loop {
+            let next = async { groups.try_next().await.map_err(|error| error.1) };
+            let Some(groups) = access.run(OPERATION, next).await? else { break };
+            let mut totals = HashMap::new();
+            for group in &groups {
+                tally.rows += rows_of(group)?;
+                match counted(group) {
+                    Ok((id, counted)) => drop(totals.insert(id, counted)),
+                    // What is no id is no campaign's.
+                    Err(_) => tally.unattributed += rows_of(group)?,
                 }
-                let ids = Query::all().one_of(field::CAMPAIGN_ID, totals.keys().map(ToString::to_string));
-                let found = self.find_campaigns(vec![doc! { "$match": ids.to_filter() }]).await?;
-                let campaigns: Vec<Campaign> = found.try_collect().await?;
-                lease.require()?;
-                self.write_metrics_of(&campaigns, &totals).await?;
-                tally.campaigns += number_of(campaigns.len());
-                for campaign in campaigns {
-                    totals.remove(&campaign.id);
-                }
-                tally.unattributed += totals.values().map(|counted| counted.sent).sum::<u64>();
-                yield tally;
             }
-            // Nobody wrote to those that are left.
-            let idle = self.find_campaigns(without_metrics()).await?;
-            let mut idle = idle.try_chunks(CAMPAIGNS);
-            while let Some(campaigns) = idle.try_next().await.map_err(|error| error.1)? {
-                lease.require()?;
-                self.write_metrics_of(&campaigns, &HashMap::new()).await?;
-                tally.campaigns += number_of(campaigns.len());
-                yield tally;
+            let ids = Query::all().one_of(field::CAMPAIGN_ID, totals.keys().map(ToString::to_string));
+            let found = find_campaigns(access, vec![doc! { "$match": ids.to_filter() }]).await?;
+            let campaigns: Vec<Campaign> = found.try_collect().await?;
+            lease.require()?;
+            write_metrics_of(access, &campaigns, &totals).await?;
+            tally.campaigns += number_of(campaigns.len());
+            for campaign in campaigns {
+                totals.remove(&campaign.id);
             }
+            tally.unattributed += totals.values().map(|counted| counted.sent).sum::<u64>();
+            yield tally;
+        }
+        // Nobody wrote to those that are left.
+        let idle = find_campaigns(access, without_metrics()).await?;
+        let mut idle = idle.try_chunks(CAMPAIGNS);
+        while let Some(campaigns) = idle.try_next().await.map_err(|error| error.1)? {
+            lease.require()?;
+            write_metrics_of(access, &campaigns, &HashMap::new()).await?;
+            tally.campaigns += number_of(campaigns.len());
+            yield tally;
         }
     }
+}
 
-    async fn write_metrics_of(
-        &self,
-        campaigns: &[Campaign],
-        totals: &HashMap<CampaignId, Contribution>,
-    ) -> Result<()> {
-        if campaigns.is_empty() {
-            return Ok(());
+async fn write_metrics_of(
+    access: &Access,
+    campaigns: &[Campaign],
+    totals: &HashMap<CampaignId, Contribution>,
+) -> Result<()> {
+    if campaigns.is_empty() {
+        return Ok(());
+    }
+    let connection = access.connection();
+    let query = MetricsFilter::campaigns(campaigns.iter().map(|campaign| campaign.id)).query();
+    let stored = connection.campaign_metrics.find_all(None, &query, campaigns.len());
+    let stored: Vec<CampaignMetrics> = access.run(OPERATION, stored).await?;
+    let stored: HashMap<_, _> = stored.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
+    let (mut new, mut suspects) = (Vec::new(), Vec::new());
+    for campaign in campaigns {
+        let totals = totals.get(&campaign.id).copied().unwrap_or_default();
+        match stored.get(&campaign.id) {
+            Some(metrics) if metrics.agree_with(&totals) => {}
+            Some(_) => suspects.push(campaign.id),
+            None => new.push(CampaignMetrics {
+                totals,
+                rates: Rates::of(&totals),
+                last_updated: connection.now().max(campaign.created_at),
+                ..CampaignMetrics::new(MetricId::new(), campaign)
+            }),
         }
-        let connection = &self.connection;
-        let query = MetricsFilter::campaigns(campaigns.iter().map(|campaign| campaign.id)).query();
-        let stored = connection.campaign_metrics.find_all(None, &query, campaigns.len());
-        let stored: Vec<CampaignMetrics> = connection.run(OPERATION, stored).await?;
-        let stored: HashMap<_, _> =
-            stored.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
-        let (mut new, mut suspects) = (Vec::new(), Vec::new());
-        for campaign in campaigns {
-            let totals = totals.get(&campaign.id).copied().unwrap_or_default();
-            match stored.get(&campaign.id) {
-                Some(metrics) if metrics.agree_with(&totals) => {}
-                Some(_) => suspects.push(campaign.id),
-                None => new.push(CampaignMetrics {
-                    totals,
-                    rates: Rates::of(&totals),
-                    last_updated: connection.now().max(campaign.created_at),
-                    ..CampaignMetrics::new(MetricId::new(), campaign)
-                }),
+    }
+    if !new.is_empty() {
+        let insert = connection.campaign_metrics.raw.insert_many(new.iter().map(Record::encode));
+        let refused = async {
+            match insert.ordered(false).await {
+                Ok(_) => Ok(Vec::new()),
+                Err(error) => duplicates_of(&error, CAMPAIGN_METRICS_CAMPAIGN_ID).ok_or(error),
             }
-        }
-        if !new.is_empty() {
-            let insert = connection.campaign_metrics.raw.insert_many(new.iter().map(Record::encode));
-            let refused = async {
-                match insert.ordered(false).await {
-                    Ok(_) => Ok(Vec::new()),
-                    Err(error) => duplicates_of(&error, CAMPAIGN_METRICS_CAMPAIGN_ID).ok_or(error),
-                }
-            };
-            // Who came first has counted events since, or died: a recount tells.
-            let refused = connection.run(OPERATION, refused).await?;
-            suspects.extend(
-                refused.into_iter().filter_map(|place| new.get(place)).map(|metrics| metrics.campaign_id),
-            );
-        }
-        for campaign in suspects {
-            connection.recount(campaign).await?;
-        }
-        Ok(())
+        };
+        // Who came first has counted events since, or died: a recount tells.
+        let refused = access.run(OPERATION, refused).await?;
+        suspects.extend(
+            refused.into_iter().filter_map(|place| new.get(place)).map(|metrics| metrics.campaign_id),
+        );
     }
+    for campaign in suspects {
+        connection.recount(campaign).await?;
+    }
+    Ok(())
+}
 
-    /// The campaigns that the stages leave, without their messages.
-    async fn find_campaigns(
-        &self,
-        stages: Vec<Document>,
-    ) -> Result<impl Stream<Item = Result<Campaign>> + Unpin> {
-        // Messages can be large, and nobody needs them here.
-        let brief = doc! { "$set": { field::MESSAGE.as_str(): "" } };
-        let stages = stages.into_iter().chain([brief]);
-        let campaigns = &self.connection.campaigns.raw;
-        let found = async { campaigns.aggregate(stages).with_type::<RawDocumentBuf>().await };
-        let found = self.connection.run(OPERATION, found).await?;
-        let connection = self.connection.clone();
-        Ok(found.map(move |campaign| match campaign {
-            Ok(campaign) => Campaign::decode(&campaign),
-            Err(error) => Err(connection.translate(OPERATION, &error)),
-        }))
-    }
+/// The campaigns that the stages leave, without their messages.
+async fn find_campaigns(
+    access: &Access,
+    stages: Vec<Document>,
+) -> Result<impl Stream<Item = Result<Campaign>> + Unpin> {
+    // Messages can be large, and nobody needs them here.
+    let brief = doc! { "$set": { field::MESSAGE.as_str(): "" } };
+    let stages = stages.into_iter().chain([brief]);
+    let campaigns = access.collection::<RawDocumentBuf>(Collection::Campaigns.name());
+    let found = async { campaigns.aggregate(stages).with_type::<RawDocumentBuf>().await };
+    let found = access.run(OPERATION, found).await?;
+    let connection = access.connection().clone();
+    Ok(found.map(move |campaign| match campaign {
+        Ok(campaign) => Ok(Campaign::decode(&campaign)?),
+        Err(error) => Err(connection.translate(OPERATION, &error).into()),
+    }))
 }
 
 fn without_metrics() -> Vec<Document> {

@@ -2,9 +2,10 @@
 
 pub(crate) mod batch;
 mod clash;
-mod commit;
 mod copying;
 mod metrics;
-pub(crate) mod primaries;
-pub(crate) mod quarantine;
+mod plan;
+mod primaries;
 pub(crate) mod run;
+pub(crate) mod target;
+pub(crate) mod writes;

@@ -9,20 +9,24 @@ use bson::doc;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
 use super::copying::{Copying, Seen};
+use super::metrics::write_metrics;
+use super::plan::plan;
+use super::primaries::settle_primaries;
 use crate::collection::Collection;
-use crate::error::{Error, Result};
-use crate::migrate::context::Context;
+use crate::error::MigrationError;
+use crate::migrate::access::Access;
+use crate::migrate::attempts::{ATTEMPTS, is_clash, patiently};
 use crate::migrate::legacy::legacy_record::LegacyRecord;
 use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
-use crate::migrate::old::old_collection::Source;
-use crate::migrate::state::attempts::{ATTEMPTS, is_clash, patiently};
+use crate::migrate::old::source::Source;
+use crate::migrate::progress::Stopwatch;
+use crate::migrate::state::clashes::Clashes;
 use crate::migrate::state::counts::{Counts, stored};
-use crate::migrate::state::lease::Lease;
-use crate::migrate::state::ledger::PRIMARIES;
+use crate::migrate::state::lease::{Lease, held};
+use crate::migrate::state::ledger::Ledger;
 use crate::migrate::state::part::Part;
-use crate::migrate::state::progress::Stopwatch;
 use crate::migrate::{
-    MigrationOptions, MigrationOutcome, MigrationPhase, MigrationProgress, MigrationStep, Stop,
+    MigrationOptions, MigrationOutcome, MigrationPhase, MigrationProgress, MigrationStep, Result, Stop,
 };
 use crate::mongo::provision;
 
@@ -33,16 +37,16 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// Migrates what is left.
 pub(crate) fn run(
-    context: Context,
+    access: Access,
     options: MigrationOptions,
 ) -> impl Stream<Item = Result<MigrationProgress>> + Send {
     try_stream! {
         let deadline = Instant::now() + options.wait;
         let mut waited = false;
         let lease = loop {
-            match Lease::acquire(&context.connection, options.lease).await? {
+            match Lease::acquire(&access, options.lease).await? {
                 Ok(lease) => break lease,
-                Err(holder) if Instant::now() >= deadline => Err(holder.into_error())?,
+                Err(holder) if Instant::now() >= deadline => Err(held(holder))?,
                 Err(_) if options.stop.is_requested() => {
                     yield MigrationProgress::of(MigrationPhase::Finished(MigrationOutcome::Stopped));
                     return;
@@ -54,7 +58,7 @@ pub(crate) fn run(
                 }
             }
         };
-        let run = Run { context, options, lease: Arc::new(lease) };
+        let run = Run { access, options, lease: Arc::new(lease) };
         let mut outcome = MigrationOutcome::Done;
         if run.lease.returned_after(run.is_done().await).await? {
             if waited {
@@ -65,7 +69,7 @@ pub(crate) fn run(
             while let Some(progress) = run.lease.returned_after(progress.try_next().await).await? {
                 yield progress;
             }
-            if !run.lease.returned_after(run.context.entry(None).await).await?.is_done {
+            if !run.lease.returned_after(run.ledger().entry(None).await).await?.is_done {
                 outcome = MigrationOutcome::Stopped;
             }
         }
@@ -75,25 +79,29 @@ pub(crate) fn run(
 }
 
 struct Run {
-    context: Context,
+    access: Access,
     options: MigrationOptions,
     lease: Arc<Lease>,
 }
 
 impl Run {
+    fn ledger(&self) -> Ledger<'_> {
+        Ledger(&self.access)
+    }
+
     fn stop(&self) -> &Stop {
         &self.options.stop
     }
 
     /// Whether all is migrated, and nothing has come since.
     async fn is_done(&self) -> Result<bool> {
-        let whole = self.context.entry(None).await?;
+        let whole = self.ledger().entry(None).await?;
         if whole.is_finalised || !whole.is_done {
             return Ok(whole.is_done);
         }
         for step in MigrationStep::ALL {
-            let now = self.context.source(step).estimated_count().await?;
-            if now != self.context.entry(Some(step)).await?.source {
+            let now = Source::of(&self.access, step).estimated_count().await?;
+            if now != self.ledger().entry(Some(step)).await?.source {
                 return Ok(false);
             }
         }
@@ -102,15 +110,16 @@ impl Run {
 
     fn all(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
         try_stream! {
-            self.context.prepare().await?;
-            self.context.take_over(self.lease.token()).await?;
-            if self.context.entry(None).await?.is_done {
+            self.ledger().prepare().await?;
+            self.ledger().take_over(self.lease.token()).await?;
+            if self.ledger().entry(None).await?.is_done {
                 // The old collections have changed.
-                self.context.reopen(self.lease.token()).await?;
+                self.ledger().reopen(self.lease.token()).await?;
+                Clashes(&self.access).unsettle().await?;
             }
             yield MigrationProgress::of(MigrationPhase::Provisioning);
             let targets = MigrationStep::ALL.map(MigrationStep::target);
-            provision::provision_for_load(&self.context.connection, &targets).await?;
+            provision::provision_for_load(self.access.connection(), &targets).await?;
             let mut mailboxes = std::pin::pin!(self.step::<LegacyMailbox>());
             while let Some(progress) = mailboxes.try_next().await? {
                 yield progress;
@@ -124,7 +133,7 @@ impl Run {
             }
             self.lease.require()?;
             yield MigrationProgress::of(MigrationPhase::Provisioning);
-            provision::provision(&self.context.connection).await?;
+            provision::provision(self.access.connection()).await?;
             let mut metrics = std::pin::pin!(self.metrics());
             while let Some(progress) = metrics.try_next().await? {
                 yield progress;
@@ -136,7 +145,7 @@ impl Run {
     fn step<L: LegacyRecord>(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
         try_stream! {
             for number in 1.. {
-                if self.context.entry(Some(L::STEP)).await?.is_done || self.stop().is_requested() {
+                if self.ledger().entry(Some(L::STEP)).await?.is_done || self.stop().is_requested() {
                     break;
                 }
                 let mut pass = std::pin::pin!(self.pass::<L>(number == PASSES));
@@ -150,18 +159,18 @@ impl Run {
     /// Copies what is left, and finds out whether more has come meanwhile.
     fn pass<L: LegacyRecord>(&self, is_last: bool) -> impl Stream<Item = Result<MigrationProgress>> + Send {
         try_stream! {
-            let (context, token) = (&self.context, self.lease.token());
-            if !context.entry(Some(L::STEP)).await?.is_planned {
+            let (access, ledger, token) = (&self.access, self.ledger(), self.lease.token());
+            if !ledger.entry(Some(L::STEP)).await?.is_planned {
                 self.lease.require()?;
-                patiently(&self.lease, || context.plan(L::STEP, token)).await?;
+                patiently(&self.lease, || plan(access, L::STEP, token)).await?;
             }
-            let entry = context.entry(Some(L::STEP)).await?;
-            let parts = context.parts_of(L::STEP).await?;
+            let entry = ledger.entry(Some(L::STEP)).await?;
+            let parts = ledger.parts_of(L::STEP).await?;
             let seen = seen(&parts);
             let before = seen.read.load(Ordering::Relaxed);
             let watch = Stopwatch::start(MigrationPhase::Copying(L::STEP), before, Some(entry.source));
             let copying = Arc::new(Copying {
-                context: context.clone(),
+                access: access.clone(),
                 lease: self.lease.clone(),
                 stop: self.stop().clone(),
                 is_repeated: entry.is_repeated,
@@ -180,7 +189,7 @@ impl Run {
                 yield watch.at(seen.read.load(Ordering::Relaxed), seen.quarantined.load(Ordering::Relaxed));
             }
             let worked = doc! { "$inc": { "millis": watch.millis() } };
-            context.note(Some(L::STEP), token, worked).await?;
+            ledger.note(Some(L::STEP), token, worked).await?;
             if let Some(error) = failure {
                 Err(error)?;
             }
@@ -196,15 +205,17 @@ impl Run {
     }
 
     async fn settle_primaries(&self) -> Result<()> {
-        let parts = self.context.parts_of(MigrationStep::Mailboxes).await?;
-        let Some(part) = parts.into_iter().find(|part| part.id.ends_with(PRIMARIES)) else { return Ok(()) };
+        let parts = self.ledger().parts_of(MigrationStep::Mailboxes).await?;
+        let Some(part) = parts.into_iter().find(|part| part.id.ends_with(Part::PRIMARIES)) else {
+            return Ok(());
+        };
         let mut attempts = 0;
         let mut settled = usize::MAX;
         while settled > 0 {
             let work = || async {
                 self.lease.require()?;
-                let stored = self.context.part(&part.id).await?.ok_or(Error::LeaseLost)?;
-                self.context.settle_primaries(&stored).await
+                let stored = self.ledger().part(&part.id).await?.ok_or(MigrationError::LeaseLost)?;
+                settle_primaries(&self.access, &stored).await
             };
             settled = match patiently(&self.lease, work).await {
                 // The application changed one of them in the same moment.
@@ -221,9 +232,9 @@ impl Run {
     /// The step is done, if nothing has come behind it. After the last pass it is in any case: what came
     /// since is left to the next run.
     async fn close<L: LegacyRecord>(&self, is_last: bool) -> Result<()> {
-        let now = self.context.source(L::STEP).count().await?;
+        let now = Source::of(&self.access, L::STEP).count().await?;
         let mut counts = Counts::default();
-        for part in self.context.parts_of(L::STEP).await? {
+        for part in self.ledger().parts_of(L::STEP).await? {
             counts += &part.counts;
         }
         let change = if now == counts.read || is_last {
@@ -231,23 +242,23 @@ impl Run {
         } else {
             doc! { "is_planned": false, "is_repeated": true }
         };
-        self.context.note(Some(L::STEP), self.lease.token(), doc! { "$set": change }).await
+        self.ledger().note(Some(L::STEP), self.lease.token(), doc! { "$set": change }).await
     }
 
     fn metrics(&self) -> impl Stream<Item = Result<MigrationProgress>> + Send {
         try_stream! {
-            let rows = Source::new(&self.context.connection, Collection::EmailTracking.name());
+            let rows = Source::new(&self.access, Collection::EmailTracking.name());
             let total = rows.estimated_count().await?;
             let watch = Stopwatch::start(MigrationPhase::Metrics, 0, Some(total));
             yield watch.at(0, 0);
-            let mut tallies = std::pin::pin!(self.context.write_metrics(&self.lease));
+            let mut tallies = std::pin::pin!(write_metrics(&self.access, &self.lease));
             let mut unattributed = 0;
             while let Some(tally) = tallies.try_next().await? {
                 unattributed = tally.unattributed;
                 yield watch.at(tally.rows, 0);
             }
             let done = doc! { "is_done": true, "unattributed": stored(unattributed), "millis": watch.millis() };
-            self.context.note(None, self.lease.token(), doc! { "$set": done }).await?;
+            self.ledger().note(None, self.lease.token(), doc! { "$set": done }).await?;
         }
     }
 }

@@ -37,3 +37,11 @@ pub(crate) fn id_of_last(documents: &[RawDocumentBuf]) -> Option<Bson> {
 pub(crate) fn id_of(document: &RawDocument) -> Option<Bson> {
     document.get("_id").ok().flatten().and_then(|id| id.try_into().ok())
 }
+
+/// An `_id` as it can be shown: one that is no id of the database's own could be an address.
+pub(crate) fn shown(id: &Bson) -> String {
+    match id {
+        Bson::ObjectId(id) => id.to_hex(),
+        other => format!("({:?})", other.element_type()),
+    }
+}

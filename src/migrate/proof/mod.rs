@@ -2,9 +2,10 @@
 
 pub(crate) mod compare;
 pub(crate) mod dry_run;
-mod report;
+pub(crate) mod status;
+mod survey;
 pub(crate) mod verify;
 
 pub use dry_run::{DryRunReport, Forecast};
-pub use report::{CopyReport, MetricsReport, MigrationReport};
+pub use status::{CopyReport, MetricsReport, MigrationReport};
 pub use verify::{VerificationProblem, VerificationReport};

@@ -1,12 +1,11 @@
 //! Whether every old document is where it should be.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_stream::try_stream;
 use bson::oid::ObjectId;
 use bson::raw::RawDocumentBuf;
-use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use futures_util::stream::{Stream, StreamExt};
 use serde::Serialize;
@@ -14,21 +13,22 @@ use serde::Serialize;
 use super::compare::{Comparison, compare};
 use crate::collection::Collection;
 use crate::document::{Query, field};
-use crate::error::{Error, Result};
-use crate::migrate::MigrationStep;
-use crate::migrate::context::Context;
+use crate::error::Error;
+use crate::migrate::access::Access;
+use crate::migrate::blocking::blocking;
 use crate::migrate::copy::batch::read;
-use crate::migrate::copy::primaries::losers;
-use crate::migrate::copy::quarantine::quarantine_id;
+use crate::migrate::copy::target::Target;
 use crate::migrate::legacy::legacy_record::LegacyRecord;
 use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
-use crate::migrate::old::old_collection::Source;
-use crate::migrate::old::page::{Page, id_of};
+use crate::migrate::old::page::{Page, id_of, shown};
+use crate::migrate::old::source::Source;
+use crate::migrate::state::clashes::Clashes;
 use crate::migrate::state::counts::number_of;
+use crate::migrate::state::quarantine::Quarantine;
+use crate::migrate::state::quarantined::quarantine_id;
+use crate::migrate::{MigrationStep, Result};
 use crate::model::{CampaignId, Drift};
 use crate::mongo::recount;
-
-const OPERATION: &str = "migration.verify";
 
 /// What a verification has found. It reads every old document again, and compares what it becomes with
 /// what is there, also the secrets.
@@ -96,34 +96,26 @@ impl VerificationReport {
     }
 }
 
-/// An `_id` as it can be shown: one that is no id of the database's own could be an address.
-fn shown(id: &Bson) -> String {
-    match id {
-        Bson::ObjectId(id) => id.to_hex(),
-        other => format!("({:?})", other.element_type()),
-    }
-}
-
 /// Looks at every old document and at the metrics.
-pub(crate) fn verify(context: Context) -> impl Stream<Item = Result<VerificationReport>> + Send {
+pub(crate) fn verify(access: Access) -> impl Stream<Item = Result<VerificationReport>> + Send {
     try_stream! {
         let mut report = VerificationReport::default();
-        let demoted = Arc::new(context.demoted().await?);
-        let mailboxes = context.clone().verify_step::<LegacyMailbox>(demoted.clone()).boxed();
-        let campaigns = context.clone().verify_step::<LegacyCampaign>(demoted).boxed();
+        let demoted: Arc<HashSet<_>> = Arc::new(Clashes(&access).losers().await?.into_iter().collect());
+        let mailboxes = verify_step::<LegacyMailbox>(access.clone(), demoted.clone()).boxed();
+        let campaigns = verify_step::<LegacyCampaign>(access.clone(), demoted).boxed();
         let mut pages = mailboxes.chain(campaigns);
         while let Some(page) = pages.try_next().await? {
             report.add(page);
             yield report.clone();
         }
-        let mut drifts = recount::drift(context.connection.clone()).await?.boxed();
+        let mut drifts = recount::drift(access.connection().clone()).await?.boxed();
         while let Some(drift) = drifts.next().await {
             let drift = match drift {
                 // Rows that belong to no campaign have no metrics either.
                 Err(Error::Corrupt { collection: Collection::EmailTracking, .. }) => continue,
                 drift => drift?,
             };
-            if drift.stored.is_none() && !context.is_campaign(drift.campaign_id).await? {
+            if drift.stored.is_none() && !is_campaign(&access, drift.campaign_id).await? {
                 continue;
             }
             report.metrics_drift += 1;
@@ -136,96 +128,65 @@ pub(crate) fn verify(context: Context) -> impl Stream<Item = Result<Verification
     }
 }
 
-impl Context {
-    fn verify_step<L: LegacyRecord>(
-        self,
-        demoted: Arc<HashSet<ObjectId>>,
-    ) -> impl Stream<Item = Result<VerificationReport>> + Send {
-        self.source(L::STEP)
-            .all_pages()
-            .map_ok(move |page| (self.clone(), demoted.clone(), page))
-            .and_then(|(context, demoted, page)| async move { context.verify_page::<L>(page, demoted).await })
-    }
+fn verify_step<L: LegacyRecord>(
+    access: Access,
+    demoted: Arc<HashSet<ObjectId>>,
+) -> impl Stream<Item = Result<VerificationReport>> + Send {
+    Source::of(&access, L::STEP)
+        .all_pages()
+        .map_ok(move |page| (access.clone(), demoted.clone(), page))
+        .and_then(|(access, demoted, page)| async move { verify_page::<L>(&access, page, demoted).await })
+}
 
-    async fn verify_page<L: LegacyRecord>(
-        &self,
-        page: Page,
-        demoted: Arc<HashSet<ObjectId>>,
-    ) -> Result<VerificationReport> {
-        let targets = self.new_documents(L::STEP, page.object_ids()).await?;
-        let quarantined = self.quarantined(L::STEP, &page).await?;
-        let (vault, now) = (self.vault.clone(), self.connection.now());
-        let look = move || {
-            let mut report =
-                VerificationReport { checked: number_of(page.documents.len()), ..Default::default() };
-            for original in &page.documents {
-                let id = original.get_object_id("_id").ok();
-                let target = id.and_then(|id| targets.get(&id));
-                let is_quarantined = quarantined.contains(&quarantine_id(L::STEP, original).to_string());
-                let Some(target) = target else {
-                    if is_quarantined {
-                        report.quarantined += 1;
-                    } else {
-                        report.missing += 1;
-                        report.add_problem(L::STEP, original, "missing");
-                    }
-                    continue;
-                };
-                let is_demoted = id.is_some_and(|id| demoted.contains(&id));
-                let comparison = match read::<L>(original, &vault) {
-                    Ok(record) => compare(&record, target, is_demoted, &vault, now),
-                    Err(_) => Comparison::Differs("(document)".into()),
-                };
-                match comparison {
-                    _ if is_quarantined => {
-                        report.differing += 1;
-                        report.add_problem(L::STEP, original, "also in quarantine");
-                    }
-                    Comparison::Same => report.same += 1,
-                    Comparison::ChangedSince => report.changed_since += 1,
-                    Comparison::Differs(path) => {
-                        report.differing += 1;
-                        report.add_problem(L::STEP, original, &path);
-                    }
+async fn verify_page<L: LegacyRecord>(
+    access: &Access,
+    page: Page,
+    demoted: Arc<HashSet<ObjectId>>,
+) -> Result<VerificationReport> {
+    let targets = Target::of(access, L::STEP).by_id(page.object_ids()).await?;
+    let quarantined = Quarantine(access).ids_of(L::STEP, &page).await?;
+    let (vault, now) = (access.vault().clone(), access.now());
+    blocking(move || {
+        let mut report =
+            VerificationReport { checked: number_of(page.documents.len()), ..Default::default() };
+        for original in &page.documents {
+            let id = original.get_object_id("_id").ok();
+            let target = id.and_then(|id| targets.get(&id));
+            let is_quarantined = quarantined.contains(&quarantine_id(L::STEP, original).to_string());
+            let Some(target) = target else {
+                if is_quarantined {
+                    report.quarantined += 1;
+                } else {
+                    report.missing += 1;
+                    report.add_problem(L::STEP, original, "missing");
+                }
+                continue;
+            };
+            let is_demoted = id.is_some_and(|id| demoted.contains(&id));
+            let comparison = match read::<L>(original, &vault) {
+                Ok(record) => compare(&record, target, is_demoted, &vault, now),
+                Err(_) => Comparison::Differs("(document)".into()),
+            };
+            match comparison {
+                _ if is_quarantined => {
+                    report.differing += 1;
+                    report.add_problem(L::STEP, original, "also in quarantine");
+                }
+                Comparison::Same => report.same += 1,
+                Comparison::ChangedSince => report.changed_since += 1,
+                Comparison::Differs(path) => {
+                    report.differing += 1;
+                    report.add_problem(L::STEP, original, &path);
                 }
             }
-            report
-        };
-        // It ends early only when the runtime does.
-        tokio::task::spawn_blocking(look).await.map_err(|_| Error::ShutDown)
-    }
+        }
+        report
+    })
+    .await
+}
 
-    /// The new documents of these ids.
-    pub(crate) async fn new_documents(
-        &self,
-        step: MigrationStep,
-        ids: impl Iterator<Item = ObjectId>,
-    ) -> Result<HashMap<ObjectId, RawDocumentBuf>> {
-        Source::new(&self.connection, step.target().name()).by_id(ids).await
-    }
-
-    async fn is_campaign(&self, id: CampaignId) -> Result<bool> {
-        let campaign = Query::all().is(field::CAMPAIGN_ID, id.to_string());
-        self.connection.run(OPERATION, self.connection.campaigns.any(None, &campaign)).await
-    }
-
-    /// Those of the documents that are in quarantine, by their `_id`s there.
-    async fn quarantined(&self, step: MigrationStep, page: &Page) -> Result<HashSet<String>> {
-        let ids: Vec<_> = page.documents.iter().map(|document| quarantine_id(step, document)).collect();
-        let find = async {
-            let quarantine = self.quarantine();
-            let found = quarantine.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_id": 1 }).await?;
-            found.try_collect::<Vec<_>>().await
-        };
-        let found = self.connection.run(OPERATION, find).await?;
-        let id = |document: &Document| document.get_document("_id").ok().map(ToString::to_string);
-        Ok(found.iter().filter_map(id).collect())
-    }
-
-    /// The mailboxes that are primary no more.
-    pub(crate) async fn demoted(&self) -> Result<HashSet<ObjectId>> {
-        let find = async { self.clashes().find(doc! {}).await?.try_collect::<Vec<_>>().await };
-        let clashes = self.connection.run(OPERATION, find).await?;
-        Ok(clashes.iter().flat_map(losers).map(|(id, _)| id).collect())
-    }
+async fn is_campaign(access: &Access, id: CampaignId) -> Result<bool> {
+    let campaign = Query::all().is(field::CAMPAIGN_ID, id.to_string());
+    let campaigns = access.table(Collection::Campaigns);
+    access.run("migration.verify", campaigns.any(None, &campaign)).await
 }

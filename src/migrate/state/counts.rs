@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-use bson::{Bson, Document};
+use bson::Bson;
+use serde::{Deserialize, Serialize};
 
 use crate::migrate::Repair;
 
 /// What the mapping made of documents: a function of the old documents alone, so that counting a batch
 /// again gives the same numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Documents that were read.
     pub(crate) read: u64,
@@ -41,27 +42,6 @@ impl Counts {
             Some(repair) => self.repaired.entry(repair).or_default(),
         }
     }
-
-    pub(crate) fn to_document(&self) -> Document {
-        let repaired =
-            self.repaired.iter().map(|(repair, count)| (repair.as_str().to_owned(), stored(*count)));
-        let mut document = Document::new();
-        document.insert("read", stored(self.read));
-        document.insert("as_is", stored(self.as_is));
-        document.insert("repaired", repaired.collect::<Document>());
-        document
-    }
-
-    pub(crate) fn from_document(document: &Document) -> Self {
-        let repaired = document.get_document("repaired").ok().into_iter().flatten();
-        Self {
-            read: count(document, "read"),
-            as_is: count(document, "as_is"),
-            repaired: repaired
-                .filter_map(|(repair, count)| Some((repair.parse().ok()?, number(count)?)))
-                .collect(),
-        }
-    }
 }
 
 impl AddAssign<&Self> for Counts {
@@ -77,19 +57,6 @@ impl AddAssign<&Self> for Counts {
 /// A count as it is stored.
 pub(crate) fn stored(count: u64) -> Bson {
     Bson::Int64(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-/// A stored count; 0 where there is none.
-pub(crate) fn count(document: &Document, name: &str) -> u64 {
-    document.get(name).and_then(number).unwrap_or_default()
-}
-
-fn number(value: &Bson) -> Option<u64> {
-    match value {
-        Bson::Int64(number) => u64::try_from(*number).ok(),
-        Bson::Int32(number) => u64::try_from(*number).ok(),
-        _ => None,
-    }
 }
 
 /// How many there are.

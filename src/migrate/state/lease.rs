@@ -4,26 +4,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_stream::try_stream;
-use bson::{Bson, Document, doc};
 use futures_util::stream::{Stream, TryStreamExt};
-use mongodb::options::ReturnDocument;
 use tokio::task::JoinHandle;
 
 use crate::collection::Collection;
-use crate::error::{Error, Result};
+use crate::error::MigrationError;
+use crate::migrate::Result;
+use crate::migrate::access::Access;
 use crate::model::new_object_id;
-use crate::mongo::connection::Connection;
-use crate::mongo::error::DriverResult;
+use crate::mongo::lease::{Grant, Holder, Leases};
 
 const OPERATION: &str = "migration.lease";
 const ID: &str = "lease";
 
-/// The right to migrate, for a time by the server's clock. While it is held it is renewed; who dies
-/// with it, or sleeps past it, loses it to the next one, who gets a higher token.
+/// The right to migrate. While it is held it is renewed in the background; a runner that dies or sleeps
+/// past it loses it to the next one.
 pub(crate) struct Lease {
-    connection: Arc<Connection>,
-    owner: String,
-    token: i64,
+    access: Access,
+    grant: Grant,
     until: Until,
     renewal: JoinHandle<()>,
 }
@@ -31,44 +29,43 @@ pub(crate) struct Lease {
 /// By this process's clock, when no further write may start. `None` once the lease is lost.
 type Until = Arc<Mutex<Option<Instant>>>;
 
-/// Who has the lease, and for how much longer unless it is renewed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Holder {
-    pub(crate) owner: String,
-    pub(crate) remaining: Duration,
-}
-
 impl Lease {
-    /// Takes the lease if nobody has it. It lasts for `ttl` at a time.
-    pub(crate) async fn acquire(connection: &Arc<Connection>, ttl: Duration) -> Result<Result<Self, Holder>> {
-        let leases = leases(connection);
+    /// Takes the lease if nobody holds it. It lasts for `ttl` at a time.
+    pub(crate) async fn acquire(access: &Access, ttl: Duration) -> Result<Result<Self, Holder>> {
+        let leases = leases(access);
         // One name for each attempt: after an answer that was lost it tells whether it succeeded.
         let owner = format!("process {} ({})", std::process::id(), new_object_id());
         let started = Instant::now();
-        let taken = match connection.run(OPERATION, take(&leases, &owner, ttl)).await {
-            Err(error) if error.is_retryable() => connection.run(OPERATION, find(&leases)).await?,
+        let taken = match access.run(OPERATION, leases.take(ID, &owner, ttl)).await {
+            Err(MigrationError::Store(error)) if error.is_retryable() => {
+                access.run(OPERATION, leases.taken_by(ID, &owner)).await?
+            }
             taken => taken?,
         };
-        let token = taken
-            .filter(|lease| lease.get_str("owner").is_ok_and(|name| name == owner))
-            .and_then(|lease| token(&lease));
-        let Some(token) = token else {
-            return Ok(Err(holder(connection).await?.unwrap_or_else(Holder::nobody)));
+        let Some(grant) = taken else {
+            return Ok(Err(holder(access).await?.unwrap_or_else(|| Holder {
+                owner: "a process that has just left".to_owned(),
+                remaining: Duration::ZERO,
+            })));
         };
         let until = Arc::new(Mutex::new(Some(end(started, ttl))));
-        let renewal = tokio::spawn(renew(connection.clone(), owner.clone(), token, ttl, until.clone()));
-        Ok(Ok(Self { connection: connection.clone(), owner, token, until, renewal }))
+        let renewal = tokio::spawn(renew(leases, grant.clone(), ttl, until.clone()));
+        Ok(Ok(Self { access: access.clone(), grant, until, renewal }))
     }
 
     /// What tells this holder from all earlier ones: the highest number.
     pub(crate) fn token(&self) -> i64 {
-        self.token
+        self.grant.token()
     }
 
     /// Makes sure that the lease still holds, before a write.
     pub(crate) fn require(&self) -> Result<()> {
         let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        if until.is_some_and(|until| Instant::now() < until) { Ok(()) } else { Err(Error::LeaseLost) }
+        if until.is_some_and(|until| Instant::now() < until) {
+            Ok(())
+        } else {
+            Err(MigrationError::LeaseLost)
+        }
     }
 
     /// Lets others have it at once when `result` is an error, after which nothing more is done.
@@ -83,11 +80,7 @@ impl Lease {
     /// Lets others have it at once.
     pub(crate) async fn release(&self) -> Result<()> {
         self.renewal.abort();
-        let mine = doc! { "_id": ID, "owner": &self.owner, "token": self.token };
-        let past = doc! { "$set": { "expires_at": bson::DateTime::from_millis(0) } };
-        let release = async { leases(&self.connection).update_one(mine, past).await };
-        self.connection.run(OPERATION, release).await?;
-        Ok(())
+        self.access.run(OPERATION, leases(&self.access).release(&self.grant)).await
     }
 }
 
@@ -98,25 +91,20 @@ impl Drop for Lease {
     }
 }
 
-impl Holder {
-    pub(crate) fn into_error(self) -> Error {
-        let remaining_ms = u64::try_from(self.remaining.as_millis()).unwrap_or(u64::MAX);
-        Error::LeaseHeld { owner: self.owner, remaining_ms }
-    }
-
-    fn nobody() -> Self {
-        Self { owner: "somebody who has just left".to_owned(), remaining: Duration::ZERO }
-    }
+/// The error of a runner that does not wait for the holder.
+pub(crate) fn held(holder: Holder) -> MigrationError {
+    let remaining_ms = u64::try_from(holder.remaining.as_millis()).unwrap_or(u64::MAX);
+    MigrationError::LeaseHeld { owner: holder.owner, remaining_ms }
 }
 
-/// Does `work` with the lease, if nobody has it, and lets others have it at the end.
+/// Does `work` with the lease, if nobody holds it, and lets others have it at the end.
 pub(crate) fn leased<T, S: Stream<Item = Result<T>>>(
-    connection: Arc<Connection>,
+    access: Access,
     ttl: Duration,
     work: impl FnOnce(Arc<Lease>) -> S,
 ) -> impl Stream<Item = Result<T>> {
     try_stream! {
-        let lease = Arc::new(Lease::acquire(&connection, ttl).await?.map_err(Holder::into_error)?);
+        let lease = Arc::new(Lease::acquire(&access, ttl).await?.map_err(held)?);
         let mut work = std::pin::pin!(work(lease.clone()));
         while let Some(item) = lease.returned_after(work.try_next().await).await? {
             yield item;
@@ -125,58 +113,19 @@ pub(crate) fn leased<T, S: Stream<Item = Result<T>>>(
     }
 }
 
-/// Who has the lease now, if anybody.
-pub(crate) async fn holder(connection: &Connection) -> Result<Option<Holder>> {
-    let now = doc! { "$addFields": { "remaining": { "$subtract": ["$expires_at", "$$NOW"] } } };
-    let read = async {
-        let mut found = leases(connection).aggregate([doc! { "$match": { "_id": ID } }, now]).await?;
-        if found.advance().await? { Ok(Some(Document::try_from(found.current())?)) } else { Ok(None) }
-    };
-    let lease = connection.run(OPERATION, read).await?;
-    Ok(lease.and_then(|lease| {
-        let remaining = lease.get_i64("remaining").ok().and_then(|millis| u64::try_from(millis).ok())?;
-        let owner = lease.get_str("owner").ok()?.to_owned();
-        Some(Holder { owner, remaining: Duration::from_millis(remaining) })
-    }))
+/// Who holds the lease now, if anybody does.
+pub(crate) async fn holder(access: &Access) -> Result<Option<Holder>> {
+    access.run(OPERATION, leases(access).holder(ID)).await
 }
 
-/// The document stays for ever: it carries the token on.
-async fn take(
-    leases: &mongodb::Collection<Document>,
-    owner: &str,
-    ttl: Duration,
-) -> DriverResult<Option<Document>> {
-    let seed = doc! { "$setOnInsert": { "token": 0_i64, "expires_at": bson::DateTime::from_millis(0) } };
-    match leases.update_one(doc! { "_id": ID }, seed).upsert(true).await {
-        Err(error) if !crate::mongo::error::is_duplicate(&error) => return Err(error),
-        _ => {}
-    }
-    // The server allows no `$expr` in the filter of an upsert, so these are two steps.
-    let expired = doc! { "_id": ID, "$expr": { "$lt": ["$expires_at", "$$NOW"] } };
-    let mine = doc! { "$set": {
-        "owner": owner,
-        "token": { "$add": ["$token", 1_i64] },
-        "acquired_at": "$$NOW",
-        "expires_at": { "$add": ["$$NOW", millis(ttl)] },
-    } };
-    leases.find_one_and_update(expired, vec![mine]).return_document(ReturnDocument::After).await
-}
-
-async fn find(leases: &mongodb::Collection<Document>) -> DriverResult<Option<Document>> {
-    leases.find_one(doc! { "_id": ID }).await
-}
-
-async fn renew(connection: Arc<Connection>, owner: String, token: i64, ttl: Duration, until: Until) {
-    let leases = leases(&connection);
-    let mine = doc! { "_id": ID, "owner": owner, "token": token };
-    let longer = doc! { "$set": { "expires_at": { "$add": ["$$NOW", millis(ttl)] } } };
+async fn renew(leases: Leases, grant: Grant, ttl: Duration, until: Until) {
     loop {
         tokio::time::sleep(ttl / 3).await;
         let started = Instant::now();
-        // When the server does not answer, the lease ends by itself unless it does in time.
-        if let Ok(renewed) = leases.update_one(mine.clone(), vec![longer.clone()]).await {
+        // When the server does not answer in time, the lease runs out by itself.
+        if let Ok(renewed) = leases.renew(&grant, ttl).await {
             let mut until = until.lock().unwrap_or_else(PoisonError::into_inner);
-            *until = (renewed.matched_count == 1).then(|| end(started, ttl));
+            *until = renewed.then(|| end(started, ttl));
             if until.is_none() {
                 return;
             }
@@ -184,19 +133,11 @@ async fn renew(connection: Arc<Connection>, owner: String, token: i64, ttl: Dura
     }
 }
 
-/// A little before the server would give it to somebody else, for writes that are on their way.
+/// A little before the server would give it to another runner, for writes that are on their way.
 fn end(started: Instant, ttl: Duration) -> Instant {
     started + ttl.mul_f64(5.0 / 6.0)
 }
 
-fn leases(connection: &Connection) -> mongodb::Collection<Document> {
-    connection.database.collection(Collection::MigrationLease.name())
-}
-
-fn token(lease: &Document) -> Option<i64> {
-    lease.get("token").and_then(Bson::as_i64)
-}
-
-fn millis(ttl: Duration) -> i64 {
-    i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)
+fn leases(access: &Access) -> Leases {
+    Leases::new(&access.connection().database, Collection::MigrationLease)
 }

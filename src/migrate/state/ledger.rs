@@ -1,122 +1,101 @@
 //! What is done and what is to be done, where every runner finds it.
 
+use bson::raw::RawDocumentBuf;
 use bson::{Document, doc};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::ClientSession;
 
-use super::counts::{count, stored};
+use super::counts::stored;
+use super::entry::Entry;
 use super::part::Part;
-use crate::error::{Error, Result};
-use crate::migrate::MigrationStep;
-use crate::migrate::context::Context;
-use crate::migrate::old::range::Range;
-use crate::mongo::error::{DriverResult, ours};
+use super::stored::read;
+use crate::collection::Collection;
+use crate::error::MigrationError;
+use crate::migrate::access::Access;
+use crate::migrate::{MigrationStep, Result};
+use crate::mongo::error::{DriverResult, code_of, ours};
 
 const OPERATION: &str = "migration.ledger";
 /// The entry of the migration as a whole.
 const MIGRATION: &str = "migration";
 
-/// An entry of the ledger.
-#[derive(Debug, Clone, PartialEq, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a field of the document")]
-pub(crate) struct Entry {
-    /// How many documents the old collection had, when that was last looked at.
-    pub(crate) source: u64,
-    /// Whether it is cut into parts.
-    pub(crate) is_planned: bool,
-    pub(crate) is_done: bool,
-    /// Whether the old collections were retired.
-    pub(crate) is_finalised: bool,
-    /// Whether it was done before: then most documents are there.
-    pub(crate) is_repeated: bool,
-    /// How long was worked on it.
-    pub(crate) millis: u64,
-    /// How many rows belong to no campaign.
-    pub(crate) unattributed: u64,
-}
+/// The entries, one for each step and one for the migration as a whole, and the parts of each step.
+pub(crate) struct Ledger<'a>(pub(crate) &'a Access);
 
-impl Entry {
-    fn from_document(document: &Document) -> Self {
-        let flag = |name| document.get_bool(name).unwrap_or(false);
-        Self {
-            source: count(document, "source"),
-            is_planned: flag("is_planned"),
-            is_done: flag("is_done"),
-            is_finalised: flag("is_finalised"),
-            is_repeated: flag("is_repeated"),
-            millis: count(document, "millis"),
-            unattributed: count(document, "unattributed"),
-        }
+impl Ledger<'_> {
+    /// Creates the collections that are written to in transactions, where older servers do not create
+    /// them.
+    pub(crate) async fn prepare(&self) -> Result<()> {
+        const NAMESPACE_EXISTS: i32 = 48;
+        let steps = MigrationStep::ALL.map(MigrationStep::target);
+        let collections = Collection::MIGRATION.into_iter().chain(steps);
+        let create = async {
+            for collection in collections {
+                let database = &self.0.connection().database;
+                match database.create_collection(collection.name()).await {
+                    Err(error) if code_of(&error) == Some(NAMESPACE_EXISTS) => {}
+                    done => done?,
+                }
+            }
+            Ok(())
+        };
+        self.0.run("migration.prepare", create).await
     }
-}
 
-impl Context {
-    /// Makes the entries that are missing, and takes all of them over: from now on nobody with an
-    /// older token can write.
+    /// Adds the entries that are missing, and takes all of them over: a runner with an older token can no
+    /// longer write.
     pub(crate) async fn take_over(&self, token: i64) -> Result<()> {
+        let started_at = bson::DateTime::from_chrono(self.0.now());
         let take = async {
             for entry in entries() {
-                let absent = doc! { "$setOnInsert": { "source": 0_i64, "started_at": bson::DateTime::from_chrono(self.connection.now()) } };
-                self.ledger().update_one(doc! { "_id": entry }, absent).upsert(true).await?;
+                let absent = doc! { "$setOnInsert": { "source": 0_i64, "started_at": started_at } };
+                self.entries().update_one(doc! { "_id": entry }, absent).upsert(true).await?;
             }
             let older = doc! { "token": { "$not": { "$gt": token } } };
             let mine = doc! { "$set": { "token": token } };
-            self.ledger().update_many(older.clone(), mine.clone()).await?;
+            self.entries().update_many(older.clone(), mine.clone()).await?;
             self.parts().update_many(older, mine).await?;
             Ok(())
         };
-        self.connection.run(OPERATION, take).await
+        self.0.run(OPERATION, take).await
     }
 
     /// The entry of a step; `None` stands for the migration as a whole.
     pub(crate) async fn entry(&self, step: Option<MigrationStep>) -> Result<Entry> {
-        let find = async { self.ledger().find_one(doc! { "_id": name(step) }).await };
-        let found = self.connection.run(OPERATION, find).await?;
-        Ok(found.map(|entry| Entry::from_document(&entry)).unwrap_or_default())
+        let find = async { self.entries().find_one(doc! { "_id": name(step) }).await };
+        let found = self.0.run(OPERATION, find).await?;
+        Ok(found.map(|entry| read(Collection::MigrationSteps, &entry)).transpose()?.unwrap_or_default())
     }
 
     /// Changes an entry, while its token is still this one.
     pub(crate) async fn note(&self, step: Option<MigrationStep>, token: i64, change: Document) -> Result<()> {
         let mine = doc! { "_id": name(step), "token": token };
-        let update = async { self.ledger().update_one(mine, change).await };
-        let updated = self.connection.run(OPERATION, update).await?;
-        if updated.matched_count == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+        let update = async { self.entries().update_one(mine, change).await };
+        let updated = self.0.run(OPERATION, update).await?;
+        if updated.matched_count == 1 { Ok(()) } else { Err(MigrationError::LeaseLost) }
     }
 
-    /// Nothing is done any more: the next run looks at everything again.
+    /// Marks everything as not done: the next run looks at it again.
     pub(crate) async fn reopen(&self, token: i64) -> Result<()> {
         let again = doc! { "$set": { "is_done": false, "is_planned": false, "is_repeated": true } };
         for step in [None].into_iter().chain(MigrationStep::ALL.map(Some)) {
             self.note(step, token, again.clone()).await?;
         }
-        // Who comes now may be primary before others.
-        let unsettled = doc! { "$set": { "is_settled": false } };
-        let unsettle = async { self.clashes().update_many(doc! {}, unsettled).await };
-        self.connection.run(OPERATION, unsettle).await?;
         Ok(())
     }
 
-    /// Cuts the old collection into parts, which stay as they are.
-    pub(crate) async fn plan(&self, step: MigrationStep, token: i64) -> Result<()> {
-        let source = self.source(step);
-        let total = source.count().await?;
-        let ranges = source.cut(total).await?.into_iter().enumerate();
-        let mut parts: Vec<_> =
-            ranges.map(|(number, range)| Part::new(step, &format!("{number:04}"), range)).collect();
-        if step == MigrationStep::Mailboxes {
-            parts.push(Part::new(step, PRIMARIES, Range::default()));
-        }
-        let mut retries = Part::new(step, RETRIES, Range::default());
-        retries.is_done = true;
-        parts.push(retries);
-        for part in &mut parts {
-            part.token = token;
-        }
-        let parts: Vec<_> = parts.iter().map(|part| part.to_document(step)).collect();
+    /// Replaces the parts of a step that is not planned, for an old collection of `total` documents.
+    pub(crate) async fn plan(
+        &self,
+        step: MigrationStep,
+        token: i64,
+        total: u64,
+        parts: &[Part],
+    ) -> Result<()> {
         let context = (self, parts);
-        self.connection
-            .transact(OPERATION, context, move |session, (context, parts)| {
-                context.write_plan(step, session, token, total, parts).boxed()
+        self.0
+            .transact(OPERATION, context, move |session, (ledger, parts)| {
+                ledger.write_plan(step, session, token, total, parts).boxed()
             })
             .await
     }
@@ -127,16 +106,17 @@ impl Context {
         session: &mut ClientSession,
         token: i64,
         total: u64,
-        parts: &[Document],
+        parts: &[Part],
     ) -> DriverResult<()> {
         let unplanned = doc! { "_id": name(Some(step)), "token": token, "is_planned": { "$ne": true } };
         let planned = doc! { "$set": { "is_planned": true, "source": stored(total) } };
-        let old = doc! { "step": step.source() };
-        let planned = self.ledger().update_one(unplanned, planned).session(&mut *session).await?;
+        let planned = self.entries().update_one(unplanned, planned).session(&mut *session).await?;
         if planned.matched_count == 0 {
-            return Err(ours(Error::LeaseLost));
+            return Err(ours(MigrationError::LeaseLost));
         }
+        let old = doc! { "step": step.source() };
         self.parts().delete_many(old).session(&mut *session).await?;
+        let parts: Vec<_> = parts.iter().map(Part::encode).collect::<DriverResult<_>>()?;
         self.parts().insert_many(parts).session(session).await?;
         Ok(())
     }
@@ -144,29 +124,40 @@ impl Context {
     /// The parts of a step.
     pub(crate) async fn parts_of(&self, step: MigrationStep) -> Result<Vec<Part>> {
         let find = async {
-            let parts = self.parts().find(doc! { "step": step.source() }).sort(doc! { "_id": 1 }).await?;
+            let parts = self.parts().find(doc! {}).sort(doc! { "_id": 1 }).await?;
             parts.try_collect::<Vec<_>>().await
         };
-        let parts = self.connection.run(OPERATION, find).await?;
-        Ok(parts.into_iter().filter_map(Part::from_document).collect())
+        // All are read, because one that names no step is damaged and belongs to any.
+        let parts = self.0.run(OPERATION, find).await?;
+        let mut parts = parts.iter().map(|part| Part::decode(part)).collect::<Result<Vec<_>, _>>()?;
+        parts.retain(|part| part.step == step);
+        Ok(parts)
     }
 
     /// A part as it is now.
     pub(crate) async fn part(&self, id: &str) -> Result<Option<Part>> {
         let find = async { self.parts().find_one(doc! { "_id": id }).await };
-        Ok(self.connection.run(OPERATION, find).await?.and_then(Part::from_document))
+        let part = self.0.run(OPERATION, find).await?;
+        Ok(part.map(|part| Part::decode(&part)).transpose()?)
     }
-}
 
-/// The part in which it is settled which mailboxes are primary.
-pub(crate) const PRIMARIES: &str = "primaries";
-/// The part in which documents are counted that left the quarantine.
-pub(crate) const RETRIES: &str = "retries";
+    /// Writes how far the part is, unless another runner may write it by now.
+    pub(crate) async fn checkpoint(
+        &self,
+        session: &mut ClientSession,
+        part: &Part,
+        next: &Part,
+    ) -> DriverResult<()> {
+        let replace = self.parts().replace_one(part.unchanged(), next.encode()?).session(session).await?;
+        if replace.matched_count == 1 { Ok(()) } else { Err(ours(MigrationError::LeaseLost)) }
+    }
 
-impl Part {
-    /// Whether the part is a range of documents.
-    pub(crate) fn is_range(&self) -> bool {
-        !self.id.ends_with(PRIMARIES) && !self.id.ends_with(RETRIES)
+    fn entries(&self) -> mongodb::Collection<RawDocumentBuf> {
+        self.0.collection(Collection::MigrationSteps.name())
+    }
+
+    fn parts(&self) -> mongodb::Collection<RawDocumentBuf> {
+        self.0.collection(Collection::MigrationParts.name())
     }
 }
 

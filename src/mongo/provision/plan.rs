@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::ProvisionOptions;
-use super::text::joined;
+use super::difference::{IndexDifference, joined};
 use super::validator_plan::ValidatorPlan;
 use crate::collection::Collection;
 
@@ -91,18 +91,6 @@ pub enum IndexState {
         /// Its keys and options.
         definition: String,
     },
-}
-
-/// An option in which an index differs from the one that the schema declares.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct IndexDifference {
-    /// The option, such as `unique`; `key` for the indexed fields.
-    pub option: &'static str,
-    /// How the existing index has it.
-    pub found: String,
-    /// How the schema declares it.
-    pub declared: String,
 }
 
 /// Something in which a database is not as it should be.

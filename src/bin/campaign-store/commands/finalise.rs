@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{FinaliseReport, MigrationOptions};
+use campaign_store::{FinaliseReport, Migration, MigrationOptions};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -9,7 +9,7 @@ use crate::output::{Answer, Report};
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect().await?.migration()?;
+    let migration = Migration::new(&session.database.connect().await?)?;
     Answer::of(&Finalised(migration.finalise(MigrationOptions::new()).await?))
 }
 

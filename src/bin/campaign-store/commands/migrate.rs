@@ -17,7 +17,7 @@ use crate::session::Session;
 
 pub(super) async fn run(session: &Session, args: &Migrate) -> Result<Answer, Failure> {
     let options = options(session, args)?;
-    let migration = session.database.connect_with_keys().await?.migration()?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     let outcome = migrate(session, &migration, options).await?;
     let verification = if args.verify && outcome != MigrationOutcome::Stopped {
         Some(verify(session, &migration).await?)

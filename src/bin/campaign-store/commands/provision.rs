@@ -1,6 +1,8 @@
 use std::fmt;
 
-use campaign_store::{Error, IndexState, MongoStore, ProvisionOptions, ProvisionPlan, ValidatorMode};
+use campaign_store::{
+    IndexState, MongoStore, ProvisionError, ProvisionOptions, ProvisionPlan, ValidatorMode,
+};
 use serde::Serialize;
 
 use crate::args::{Provision, Validators};
@@ -28,7 +30,7 @@ async fn apply(mongo: &MongoStore, options: &ProvisionOptions) -> Result<Provisi
     loop {
         let plan = mongo.plan(options).await?;
         match mongo.apply(&plan).await {
-            Err(Error::PlanStale { .. }) if attempts < ATTEMPTS => attempts += 1,
+            Err(ProvisionError::PlanStale { .. }) if attempts < ATTEMPTS => attempts += 1,
             applied => return Ok(applied.map(|()| plan)?),
         }
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{MigrationOptions, RetryReport};
+use campaign_store::{Migration, MigrationOptions, RetryReport};
 use serde::Serialize;
 
 use super::{copies, ending};
@@ -11,7 +11,7 @@ use crate::progress::Step;
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect_with_keys().await?.migration()?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     let options = MigrationOptions::new().stop(session.interrupt.stop());
     let step = |report: &RetryReport| {
         Step::new("trying again", report.tried, None).detail(format!("{} taken over", report.taken))

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{MigrationOptions, RollbackReport};
+use campaign_store::{Migration, MigrationOptions, RollbackReport};
 use serde::Serialize;
 
 use super::{copies, ending};
@@ -11,7 +11,7 @@ use crate::progress::Step;
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect_with_keys().await?.migration()?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     let options = MigrationOptions::new().stop(session.interrupt.stop());
     let step = |report: &RollbackReport| Step::new("removing", report.removed.values().sum(), None);
     Answer::of(&RolledBack(session.follow(migration.rollback(options), step, |_| false).await?))

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{ReencryptPlan, ReencryptReport};
+use campaign_store::{Migration, ReencryptPlan, ReencryptReport};
 use serde::Serialize;
 
 use super::ending;
@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session, args: &RotateKeys) -> Result<Answer, 
     let quarantine = if args.dry_run || !mailboxes.is_done {
         None
     } else {
-        Some(mongo.migration()?.reseal_quarantine().await?)
+        Some(Migration::new(&mongo)?.reencrypt_quarantine().await?)
     };
     Answer::of(&Rotated { is_dry_run: args.dry_run, mailboxes, quarantine })
 }

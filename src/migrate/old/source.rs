@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_stream::try_stream;
 use bson::oid::ObjectId;
@@ -12,8 +11,8 @@ use mongodb::options::Hint;
 use super::page::{BATCH, LIMIT, MAX_BYTES, Page, id_of, id_of_last};
 use super::range::Range;
 use crate::document::{Query, field};
-use crate::error::Result;
-use crate::mongo::connection::Connection;
+use crate::migrate::access::Access;
+use crate::migrate::{MigrationStep, Result};
 use crate::mongo::error::DriverResult;
 
 const OPERATION: &str = "migration.read";
@@ -32,30 +31,35 @@ const READERS: usize = 2;
 /// A collection that can only be read, in the order of its `_id`s, of whatever types they are.
 #[derive(Clone)]
 pub(crate) struct Source {
-    connection: Arc<Connection>,
+    access: Access,
     collection: Collection<RawDocumentBuf>,
 }
 
 impl Source {
-    pub(crate) fn new(connection: &Arc<Connection>, name: &str) -> Self {
-        Self { connection: connection.clone(), collection: connection.database.collection(name) }
+    pub(crate) fn new(access: &Access, name: &str) -> Self {
+        Self { access: access.clone(), collection: access.collection(name) }
+    }
+
+    /// The old collection of a step.
+    pub(crate) fn of(access: &Access, step: MigrationStep) -> Self {
+        Self::new(access, step.source())
     }
 
     /// The exact number of documents.
     pub(crate) async fn count(&self) -> Result<u64> {
         let count = async { self.collection.count_documents(doc! {}).hint(by_id()).await };
-        self.connection.run(OPERATION, count).await
+        self.access.run(OPERATION, count).await
     }
 
     /// The number of documents as the collection remembers it.
     pub(crate) async fn estimated_count(&self) -> Result<u64> {
         let count = async { self.collection.estimated_document_count().await };
-        self.connection.run(OPERATION, count).await
+        self.access.run(OPERATION, count).await
     }
 
     /// The next documents of a range, after `last` if that is given.
     pub(crate) async fn page(&self, range: &Range, last: Option<&Bson>) -> Result<Page> {
-        self.connection.run(OPERATION, self.read(range, last)).await
+        self.access.run(OPERATION, self.read(range, last)).await
     }
 
     /// All pages, in no order.
@@ -93,7 +97,7 @@ impl Source {
     ) -> Result<HashMap<ObjectId, RawDocumentBuf>> {
         let ids = Query::all().one_of(field::ID, ids);
         let find = async { self.collection.find(ids.to_filter()).await?.try_collect::<Vec<_>>().await };
-        let found = self.connection.run(OPERATION, find).await?;
+        let found = self.access.run(OPERATION, find).await?;
         let by_id = |document: RawDocumentBuf| Some((document.get_object_id("_id").ok()?, document));
         Ok(found.into_iter().filter_map(by_id).collect())
     }
@@ -105,7 +109,7 @@ impl Source {
     ) -> Result<HashMap<String, RawDocumentBuf>> {
         let ids = Query::all().one_of(field::ID, ids);
         let find = async { self.collection.find(ids.to_filter()).await?.try_collect::<Vec<_>>().await };
-        let found = self.connection.run(OPERATION, find).await?;
+        let found = self.access.run(OPERATION, find).await?;
         let by_id = |document: RawDocumentBuf| Some((id_of(&document)?.to_string(), document));
         Ok(found.into_iter().filter_map(by_id).collect())
     }
@@ -116,7 +120,7 @@ impl Source {
         if ranges == 1 {
             return Ok(vec![Range::default()]);
         }
-        let sample = self.connection.run(OPERATION, self.sample(ranges * SAMPLES, total)).await?;
+        let sample = self.access.run(OPERATION, self.sample(ranges * SAMPLES, total)).await?;
         let ranges = usize::try_from(ranges).unwrap_or(1);
         let cut = |n: usize| sample.get(n * sample.len() / ranges).and_then(|document| id_of(document));
         let mut cuts: Vec<_> = (1..ranges).filter_map(cut).collect();

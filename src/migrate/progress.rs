@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::migrate::MigrationStep;
+use super::MigrationStep;
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,7 +1,11 @@
 //! What can go wrong.
 
+mod backend;
 mod invalid;
-mod provisioning;
+mod kind;
+#[cfg(feature = "mongo")]
+mod migration;
+mod provision;
 mod secret_problem;
 
 use std::borrow::Cow;
@@ -9,7 +13,10 @@ use std::borrow::Cow;
 use thiserror::Error as ThisError;
 
 pub use self::invalid::{Invalid, Problem};
-pub use self::provisioning::{DuplicateGroup, Offenders};
+pub use self::kind::ErrorKind;
+#[cfg(feature = "mongo")]
+pub use self::migration::MigrationError;
+pub use self::provision::{DuplicateGroup, Offenders, ProvisionError};
 pub use self::secret_problem::SecretProblem;
 use crate::collection::Collection;
 
@@ -165,82 +172,9 @@ pub enum Error {
     #[error("the event recorder was shut down")]
     ShutDown,
 
-    /// Somebody else migrates, and goes on.
-    #[error("{owner} migrates this database; its lease lasts for {} s unless it is renewed", .remaining_ms.div_ceil(1_000))]
-    #[non_exhaustive]
-    LeaseHeld {
-        /// Who: a process and a name of its own.
-        owner: String,
-        /// How long the lease still lasts, in milliseconds.
-        remaining_ms: u64,
-    },
-
-    /// The lease to migrate ran out while this process slept or could not reach the server, and what
-    /// it was about to write was not written. Somebody else may have gone on.
-    #[error("the lease to migrate was lost")]
-    LeaseLost,
-
-    /// The old collections were retired, so there is no way back.
-    #[error("the migration was finalised")]
-    Finalised,
-
-    /// What is asked for needs a migration that is done.
-    #[error("the migration is not done")]
-    NotMigrated,
-
-    /// So many documents of an old collection cannot be taken over that something else must be wrong.
-    /// Nothing is lost; the migration can go on where it stopped.
-    #[error("{rejected} of {read} documents of {from} cannot be taken over")]
-    #[non_exhaustive]
-    TooManyRejected {
-        /// The old collection.
-        from: &'static str,
-        /// Documents that were read.
-        read: u64,
-        /// Those that go to quarantine.
-        rejected: u64,
-    },
-
-    /// An index exists, but not as the schema declares it. Nothing was changed.
-    #[error("{collection}: the index {index} differs from the schema: {difference}")]
-    #[non_exhaustive]
-    IndexDiffers {
-        /// The collection of the index.
-        collection: Collection,
-        /// The name of the existing index.
-        index: String,
-        /// How it differs.
-        difference: String,
-    },
-
-    /// Documents have the same value in a unique index that is to be built. Nothing was created in
-    /// any collection.
-    #[error("{collection}: {index} cannot be unique because of {}", .groups.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    #[non_exhaustive]
-    Duplicates {
-        /// The collection of the index.
-        collection: Collection,
-        /// The name of the index, one of those in [`schema`](crate::schema).
-        index: &'static str,
-        /// The documents, those that share a value together; at most 20 groups.
-        groups: Vec<DuplicateGroup>,
-    },
-
-    /// A validator is to be enforced, and documents are there that it would refuse. Nothing was
-    /// changed.
-    #[error("{0}")]
-    Offenders(Offenders),
-
-    /// The database is no longer as it was when the plan was made: make a new one.
-    #[error("{collection}: the plan is out of date")]
-    #[non_exhaustive]
-    PlanStale {
-        /// The collection that changed.
-        collection: Collection,
-    },
-
-    /// The database refused the operation for another reason; code 121 is that of a validator.
-    #[error("{operation} failed in the database{}", .code.map(|code| format!(" with code {code}")).unwrap_or_default())]
+    /// The database refused the operation for another reason. The text says what the code means, where
+    /// that is known.
+    #[error("{operation} failed in the database{}", backend::explained(*.code))]
     #[non_exhaustive]
     Backend {
         /// The operation, such as `users.create`.
@@ -261,6 +195,41 @@ impl Error {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
+    }
+
+    /// The class of the error, by which a service chooses its answer.
+    ///
+    /// ```
+    /// use campaign_store::{Collection, Error, ErrorKind};
+    ///
+    /// fn status(error: &Error) -> u16 {
+    ///     match error.kind() {
+    ///         ErrorKind::Invalid => 422,
+    ///         ErrorKind::NotFound => 404,
+    ///         ErrorKind::Conflict | ErrorKind::Unique => 409,
+    ///         ErrorKind::Busy => 429,
+    ///         ErrorKind::Unavailable => 503,
+    ///         _ => 500,
+    ///     }
+    /// }
+    /// assert_eq!(status(&Error::not_found(Collection::Users, "66f0")), 404);
+    /// assert_eq!(status(&Error::unique(Collection::Users, "email_1")), 409);
+    /// assert_eq!(status(&Error::unavailable("db.example:27017", "timed out")), 503);
+    /// ```
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid(_) | Self::ForeignMailbox { .. } | Self::InvalidCursor => ErrorKind::Invalid,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Unique { .. } => ErrorKind::Unique,
+            Self::Conflict { .. } | Self::IllegalStatus { .. } | Self::InUse { .. } => ErrorKind::Conflict,
+            Self::Busy { .. } => ErrorKind::Busy,
+            Self::Unauthorized { .. } => ErrorKind::Unauthorized,
+            Self::Unavailable { .. } | Self::ShutDown => ErrorKind::Unavailable,
+            Self::Corrupt { .. } | Self::Secret { .. } | Self::Standalone { .. } | Self::Backend { .. } => {
+                ErrorKind::Internal
+            }
+        }
     }
 
     /// The name of the violated unique index, if that is what happened.
@@ -355,21 +324,8 @@ mod tests {
             Error::unavailable("localhost:1", "timed out"),
             Error::busy("users.verify_login"),
             Error::ShutDown,
-            Error::Duplicates {
-                collection: Collection::Users,
-                index: "login_id_1",
-                groups: vec![
-                    DuplicateGroup { documents: 2, ids: ["66f0", "66f1"].map(str::to_owned) },
-                    DuplicateGroup { documents: 5, ids: ["66f2", "66f9"].map(str::to_owned) },
-                ],
-            },
-            Error::Offenders(Offenders {
-                collection: Collection::Users,
-                documents: 7,
-                ids: vec!["66f0".to_owned(), "66f1".to_owned()],
-            }),
-            Error::PlanStale { collection: Collection::Users },
             Error::backend("users.create", Some(26)),
+            Error::backend("users.create", Some(4321)),
             Error::backend("users.create", None),
         ]
         .map(|error| error.to_string());
@@ -386,10 +342,8 @@ mod tests {
                 "the database at localhost:1 is unavailable: timed out",
                 "users.verify_login: too many are waiting already",
                 "the event recorder was shut down",
-                "users: login_id_1 cannot be unique because of 66f0 and 66f1; 66f2 and 66f9 and 3 more",
-                "users: the validator would refuse 7 documents, such as 66f0, 66f1",
-                "users: the plan is out of date",
-                "users.create failed in the database with code 26",
+                "users.create failed in the database with code 26: the collection does not exist",
+                "users.create failed in the database with code 4321",
                 "users.create failed in the database",
             ]
         );

@@ -7,14 +7,13 @@ use std::str::from_utf8;
 use bson::oid::ObjectId;
 use bson::raw::RawDocument;
 
-use super::envelope;
-use super::password_hash::PasswordHash;
-use super::{Keyring, SealedCredentials, SecretPlace, StoredLogin};
 use crate::document::Decode;
 use crate::error::{Error, SecretProblem};
 use crate::model::{
     Campaign, CampaignMetrics, EmailTracking, LoginAttempt, LoginId, Mailbox, SecretField, User,
 };
+use crate::secret::envelope;
+use crate::secret::{Keyring, PasswordHash, SealedCredentials, SecretPlace, StoredLogin};
 
 /// Nothing that was not sealed opens; what was sealed opens to itself, and after any change not at all.
 pub fn envelope(input: &[u8]) {
