@@ -4,9 +4,10 @@ use bson::oid::ObjectId;
 use bson::raw::RawDocument;
 use chrono::{DateTime, Utc};
 
+use super::fields;
 use super::findings::{Findings, Reading};
 use super::reason::{Rejection, Repair};
-use super::source::{self, Slot};
+use super::slot::Slot;
 use super::{Mapped, date, id, number, status, text};
 use crate::document::field::{self, Field};
 use crate::model::{Campaign, CampaignDuration, CampaignId, Period, UserId};
@@ -63,7 +64,7 @@ impl LegacyCampaign {
             created_at,
             updated_at,
             created_by,
-        ] = source::read(document, FIELDS, &mut findings)?;
+        ] = fields::read(document, FIELDS, &mut findings)?;
 
         let found = &mut findings;
         let object_id = found.own_id(object_id);

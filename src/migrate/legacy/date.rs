@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use super::findings::{Findings, Reading};
 use super::number::{self, Number};
 use super::reason::{Rejection, Repair};
-use super::source::Slot;
+use super::slot::Slot;
 use super::wrapped;
 
 /// When anything of such a platform can have happened, or be planned: the years 2005 to 2040, in

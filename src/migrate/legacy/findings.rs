@@ -7,7 +7,7 @@ use bson::raw::RawBsonRef;
 
 use super::Mapped;
 use super::reason::{Reason, Rejection, Repair};
-use super::source::Slot;
+use super::slot::Slot;
 
 /// A value as it was understood.
 #[derive(Debug, Clone, Copy, PartialEq)]

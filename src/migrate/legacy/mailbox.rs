@@ -4,9 +4,10 @@ use bson::raw::RawDocument;
 use chrono::{DateTime, Utc};
 
 use super::boolean::boolean;
+use super::fields;
 use super::findings::Findings;
 use super::reason::{Rejection, Repair};
-use super::source::{self, Slot};
+use super::slot::Slot;
 use super::{Mapped, date, id, profile, secrets, status, text};
 use crate::document::field::{self, Field};
 use crate::model::{Credentials, Mailbox};
@@ -63,7 +64,7 @@ impl LegacyMailbox {
             created_at,
             updated_at,
             nested,
-        ] = source::read(document, FIELDS, &mut findings)?;
+        ] = fields::read(document, FIELDS, &mut findings)?;
 
         let found = &mut findings;
         let id = found.own_id(id);

@@ -6,6 +6,7 @@
 mod boolean;
 mod campaign;
 mod date;
+mod fields;
 mod findings;
 mod id;
 pub(crate) mod legacy_record;
@@ -14,7 +15,7 @@ mod number;
 mod profile;
 pub(crate) mod reason;
 mod secrets;
-mod source;
+mod slot;
 mod status;
 #[cfg(test)]
 mod tests;

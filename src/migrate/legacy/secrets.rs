@@ -3,9 +3,10 @@
 use bson::raw::cstr;
 
 use super::Mapped;
+use super::fields;
 use super::findings::Findings;
 use super::reason::{Rejection, Repair};
-use super::source::{self, Slot};
+use super::slot::Slot;
 use crate::document::field::{self, Field};
 use crate::model::{Credentials, Secret, SecretKind};
 
@@ -33,7 +34,7 @@ pub(super) fn credentials(
             Some(object) => {
                 // Under what name a secret is in there does not matter.
                 let mut inside = Findings::default();
-                let slots = source::read(object, FIELDS, &mut inside)?;
+                let slots = fields::read(object, FIELDS, &mut inside)?;
                 findings.reject_for(inside);
                 slots
             }
@@ -74,5 +75,5 @@ fn text<'a>(slot: Slot<'a>, findings: &mut Findings) -> Option<&'a str> {
 
 /// Whether a field of a legacy document holds secrets, in whatever spelling of its name.
 pub(crate) fn is_secret_name(key: &str) -> bool {
-    FIELDS.iter().chain([&CREDENTIALS]).any(|name| source::is_spelling_of(name.as_str(), key))
+    FIELDS.iter().chain([&CREDENTIALS]).any(|name| fields::is_spelling_of(name.as_str(), key))
 }

@@ -74,7 +74,7 @@ impl Clashes<'_> {
         users: impl Iterator<Item = (UserId, Vec<Loser>)>,
     ) -> DriverResult<()> {
         let settled = users.map(|(user, losers)| {
-            let losers = losers.iter().map(|loser| bson::serialize_to_bson(loser));
+            let losers = losers.iter().map(bson::serialize_to_bson);
             let losers = losers.collect::<bson::error::Result<Vec<_>>>()?;
             let settled = doc! { "$set": { "is_settled": true, "losers": losers } };
             Ok((Bson::ObjectId(user.as_object_id()), settled))
