@@ -83,7 +83,7 @@ impl MigrationError {
         }
     }
 
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without anyone changing anything.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {

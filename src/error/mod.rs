@@ -45,8 +45,8 @@ pub enum Error {
         id: String,
     },
 
-    /// Another record has this value already.
-    #[error("{collection}: the unique index {index} has this value already")]
+    /// Another record already has this value.
+    #[error("{collection}: the unique index {index} already has this value")]
     #[non_exhaustive]
     Unique {
         /// The collection of both records.
@@ -55,8 +55,8 @@ pub enum Error {
         index: Cow<'static, str>,
     },
 
-    /// The record changed since the caller read it: read it again and decide anew.
-    #[error("{collection}: {id} was changed by somebody else")]
+    /// The record changed since the caller read it: read it again, and decide by what it is now.
+    #[error("{collection}: {id} was changed by another caller; read it again")]
     #[non_exhaustive]
     Conflict {
         /// The collection of the record.
@@ -113,7 +113,7 @@ pub enum Error {
         problem: &'static str,
     },
 
-    /// A secret of a mailbox cannot be read, or a new one not be sealed.
+    /// A secret of a mailbox cannot be opened or sealed.
     #[error("mailboxes: {field} of {mailbox}: {problem}")]
     #[non_exhaustive]
     Secret {
@@ -125,16 +125,16 @@ pub enum Error {
         problem: SecretProblem,
     },
 
-    /// Too many callers wait for the same scarce thing; nothing was done. Try again later, and tell
-    /// nobody that a password was wrong.
-    #[error("{operation}: too many are waiting already")]
+    /// Too many callers wait already; nothing was done. Retry later. For a login it does not mean that
+    /// the password was wrong.
+    #[error("{operation}: too many callers are waiting; retry later")]
     #[non_exhaustive]
     Busy {
         /// The operation: `users.verify_login`, or `recorder.try_record` when its queue is full.
         operation: &'static str,
     },
 
-    /// The server refused the login, or the user lacks a right that the store needs.
+    /// The server refused the login, or the database user lacks a privilege that the store needs.
     #[error("the database at {target} refused access: {reason}")]
     #[non_exhaustive]
     Unauthorized {
@@ -185,7 +185,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without anyone changing anything.
     ///
     /// ```
     /// use campaign_store::Error;
@@ -334,13 +334,13 @@ mod tests {
             [
                 "subject is longer than 998 bytes",
                 "users: there is no 66f0",
-                "users: the unique index login_id_1 has this value already",
-                "campaigns: 66f0 was changed by somebody else",
+                "users: the unique index login_id_1 already has this value",
+                "campaigns: 66f0 was changed by another caller; read it again",
                 "campaigns: pause is not allowed while the campaign is completed",
                 "users: 66f0 is still needed by mailboxes",
                 "the page cursor does not belong to this list",
                 "the database at localhost:1 is unavailable: timed out",
-                "users.verify_login: too many are waiting already",
+                "users.verify_login: too many callers are waiting; retry later",
                 "the event recorder was shut down",
                 "users.create failed in the database with code 26: the collection does not exist",
                 "users.create failed in the database with code 4321",

@@ -70,7 +70,7 @@ impl ProvisionError {
         }
     }
 
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without anyone changing anything.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_retryable())

@@ -4,20 +4,20 @@ use serde::Serialize;
 
 use super::MigrationStep;
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MigrationProgress {
     /// What is being done.
     #[serde(flatten)]
     pub phase: MigrationPhase,
-    /// Documents that are done in this phase.
+    /// Documents of this phase that are done.
     pub done: u64,
-    /// All documents of this phase, where that is known.
+    /// All documents of this phase, if their number is known.
     pub total: Option<u64>,
     /// Documents of this phase that were put in quarantine by this run.
     pub quarantined: u64,
-    /// Documents per second, since this run began the phase.
+    /// Documents per second since this run began the phase.
     pub docs_per_second: f64,
 }
 
@@ -26,13 +26,13 @@ pub struct MigrationProgress {
 #[serde(tag = "phase", content = "of", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MigrationPhase {
-    /// Somebody else migrates.
+    /// Another process migrates, and this run waits for it.
     Waiting,
     /// Indexes are created.
     Provisioning,
     /// An old collection is copied.
     Copying(MigrationStep),
-    /// It is settled which of a user's mailboxes is the primary one.
+    /// The primary mailbox of each user with several is chosen.
     Primaries,
     /// The metrics are computed.
     Metrics,
@@ -45,11 +45,11 @@ pub enum MigrationPhase {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MigrationOutcome {
-    /// All is migrated, or was before.
+    /// Everything is migrated, or was before.
     Done,
-    /// All is migrated: somebody else did it while this run waited.
+    /// Everything is migrated: another process did it while this run waited.
     DoneByOther,
-    /// It was asked to stop, and can go on later.
+    /// The run was stopped. A later run resumes.
     Stopped,
 }
 

@@ -54,7 +54,7 @@ impl Leases {
         Self { collection, raw: database.collection(collection.name()) }
     }
 
-    /// Takes a lease for `ttl`, if nobody holds it: it is new, was released, or has run out.
+    /// Takes a lease for `ttl`, if it is free: new, released, or run out.
     pub(crate) async fn take(
         &self,
         id: impl Into<Bson>,

@@ -59,8 +59,8 @@ impl MongoStore {
     }
 
     /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
-    /// built. Any number of processes can do so at once, and as often as they like. Validators stay
-    /// as they are.
+    /// built. Any number of processes can call it at once, any number of times. Validators stay as they
+    /// are.
     ///
     /// # Errors
     /// As [`apply`](Self::apply) of a plan without options, which is what it does.
@@ -68,9 +68,9 @@ impl MongoStore {
         provision::provision(&self.connection).await
     }
 
-    /// Compares the database with the schema, and says what [`apply`](Self::apply) would do. It
-    /// only reads: indexes and options, no documents. An index that is still being built counts as
-    /// there.
+    /// Compares the database with the schema, and plans what [`apply`](Self::apply) would do. It
+    /// only reads indexes and options, no documents. An index that is still being built counts as
+    /// existing.
     ///
     /// ```no_run
     /// use campaign_store::{MongoStore, ProvisionOptions, ValidatorMode};
@@ -93,7 +93,7 @@ impl MongoStore {
     /// created, in all collections; then what the options of the plan name is altered or dropped,
     /// and validators are set.
     ///
-    /// When it fails half-way, by an outage for instance, make a new plan: it holds the rest.
+    /// When it fails half-way, in an outage for instance, make a new plan, which holds the rest.
     ///
     /// # Errors
     /// Before anything is changed: `PlanStale` when the database is no longer as it was when the
@@ -101,14 +101,13 @@ impl MongoStore {
     /// it; `Duplicates` when documents break a unique index; `Offenders` when a validator is to be
     /// enforced that documents break.
     ///
-    /// Later: `Unavailable` when a command takes longer than the options allow; `Unique` when
-    /// duplicates came since the check; `PlanStale` when somebody else changed indexes since then.
+    /// Later, as `Store`: `Unavailable` when a command takes longer than the options allow, and `Unique`
+    /// when duplicates came since the check; `PlanStale` when another process changed indexes meanwhile.
     pub async fn apply(&self, plan: &ProvisionPlan) -> Result<(), ProvisionError> {
         provision::apply(&self.connection, plan).await
     }
 
-    /// In what the database is not as the schema and the options want it, for monitoring: the
-    /// deviations of [`plan`](Self::plan). It only reads.
+    /// How the database deviates from the schema and the options, for monitoring. It only reads.
     ///
     /// # Errors
     /// Those of the connection.
@@ -117,8 +116,8 @@ impl MongoStore {
     }
 
     /// Counts the documents that the validators would refuse, whether validators are set or not,
-    /// and names some. It only reads, but reads all documents; of the options it takes the limit
-    /// of time. Collections without such documents are left out.
+    /// and names some. It reads all documents and writes nothing. Of the options only the time limit
+    /// matters. Collections without such documents are left out.
     ///
     /// # Errors
     /// `Unavailable` when it takes longer than the options allow, and those of the connection.
@@ -126,8 +125,8 @@ impl MongoStore {
         provision::offenders(&self.connection, options).await
     }
 
-    /// What an operator should put right: problems of the database that [`connect`](Self::connect)
-    /// found, and that do not keep the store from working.
+    /// Problems of the database that [`connect`](Self::connect) found: the store works, but an operator
+    /// should mend them.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Migration(MigrationError),
     /// By a signal, before there was anything to report.
-    #[error("stopped; the same command goes on")]
+    #[error("stopped; the same command resumes")]
     Stopped,
     /// The operating system gives no threads or no signals.
     #[error("this process cannot run: {0}")]

@@ -17,11 +17,11 @@ use crate::migrate::{MigrationOptions, MigrationStep, Result};
 
 const OPERATION: &str = "migration.finalise";
 
-/// What was done to retire the old collections.
+/// The result of finalising.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct FinaliseReport {
-    /// The old collections and their new names.
+    /// The old collections that were renamed, and their new names.
     pub renamed: BTreeMap<&'static str, &'static str>,
     /// Documents from which secrets were removed.
     pub scrubbed: u64,

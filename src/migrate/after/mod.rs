@@ -1,4 +1,4 @@
-//! What can be done after a run: retry the quarantine, roll back, finalise.
+//! What follows a run: retry the quarantine, re-encrypt it, roll back, finalise.
 
 pub(crate) mod finalise;
 pub(crate) mod reencrypt;

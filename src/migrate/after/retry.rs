@@ -1,4 +1,4 @@
-//! Another try for what is in quarantine.
+//! Retrying the documents in quarantine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,17 +23,17 @@ use crate::migrate::state::quarantine::{Kept, Quarantine};
 use crate::migrate::state::quarantined::Quarantined;
 use crate::migrate::{MigrationOptions, MigrationStep, Rejection, Result, Stop};
 
-/// What another try has done.
+/// The result of a retry of the quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct RetryReport {
-    /// Documents that were tried again.
+    /// Documents that were retried.
     pub tried: u64,
-    /// Those that are taken over now.
+    /// Documents that are taken over now.
     pub taken: u64,
-    /// Those that stay in quarantine, by the reason.
+    /// Documents that stay in quarantine, by reason.
     pub staying: BTreeMap<Rejection, u64>,
-    /// Whether all were tried.
+    /// Whether all were retried.
     pub is_done: bool,
 }
 

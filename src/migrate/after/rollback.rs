@@ -1,4 +1,4 @@
-//! Taking back what was migrated, and nothing else.
+//! The rollback: it removes what was migrated, and nothing else.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -29,17 +29,17 @@ use crate::migrate::{MigrationOptions, MigrationStep, Result, Stop};
 
 const OPERATION: &str = "migration.rollback";
 
-/// What a rollback has done.
+/// The result of a rollback.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct RollbackReport {
     /// Documents that were removed, by collection.
     pub removed: BTreeMap<&'static str, u64>,
-    /// Documents that stay because the application has changed them since.
+    /// Documents that stay because the application has changed them.
     pub changed_since: u64,
-    /// Mailboxes that stay because a campaign that stays names them.
+    /// Mailboxes that stay because a remaining campaign needs them.
     pub needed: u64,
-    /// Whether all was looked at. Then nothing is left of the migration but what stays.
+    /// Whether the rollback is complete: nothing else is left of the migration.
     pub is_done: bool,
 }
 

@@ -38,7 +38,7 @@ struct Origin {
 
 /// What is to be written of a batch, with a look at what is there.
 ///
-/// The rules look at old documents only, so it does not matter who comes first.
+/// The rules look at old documents only, so the order in which they come does not matter.
 pub(super) async fn settle<'a, L: LegacyRecord>(access: &Access, batch: &'a Batch<L>) -> Result<Writes<'a>> {
     let ids = batch.taken.iter().map(|candidate| candidate.record.id());
     let present = Target::of(access, L::STEP).present(ids).await?;

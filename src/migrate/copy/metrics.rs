@@ -67,7 +67,7 @@ pub(super) fn write_metrics<'a>(
             tally.unattributed += totals.values().map(|counted| counted.sent).sum::<u64>();
             yield tally;
         }
-        // Nobody wrote to those that are left.
+        // The campaigns that are left have no rows.
         let idle = find_campaigns(access, without_metrics()).await?;
         let mut idle = idle.try_chunks(CAMPAIGNS);
         while let Some(campaigns) = idle.try_next().await.map_err(|error| error.1)? {
@@ -114,7 +114,7 @@ async fn write_metrics_of(
                 Err(error) => duplicates_of(&error, CAMPAIGN_METRICS_CAMPAIGN_ID).ok_or(error),
             }
         };
-        // Who came first has counted events since, or died: a recount tells.
+        // Another process wrote these first and may have counted events since: a recount decides.
         let refused = access.run(OPERATION, refused).await?;
         suspects.extend(
             refused.into_iter().filter_map(|place| new.get(place)).map(|metrics| metrics.campaign_id),
@@ -131,7 +131,7 @@ async fn find_campaigns(
     access: &Access,
     stages: Vec<Document>,
 ) -> Result<impl Stream<Item = Result<Campaign>> + Unpin> {
-    // Messages can be large, and nobody needs them here.
+    // Messages can be large, and are not needed here.
     let brief = doc! { "$set": { field::MESSAGE.as_str(): "" } };
     let stages = stages.into_iter().chain([brief]);
     let campaigns = access.collection::<RawDocumentBuf>(Collection::Campaigns.name());

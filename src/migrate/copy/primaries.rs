@@ -103,7 +103,7 @@ async fn execute(
         (unchanged, Changes::unversioned().set(field::IS_PRIMARY, is_primary).to_plain_update())
     };
     let mailboxes = access.table(Collection::Mailboxes);
-    // First nobody is, then one.
+    // First no mailbox is primary, then one.
     let losers = verdicts.iter().flat_map(|verdict| &verdict.losers);
     let demotions = losers.map(|(loser, _)| set(loser, false));
     mailboxes.update_each(Some(&mut *session), demotions).await?;

@@ -1,4 +1,4 @@
-//! A run: one step after the other, each from where it stands.
+//! A run: one step after the other, each resumed where it stands.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,7 +32,7 @@ use crate::mongo::provision;
 
 /// How often to look at an old collection that grows meanwhile.
 const PASSES: u32 = 3;
-/// How often to look whether somebody else has finished.
+/// How often to look whether the other process has finished.
 const POLL: Duration = Duration::from_millis(500);
 
 /// Migrates what is left.

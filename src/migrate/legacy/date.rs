@@ -20,7 +20,7 @@ const PLAUSIBLE: Range<i64> = 1_104_537_600_000..2_240_611_200_000;
 const NEVER: [i64; 5] =
     [-62_135_596_800_000, 0, 253_402_214_400_000, 253_402_300_799_000, 253_402_300_799_999];
 
-/// A date, also as a text (in UTC unless it names a zone), a number, a timestamp, or wrapped.
+/// A date: plain, as a text (in UTC unless it names a zone), a number, a timestamp, or wrapped.
 ///
 /// A number counts the seconds, milli-, micro- or nanoseconds since 1970, whichever is plausible.
 pub(super) fn date(value: RawBsonRef<'_>) -> Option<Reading<DateTime<Utc>>> {

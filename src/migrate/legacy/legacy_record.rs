@@ -16,10 +16,10 @@ use crate::migrate::{MigrationStep, Rejection, Repair};
 use crate::model::{CampaignStatus, Credentials, Mailbox, MailboxId, SecretField, UserId};
 use crate::secret::{SealedCredentials, SecretPlace, Vault, is_sealed, seal};
 
-/// Who survives when two documents clash: the smallest.
+/// Of two documents that clash, the smaller one survives.
 pub(crate) type Rank = (bool, Reverse<DateTime<Utc>>, ObjectId);
 
-/// Which of a user's primary mailboxes stays primary: the smallest.
+/// Of a user's primary mailboxes, the smallest one stays primary.
 pub(crate) type PrimaryRank = (Reverse<Option<DateTime<Utc>>>, ObjectId);
 
 /// An old document, read.
@@ -66,12 +66,12 @@ pub(crate) trait LegacyRecord: Sized + Send + Sync + 'static {
         None
     }
 
-    /// The mailbox without which the document makes no sense.
+    /// The mailbox that the document cannot do without.
     fn needed_mailbox(&self) -> Option<MailboxId> {
         None
     }
 
-    /// The user whose primary mailbox it is, and of several the one that stays: the smallest.
+    /// The user whose primary mailbox it is, and its rank among several.
     fn primary_of(&self) -> Option<(UserId, PrimaryRank)> {
         None
     }

@@ -31,7 +31,7 @@ text_enum! {
         SecondPrimary = "second_primary",
         /// A status was under another of its names, not trimmed, or not in lower case.
         NormalisedStatus = "normalised_status",
-        /// A status that nobody knows became the one in which nothing is sent.
+        /// An unknown status became the one in which nothing is sent.
         UnknownStatus = "unknown_status",
         /// A campaign that was just being sent is paused, so that migrating sends no mail.
         InterruptedStatus = "interrupted_status",
@@ -39,7 +39,7 @@ text_enum! {
         ConvertedDuration = "converted_duration",
         /// A missing duration was made from the start and the end.
         DerivedDuration = "derived_duration",
-        /// An end that was not the start plus the duration was computed anew.
+        /// An end that was not the start plus the duration was recomputed.
         RecomputedEndTime = "recomputed_end_time",
         /// A count was a text, a decimal, or a wrapped number (`{"$numberLong": …}`).
         ConvertedCount = "converted_count",
@@ -59,7 +59,7 @@ text_enum! {
 text_enum! {
     /// Why a legacy document was not taken over.
     ///
-    /// In the order of their weight: of several reasons, a document counts under the first.
+    /// In order of weight: a document with several reasons counts under the first.
     Rejection, "rejection" {
         /// The bytes are no BSON document, or a text in it is not UTF-8.
         MalformedBson = "malformed_bson",

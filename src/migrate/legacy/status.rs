@@ -1,4 +1,4 @@
-//! States. A state that nobody knows becomes the one in which nothing is sent.
+//! States. An unknown state becomes the one in which nothing is sent.
 
 use super::reason::Repair;
 use crate::model::{CampaignStatus, MailboxStatus};

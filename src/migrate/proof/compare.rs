@@ -17,11 +17,11 @@ pub(crate) enum Comparison {
     Same,
     /// The application has changed it since.
     ChangedSince,
-    /// This field is another.
+    /// This field differs.
     Differs(Cow<'static, str>),
 }
 
-/// Compares the new document of `record`, of which another mailbox may be the primary one.
+/// Compares the new document with `record`. `is_demoted`: another mailbox of the user became the primary one.
 pub(crate) fn compare<L: LegacyRecord>(
     record: &L,
     document: &RawDocument,

@@ -1,4 +1,4 @@
-//! What a migration would do.
+//! The dry run.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,39 +22,39 @@ use crate::migrate::{MigrationStep, Result};
 use crate::model::MailboxId;
 use crate::secret::Vault;
 
-/// How much longer it takes to write what is read, about.
+/// How many times as long as reading the copying takes, about.
 const WRITING: u32 = 3;
 
-/// What a migration would do, by the old collections alone.
+/// What a run would do, judged by the old collections.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DryRunReport {
-    /// What would become of each old collection.
+    /// The result for each old collection.
     pub collections: Vec<CopyReport>,
-    /// What it would take.
+    /// The size and the time of the run.
     pub forecast: Forecast,
-    /// Whether all was looked at.
+    /// Whether every document was read.
     pub is_done: bool,
 }
 
-/// What a migration would take.
+/// The size and the time of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Forecast {
-    /// Old documents.
+    /// Old documents that would be copied.
     pub documents: u64,
-    /// Their size, in bytes. The new ones take about as much, and the log of the server as much again.
+    /// Their size in bytes. The new documents need about as much, and the server's oplog as much again.
     pub bytes: u64,
-    /// The time for copying, in seconds: about three times that of reading.
+    /// The time that copying takes, in seconds: about three times that of the dry run.
     pub seconds: f64,
 }
 
-/// The old collections, which can only be read through it.
+/// The old collections, read-only.
 #[derive(Clone)]
 pub(crate) struct Reader {
     mailboxes: Source,
     campaigns: Source,
-    /// The mailboxes that are there already.
+    /// The mailboxes that are already linked.
     linked: Source,
     vault: Vault,
 }
@@ -77,7 +77,7 @@ impl Reader {
         }
     }
 
-    /// Reads all that there is. There is a report now and then.
+    /// Reads everything, with a report after each page.
     pub(crate) fn dry_run(self) -> impl Stream<Item = Result<DryRunReport>> + Send {
         try_stream! {
             let reader = Arc::new(self);
@@ -112,8 +112,7 @@ impl Reader {
         }
     }
 
-    /// What becomes of each page of an old collection. `lost` are the mailboxes that others are taken
-    /// over instead of.
+    /// What becomes of each page of an old collection. `lost` are the mailboxes that lost a clash.
     fn read<L: LegacyRecord>(
         self: Arc<Self>,
         lost: Arc<HashSet<ObjectId>>,

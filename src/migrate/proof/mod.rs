@@ -1,4 +1,5 @@
-//! What a run would do, has done, and whether that is right. Writes nothing.
+//! The proof of a run: the dry run before it, its status, and the verification after it. Nothing here
+//! writes.
 
 pub(crate) mod compare;
 pub(crate) mod dry_run;

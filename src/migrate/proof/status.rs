@@ -14,15 +14,15 @@ use crate::migrate::state::ledger::Ledger;
 use crate::migrate::state::quarantine::Quarantine;
 use crate::migrate::{MigrationStep, Rejection, Repair, Result};
 
-/// How far a migration has come, and what became of every old document.
+/// The state of a migration, and what became of every old document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MigrationReport {
-    /// Whether all is migrated.
+    /// Whether everything is migrated.
     pub is_done: bool,
     /// Whether the old collections were retired.
     pub is_finalised: bool,
-    /// Who is migrating just now.
+    /// The process that migrates at the moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runner: Option<String>,
     /// What became of each old collection.
@@ -31,8 +31,8 @@ pub struct MigrationReport {
     pub metrics: MetricsReport,
 }
 
-/// What became of the documents of an old collection. When the step is done, `source` is the sum of
-/// `migrated`, all `repaired` and all `quarantined`: each document counts once.
+/// What became of the documents of an old collection. Each document counts once: when the step is done,
+/// `source` is the sum of `migrated`, all `repaired` and all `quarantined`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CopyReport {
@@ -44,15 +44,15 @@ pub struct CopyReport {
     pub source: u64,
     /// Documents that were read.
     pub read: u64,
-    /// Documents that were taken over as they are, but for sealed secrets and defaults.
+    /// Documents that were taken over as they are, apart from sealed secrets and defaults.
     pub migrated: u64,
-    /// Documents that were taken over with a change. One with several counts under the first.
+    /// Documents that were taken over with a repair, by the first repair of each.
     pub repaired: BTreeMap<Repair, u64>,
-    /// Documents that were not taken over. One with several reasons counts under the first.
+    /// Documents that were not taken over, by the first reason of each.
     pub quarantined: BTreeMap<Rejection, u64>,
-    /// Whether all is copied.
+    /// Whether the copy is complete.
     pub is_done: bool,
-    /// How long was worked on it, in seconds.
+    /// The time spent on it, in seconds.
     pub seconds: f64,
     /// Documents per second.
     pub docs_per_second: f64,
@@ -64,9 +64,9 @@ pub struct CopyReport {
 pub struct MetricsReport {
     /// Campaigns with metrics.
     pub campaigns: u64,
-    /// Tracking rows of campaigns that were not taken over or are unknown.
+    /// Tracking rows whose campaign is unknown or was not taken over.
     pub unattributed_rows: u64,
-    /// How long was worked on them, in seconds.
+    /// The time spent on them, in seconds.
     pub seconds: f64,
 }
 
@@ -92,7 +92,7 @@ impl CopyReport {
         }
     }
 
-    /// All that were put in quarantine.
+    /// The number of documents in quarantine.
     #[must_use]
     pub fn quarantined(&self) -> u64 {
         self.quarantined.values().sum()
@@ -106,7 +106,7 @@ impl CopyReport {
 }
 
 impl MigrationReport {
-    /// All documents that were put in quarantine.
+    /// The number of documents in quarantine, over all collections.
     #[must_use]
     pub fn quarantined(&self) -> u64 {
         self.collections.iter().map(CopyReport::quarantined).sum()

@@ -23,7 +23,7 @@ pub(super) struct Reading {
     taken: Vec<Taken>,
 }
 
-/// What is to know of a document that is taken over, in the face of others.
+/// What must be known of a document to settle its clashes with others.
 struct Taken {
     id: ObjectId,
     key: Vec<u8>,
@@ -66,7 +66,7 @@ impl Reading {
     }
 }
 
-/// What becomes of an old collection. It remembers sixteen bytes of each document or so.
+/// What becomes of an old collection. It keeps about sixteen bytes of each document.
 pub(super) struct Survey {
     pub(super) step: MigrationStep,
     pub(super) started: Instant,
@@ -77,7 +77,7 @@ pub(super) struct Survey {
     primaries: Seen,
     /// The documents that clash.
     contenders: Vec<Taken>,
-    /// Documents that others are taken over instead of.
+    /// Documents that lost a clash.
     pub(super) lost: HashSet<ObjectId>,
 }
 
@@ -149,7 +149,7 @@ impl Survey {
         }));
     }
 
-    /// Settles who is taken over, and then who stays primary.
+    /// Settles which documents are taken over, and then which mailboxes stay primary.
     pub(super) fn settle(&mut self) {
         let mut best: HashMap<&[u8], Rank> = HashMap::new();
         for taken in &self.contenders {

@@ -1,4 +1,4 @@
-//! Whether every old document is where it should be.
+//! The verification.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,30 +30,30 @@ use crate::migrate::{MigrationStep, Result};
 use crate::model::{CampaignId, Drift};
 use crate::mongo::recount;
 
-/// What a verification has found. It reads every old document again, and compares what it becomes with
-/// what is there, also the secrets.
+/// The result of a verification, which reads every old document again and compares what it becomes with
+/// the stored document, secrets included.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct VerificationReport {
-    /// Old documents that were looked at.
+    /// Old documents that were checked.
     pub checked: u64,
-    /// Those that are taken over, field by field.
+    /// Documents that were taken over and are the same, field by field.
     pub same: u64,
-    /// Those that are taken over and that the application has changed since.
+    /// Documents that were taken over and that the application has changed since.
     pub changed_since: u64,
-    /// Those that are in quarantine.
+    /// Documents in quarantine.
     pub quarantined: u64,
-    /// Those that are nowhere. The next run takes them over.
+    /// Documents that are neither taken over nor in quarantine. The next run takes them over.
     pub missing: u64,
-    /// Those of which something else was made, and those that are both taken over and in quarantine.
+    /// Documents whose stored form differs, or that are both taken over and in quarantine.
     pub differing: u64,
-    /// The first [`MAX_LISTED`](Self::MAX_LISTED) that are missing or differ.
+    /// The first [`MAX_LISTED`](Self::MAX_LISTED) documents that are missing or differ.
     pub problems: Vec<VerificationProblem>,
-    /// Campaigns whose metrics are not what their tracking rows add up to.
+    /// Campaigns whose metrics differ from the sum of their tracking rows.
     pub metrics_drift: u64,
-    /// The first [`MAX_LISTED`](Self::MAX_LISTED) of them.
+    /// The first [`MAX_LISTED`](Self::MAX_LISTED) of those campaigns.
     pub drifting: Vec<Drift>,
-    /// Whether all was looked at.
+    /// Whether everything was checked.
     pub is_done: bool,
 }
 
@@ -70,10 +70,10 @@ pub struct VerificationProblem {
 }
 
 impl VerificationReport {
-    /// How many problems are listed.
+    /// The most problems that are listed.
     pub const MAX_LISTED: usize = 1_000;
 
-    /// Whether all was looked at and nothing is wrong.
+    /// Whether everything was checked and nothing is wrong.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.is_done && self.missing == 0 && self.differing == 0 && self.metrics_drift == 0

@@ -20,7 +20,7 @@ pub(crate) struct Part {
     pub(crate) last: Option<Bson>,
     /// How often it was written.
     pub(crate) sequence: i64,
-    /// Who may write it.
+    /// The token of the runner that may write it.
     pub(crate) token: i64,
     pub(crate) counts: Counts,
     pub(crate) is_done: bool,
@@ -77,7 +77,7 @@ impl Part {
         next
     }
 
-    /// Finds the part only if nobody else has written it or may write it by now.
+    /// Finds the part only if no other runner has written it or may write it by now.
     pub(crate) fn unchanged(&self) -> Document {
         doc! { "_id": &self.id, "token": self.token, "sequence": self.sequence }
     }

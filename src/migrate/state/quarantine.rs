@@ -180,13 +180,13 @@ impl Kept {
     /// `None` when it already is.
     fn reencrypted(&self, vault: &Vault) -> Result<Option<(Document, Document)>> {
         let Some(sealed) = &self.original else { return Ok(None) };
-        let resealed = || {
+        let reencrypted = || {
             let (key, bytes) = vault.unseal_document(place(&self.id)?.as_bytes(), sealed)?;
             if key == vault.primary() { Ok(None) } else { seal(&self.id, &bytes, vault).map(Some) }
         };
-        let Some(resealed) = resealed().map_err(|problem| self.failure(problem))? else { return Ok(None) };
+        let Some(original) = reencrypted().map_err(|problem| self.failure(problem))? else { return Ok(None) };
         let unchanged = doc! { "_id": &self.id, "original": binary(sealed.clone()) };
-        Ok(Some((unchanged, doc! { "$set": { "original": resealed } })))
+        Ok(Some((unchanged, doc! { "$set": { "original": original } })))
     }
 
     fn failure(&self, problem: SecretProblem) -> MigrationError {

@@ -20,7 +20,7 @@ struct Finalised(FinaliseReport);
 impl fmt::Display for Finalised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (from, to) in &self.0.renamed {
-            writeln!(f, "{from} is {to} now")?;
+            writeln!(f, "{from} renamed to {to}")?;
         }
         writeln!(f, "documents from which secrets were removed: {}", self.0.scrubbed)
     }

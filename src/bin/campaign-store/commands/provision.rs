@@ -60,7 +60,7 @@ impl fmt::Display for Provisioned {
         f.write_str(match (self.is_in_sync, self.is_applied) {
             (true, _) => "There is nothing to do.",
             (false, true) => "Done.",
-            (false, false) if self.is_blocked() => "It cannot be done: see what differs.",
+            (false, false) if self.is_blocked() => "The plan cannot be applied: see what differs.",
             (false, false) => "This is the plan. Nothing was changed.",
         })
     }

@@ -25,8 +25,8 @@ impl fmt::Display for RolledBack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.0;
         copies::reasons("removed", &report.removed, f)?;
-        writeln!(f, "stay because they changed since: {}", report.changed_since)?;
-        writeln!(f, "stay because campaigns that stay need them: {}", report.needed)?;
+        writeln!(f, "kept because they changed since: {}", report.changed_since)?;
+        writeln!(f, "kept because remaining campaigns need them: {}", report.needed)?;
         ending(report.is_done, f)
     }
 }
