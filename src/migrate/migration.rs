@@ -9,7 +9,7 @@ use super::after::retry::retry;
 use super::after::rollback::rollback;
 use super::copy::run::run;
 use super::proof::dry_run::Reader;
-use super::proof::status::report;
+use super::proof::report::report;
 use super::proof::verify::verify;
 use super::{
     DryRunReport, FinaliseReport, MigrationOptions, MigrationProgress, MigrationReport, MigrationStream,

@@ -1,11 +1,11 @@
 //! Copying the old documents and computing the metrics.
 
 pub(crate) mod batch;
-mod clash;
 mod copying;
 mod metrics;
 mod plan;
 mod primaries;
 pub(crate) mod run;
+mod settle;
 pub(crate) mod target;
 pub(crate) mod writes;

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use mongodb::ClientSession;
 
 use super::batch::Batch;
-use super::clash::settle;
+use super::settle::settle;
 use super::target::Target;
 use crate::document::field;
 use crate::error::Error;

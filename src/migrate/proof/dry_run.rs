@@ -9,7 +9,7 @@ use bson::oid::ObjectId;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::status::CopyReport;
+use super::report::CopyReport;
 use super::survey::{Reading, Survey};
 use crate::collection::Collection;
 use crate::migrate::access::Access;

@@ -3,10 +3,10 @@
 
 pub(crate) mod compare;
 pub(crate) mod dry_run;
-pub(crate) mod status;
+pub(crate) mod report;
 mod survey;
 pub(crate) mod verify;
 
 pub use dry_run::{DryRunReport, Forecast};
-pub use status::{CopyReport, MetricsReport, MigrationReport};
+pub use report::{CopyReport, MetricsReport, MigrationReport};
 pub use verify::{VerificationProblem, VerificationReport};
