@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::raw::{RawDocument, RawDocumentBuf};
+use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, doc};
 use mongodb::Database;
 use mongodb::options::ReturnDocument;
@@ -124,7 +124,7 @@ impl Leases {
         bson::deserialize_from_slice(lease.as_bytes()).map_err(|_| {
             ours(Error::Corrupt {
                 collection: self.collection,
-                id: "lease".to_owned(),
+                id: shown(lease),
                 path: "(document)".into(),
                 problem: "is not a lease",
             })
@@ -141,6 +141,15 @@ struct Lease {
     /// Milliseconds, where the server was asked to compute them.
     #[serde(default)]
     remaining: Option<i64>,
+}
+
+/// The `_id`, which is an id or a name of this crate's own.
+fn shown(lease: &RawDocument) -> String {
+    match lease.get("_id") {
+        Ok(Some(RawBsonRef::ObjectId(id))) => id.to_hex(),
+        Ok(Some(RawBsonRef::String(id))) => id.to_owned(),
+        _ => "unknown".to_owned(),
+    }
 }
 
 fn millis(ttl: Duration) -> i64 {

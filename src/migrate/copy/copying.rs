@@ -9,8 +9,9 @@ use async_stream::try_stream;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::batch::Batch;
+use super::settle::settle_and_commit;
 use super::target::{Target, linked};
-use super::writes::{Writes, settle_and_commit};
+use super::writes::Writes;
 use crate::error::MigrationError;
 use crate::migrate::access::Access;
 use crate::migrate::attempts::{is_clash, patiently};

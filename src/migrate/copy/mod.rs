@@ -6,6 +6,6 @@ mod metrics;
 mod plan;
 mod primaries;
 pub(crate) mod run;
-mod settle;
+pub(crate) mod settle;
 pub(crate) mod target;
-pub(crate) mod writes;
+mod writes;

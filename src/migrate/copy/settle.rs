@@ -13,8 +13,11 @@ use super::target::{Target, users_with_primary};
 use super::writes::Writes;
 use crate::document::field;
 use crate::migrate::access::Access;
+use crate::migrate::attempts::{ATTEMPTS, is_clash};
 use crate::migrate::legacy::legacy_record::{LegacyRecord, Rank};
 use crate::migrate::old::source::Source;
+use crate::migrate::state::lease::Lease;
+use crate::migrate::state::part::Part;
 use crate::migrate::state::quarantined::{Quarantined, quarantine_id};
 use crate::migrate::{Repair, Result};
 use crate::model::UserId;
@@ -36,10 +39,30 @@ struct Origin {
     original: RawDocumentBuf,
 }
 
+/// Writes a batch with a look at what is there, again while others come in between, and says what.
+pub(crate) async fn settle_and_commit<'a, L: LegacyRecord>(
+    access: &Access,
+    lease: &Lease,
+    part: &Part,
+    next: &Part,
+    batch: &'a Batch<L>,
+) -> Result<Writes<'a>> {
+    let mut attempts = 0;
+    loop {
+        let writes = settle(access, batch).await?;
+        lease.require()?;
+        attempts += 1;
+        match writes.commit(access, part, next).await {
+            Err(error) if is_clash(&error) && attempts < ATTEMPTS => {}
+            done => return done.map(|()| writes),
+        }
+    }
+}
+
 /// What is to be written of a batch, with a look at what is there.
 ///
 /// The rules look at old documents only, so the order in which they come does not matter.
-pub(super) async fn settle<'a, L: LegacyRecord>(access: &Access, batch: &'a Batch<L>) -> Result<Writes<'a>> {
+async fn settle<'a, L: LegacyRecord>(access: &Access, batch: &'a Batch<L>) -> Result<Writes<'a>> {
     let ids = batch.taken.iter().map(|candidate| candidate.record.id());
     let present = Target::of(access, L::STEP).present(ids).await?;
     let absent = batch.taken.iter().filter(|candidate| !present.contains(&candidate.record.id()));

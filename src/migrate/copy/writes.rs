@@ -8,17 +8,12 @@ use bson::{Document, doc};
 use futures_util::FutureExt;
 use mongodb::ClientSession;
 
-use super::batch::Batch;
-use super::settle::settle;
 use super::target::Target;
 use crate::document::field;
 use crate::error::Error;
 use crate::migrate::Result;
 use crate::migrate::access::Access;
-use crate::migrate::attempts::{ATTEMPTS, is_clash};
-use crate::migrate::legacy::legacy_record::LegacyRecord;
 use crate::migrate::state::clashes::Clashes;
-use crate::migrate::state::lease::Lease;
 use crate::migrate::state::ledger::Ledger;
 use crate::migrate::state::part::Part;
 use crate::migrate::state::quarantine::Quarantine;
@@ -41,26 +36,6 @@ pub(crate) struct Writes<'a> {
     /// Users with more than one primary mailbox.
     pub(crate) contested: Vec<UserId>,
     pub(crate) inserted: Vec<Cow<'a, RawDocumentBuf>>,
-}
-
-/// Writes a batch with a look at what is there, again while others come in between, and says what.
-pub(crate) async fn settle_and_commit<'a, L: LegacyRecord>(
-    access: &Access,
-    lease: &Lease,
-    part: &Part,
-    next: &Part,
-    batch: &'a Batch<L>,
-) -> Result<Writes<'a>> {
-    let mut attempts = 0;
-    loop {
-        let writes = settle(access, batch).await?;
-        lease.require()?;
-        attempts += 1;
-        match writes.commit(access, part, next).await {
-            Err(error) if is_clash(&error) && attempts < ATTEMPTS => {}
-            done => return done.map(|()| writes),
-        }
-    }
 }
 
 impl Writes<'_> {
