@@ -3,7 +3,7 @@
 
 use campaign_store::{Collection, Error, MigrationError, MigrationOptions};
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::world::{World, run};
 use crate::support::legacy::Sizes;
@@ -100,11 +100,21 @@ async fn what_the_quarantine_and_the_clashes_hold_is_counted_or_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_cannot_be_read_is_an_error() {
-    let change = doc! { "$set": { "token": "CANARY" } };
-    let world = damaged(Collection::MigrationLease, doc! { "_id": "lease" }, change).await;
-    let error =
-        world.migration().rollback(MigrationOptions::new()).try_collect::<Vec<_>>().await.unwrap_err();
-    assert!(!format!("{error} {error:?}").contains("CANARY"), "{error}");
-    assert!(matches!(error, MigrationError::Store(_)), "{error:?}");
+async fn a_lease_that_cannot_be_read_is_an_error_and_not_a_free_one() {
+    let held = DateTime::from_millis(DateTime::now().timestamp_millis() + 60_000);
+    for damage in [doc! { "owner": 7 }, doc! { "owner": "process 1", "token": "CANARY" }] {
+        let mut change = doc! { "expires_at": held };
+        change.extend(damage.clone());
+        let world =
+            damaged(Collection::MigrationLease, doc! { "_id": "lease" }, doc! { "$set": change }).await;
+        let migration = world.migration();
+        for error in [
+            migration.status().await.unwrap_err(),
+            run(&migration, MigrationOptions::new()).await.unwrap_err(),
+            migration.rollback(MigrationOptions::new()).try_collect::<Vec<_>>().await.unwrap_err(),
+        ] {
+            assert_eq!(corrupt(&error), (Collection::MigrationLease, "lease"), "{damage}");
+            assert!(!format!("{error} {error:?}").contains("CANARY"), "{error}");
+        }
+    }
 }
