@@ -13,7 +13,7 @@
 //! | What happens to sent e-mails | [`TrackingEvent`], [`EventOutcome`] |
 //! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`] |
 //! | The secrets of mailboxes | [`Credentials`], and [`Vault`] with the keys |
-//! | What can go wrong | [`Error`], [`Invalid`], [`KeyError`] |
+//! | What can go wrong | [`Error`] and its [`ErrorKind`], [`Invalid`], [`KeyError`], [`ProvisionError`], `MigrationError` |
 //! | Percentages | [`Rates`], [`Rate`] |
 //! | Moving old data over | `Migration` (feature `mongo`) |
 //! | Indexes and validators | [`schema`], [`MongoStore::provision`], [`ProvisionPlan`] |
@@ -42,6 +42,9 @@ mod collection;
 pub mod contract;
 mod document;
 mod error;
+#[cfg(feature = "contract")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ingest;
 mod memory;
 #[cfg(feature = "mongo")]
@@ -56,14 +59,18 @@ mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collection::Collection;
-pub use error::{DuplicateGroup, Error, Invalid, Offenders, Problem, Result, SecretProblem};
+#[cfg(feature = "mongo")]
+pub use error::MigrationError;
+pub use error::{
+    DuplicateGroup, Error, ErrorKind, Invalid, Offenders, Problem, ProvisionError, Result, SecretProblem,
+};
 pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;
 #[cfg(feature = "mongo")]
 pub use migrate::{
     CopyReport, DryRunReport, FinaliseReport, Forecast, MetricsReport, Migration, MigrationOptions,
-    MigrationOutcome, MigrationPhase, MigrationProgress, MigrationReport, MigrationStep, Rejection, Repair,
-    RetryReport, RollbackReport, Stop, VerificationProblem, VerificationReport,
+    MigrationOutcome, MigrationPhase, MigrationProgress, MigrationReport, MigrationStep, MigrationStream,
+    Rejection, Repair, RetryReport, RollbackReport, Stop, VerificationProblem, VerificationReport,
 };
 pub use model::*;
 #[cfg(feature = "mongo")]
@@ -77,9 +84,6 @@ pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkUpsert, EmailTrackingRepository, MailboxRepository,
     MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
 };
-#[cfg(feature = "contract")]
-#[doc(hidden)]
-pub use secret::fuzzing;
 pub use secret::{
     EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, PasswordOptions, PasswordPolicy,
     ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, UnreadableSecret, Vault,

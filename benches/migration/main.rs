@@ -24,6 +24,7 @@
 //! databases of their own, and the server writes to disk what it has before each figure, so that all find it
 //! in the same state.
 
+mod documents;
 #[path = "../events/group.rs"]
 mod group;
 mod runner;

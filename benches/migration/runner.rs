@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use campaign_store::{Keyring, MigrationOptions, MongoOptions, MongoStore, Vault};
+use campaign_store::{Keyring, Migration, MigrationOptions, MongoOptions, MongoStore, Vault};
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(world: &World) -> Result<Figures> {
 pub(crate) async fn migrate(database: &str) -> Result<()> {
     let keys: Keyring = "1:q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=".parse()?;
     let options = MongoOptions::new(std::env::var(URI)?, database).vault(Vault::open(keys).await?);
-    let migration = MongoStore::connect_with(options).await?.migration()?;
+    let migration = Migration::new(&MongoStore::connect_with(options).await?)?;
     let started = Instant::now();
     let mut progress = migration.run(MigrationOptions::new());
     let mut rows = 0;

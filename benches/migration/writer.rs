@@ -6,7 +6,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::{ClientSession, Collection, Database};
 
 use crate::Result;
-use crate::world::id;
+use crate::documents::id;
 
 /// As many as the migration has.
 pub(crate) const WRITERS: u32 = 4;

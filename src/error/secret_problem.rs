@@ -1,6 +1,6 @@
 use thiserror::Error as ThisError;
 
-/// Why a stored secret cannot be read, or a new one not be sealed.
+/// Why a secret cannot be opened or sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ThisError)]
 #[non_exhaustive]
 pub enum SecretProblem {
@@ -16,10 +16,10 @@ pub enum SecretProblem {
     /// It is neither sealed nor a text, or the seal is damaged in its form.
     #[error("it is not a well-formed sealed value")]
     Malformed,
-    /// It was changed, or it was sealed for another place.
+    /// It was tampered with, or sealed for another place.
     #[error("it is not authentic here")]
     NotAuthentic,
-    /// It is not sealed, and reading such values is not allowed (any more).
+    /// It is not sealed, and unsealed values are no longer accepted.
     #[error("it is not sealed")]
     PlaintextRefused,
     /// Sealed or not, it is nothing that a secret of this kind can be.

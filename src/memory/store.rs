@@ -10,7 +10,7 @@ use super::state::State;
 use super::user::Users;
 use crate::clock::{Clock, SystemClock};
 use crate::collection::Collection;
-use crate::error::{Error, Result};
+use crate::error::{Error, ProvisionError, Result};
 use crate::repository::Store;
 use crate::secret::{PasswordOptions, PasswordPolicy, Passwords, Vault};
 
@@ -81,7 +81,7 @@ impl MemoryStore {
     /// # Errors
     /// None.
     #[expect(clippy::unused_async, reason = "the same call as on MongoStore")]
-    pub async fn provision(&self) -> Result<()> {
+    pub async fn provision(&self) -> Result<(), ProvisionError> {
         Ok(())
     }
 

@@ -1,16 +1,17 @@
-//! Trying again.
+//! Retrying.
 
 use std::future::Future;
 use std::time::Duration;
 
-use super::lease::Lease;
-use crate::error::{Error, Result};
+use super::Result;
+use super::state::lease::Lease;
+use crate::error::{Error, MigrationError};
 
-/// How often something is tried again that the server could not do.
-pub(super) const ATTEMPTS: u32 = 8;
+/// How often a call is retried that the server could not do.
+pub(crate) const ATTEMPTS: u32 = 8;
 
-/// Does `work` again while the server cannot do it, as long as the lease lasts.
-pub(super) async fn patiently<T, W, F>(lease: &Lease, mut work: W) -> Result<T>
+/// Retries `work` while the server cannot do it, as long as the lease lasts.
+pub(crate) async fn patiently<T, W, F>(lease: &Lease, mut work: W) -> Result<T>
 where
     W: FnMut() -> F,
     F: Future<Output = Result<T>>,
@@ -19,7 +20,7 @@ where
     let mut attempts = 0;
     loop {
         match work().await {
-            Err(error) if error.is_retryable() && attempts < ATTEMPTS => {
+            Err(MigrationError::Store(error)) if error.is_retryable() && attempts < ATTEMPTS => {
                 tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempts)).await;
                 lease.require()?;
                 attempts += 1;
@@ -30,6 +31,6 @@ where
 }
 
 /// Whether other documents were in the way.
-pub(super) fn is_clash(error: &Error) -> bool {
-    matches!(error, Error::Unique { .. } | Error::Conflict { .. })
+pub(crate) fn is_clash(error: &MigrationError) -> bool {
+    matches!(error, MigrationError::Store(Error::Unique { .. } | Error::Conflict { .. }))
 }

@@ -1,123 +1,142 @@
-use std::sync::Arc;
+use std::fmt;
 
 use futures_util::stream::StreamExt;
 
-use super::context::Context;
-use super::dry_run::{DryRunReport, Reader};
-use super::finalise::{FinaliseReport, finalise};
-use super::retry::{RetryReport, retry};
-use super::rollback::{RollbackReport, rollback};
-use super::run::run;
-use super::verify::verify;
-use super::{MigrationOptions, MigrationProgress, MigrationReport, VerificationReport};
-use crate::error::{Invalid, Problem, Result};
-use crate::mongo::connection::Connection;
-use crate::repository::RecordStream;
-use crate::secret::Vault;
+use super::access::Access;
+use super::after::finalise::finalise;
+use super::after::reencrypt::reencrypt;
+use super::after::retry::retry;
+use super::after::rollback::rollback;
+use super::copy::run::run;
+use super::proof::dry_run::Reader;
+use super::proof::report::report;
+use super::proof::verify::verify;
+use super::{
+    DryRunReport, FinaliseReport, MigrationOptions, MigrationProgress, MigrationReport, MigrationStream,
+    Result, RetryReport, RollbackReport, VerificationReport,
+};
+use crate::mongo::MongoStore;
 
 /// The migration of the old collections of a database: `warm_up_emails_table` to `mailboxes`,
-/// `email_campaigns` to `campaigns`, and `campaign_metrics` from `email_tracking`, which stays as it
-/// is.
+/// `email_campaigns` to `campaigns`, and `campaign_metrics` computed from `email_tracking`, which stays as
+/// it is.
 ///
-/// The old collections are only read. What cannot be taken over is put in quarantine with a reason,
-/// sealed. Every step can be repeated, and goes on where it stopped, also after the process was
-/// killed; of many processes one migrates.
+/// The old collections are only read. Documents that cannot be taken over go to quarantine, sealed, with a
+/// reason. Every step can be repeated and resumes where it stopped, even after the process was killed. Of
+/// several processes one migrates at a time.
+///
+/// ```no_run
+/// use campaign_store::{Migration, MigrationError, MigrationOptions, MongoStore};
+/// use futures_util::TryStreamExt;
+///
+/// # async fn migrate(store: MongoStore) -> Result<(), MigrationError> {
+/// let migration = Migration::new(&store)?;
+/// let mut progress = migration.run(MigrationOptions::new());
+/// while let Some(progress) = progress.try_next().await? {
+///     println!("{:?}: {}", progress.phase, progress.done);
+/// }
+/// assert!(migration.status().await?.is_done);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Migration {
-    context: Context,
+    access: Access,
 }
 
 impl Migration {
-    pub(crate) fn new(connection: Arc<Connection>, vault: Option<Vault>) -> Result<Self> {
-        let vault = vault.ok_or(Invalid::new("vault", Problem::Missing))?;
-        Ok(Self { context: Context { connection, vault } })
-    }
-
-    /// Migrates what is left, with an item now and then that says how far it is. The last one is
-    /// `Finished`. When the stream is dropped the run ends, and can go on later.
+    /// The migration of the database of this store.
     ///
     /// # Errors
-    /// The stream ends with the first error, and a later run goes on. `LeaseHeld` when somebody else
-    /// migrates; `LeaseLost`; `TooManyRejected`; as [`provision`](crate::MongoStore::provision).
+    /// `Invalid` without a vault: the secrets of the old documents must be sealed.
+    pub fn new(store: &MongoStore) -> Result<Self> {
+        Ok(Self { access: Access::new(store)? })
+    }
+
+    /// Migrates what is left. The stream reports progress, and ends with `Finished`. Dropping it ends the
+    /// run, which can be resumed later.
+    ///
+    /// # Errors
+    /// `LeaseHeld` when another process migrates; `LeaseLost`; `TooManyRejected`; those of
+    /// [`provision`](MongoStore::provision). A later run resumes.
     #[must_use]
-    pub fn run(&self, options: MigrationOptions) -> RecordStream<MigrationProgress> {
-        run(self.context.clone(), options).boxed()
+    pub fn run(&self, options: MigrationOptions) -> MigrationStream<MigrationProgress> {
+        run(self.access.clone(), options).boxed()
     }
 
-    /// Reads every old document and says what would become of it, and writes nothing. There is a report
-    /// after each page. It looks at the old collections alone: what the application has made since is
-    /// not taken into account.
+    /// Reads every old document and reports what a run would make of it. Writes nothing. The dry run sees
+    /// the old collections and the linked mailboxes only, not what else the application has created since.
+    /// There is a report after each page.
     ///
     /// # Errors
-    /// `Unavailable`, `Backend`.
+    /// Those of the connection.
     #[must_use]
-    pub fn dry_run(&self) -> RecordStream<DryRunReport> {
-        Reader::new(&self.context.connection, self.context.vault.clone()).dry_run().boxed()
+    pub fn dry_run(&self) -> MigrationStream<DryRunReport> {
+        Reader::new(&self.access).dry_run().boxed()
     }
 
-    /// Removes what was migrated and is still as it was then, and forgets the migration. What the
-    /// application has changed since stays, and so does a mailbox that a remaining campaign names. The
-    /// indexes stay. There is a report after each page.
+    /// Removes the migrated documents that are unchanged, and all records of the migration. Documents that
+    /// the application has changed stay, and so do mailboxes that a remaining campaign names. The indexes
+    /// stay. There is a report after each page.
     ///
     /// # Errors
-    /// `LeaseHeld` when somebody migrates; `Finalised`; `LeaseLost`, `Unavailable`, `Backend`.
+    /// `LeaseHeld` when another process migrates; `Finalised`; `LeaseLost`; those of the connection.
     #[must_use]
-    pub fn rollback(&self, options: MigrationOptions) -> RecordStream<RollbackReport> {
-        rollback(self.context.clone(), options).boxed()
+    pub fn rollback(&self, options: MigrationOptions) -> MigrationStream<RollbackReport> {
+        rollback(self.access.clone(), options).boxed()
     }
 
-    /// Retires the old collections of a migration that is done: renames them to `_legacy_…`, and removes
-    /// the secrets from them, which are not sealed there. They also are in backups, and for a while in
-    /// the log of the server: new ones are safer. It can be repeated when it was cut off.
+    /// Retires the old collections of a migration that is done: renames them to `_legacy_…`, and removes the
+    /// secrets from them, which are not sealed there. The secrets are still in backups, and for a while in
+    /// the server's oplog, so it is safer to replace them. A call that was cut off can be repeated.
     ///
     /// # Errors
-    /// `NotMigrated`; `LeaseHeld` when somebody migrates; `Unavailable`, `Backend`.
+    /// `NotMigrated`; `LeaseHeld` when another process migrates; those of the connection.
     pub async fn finalise(&self, options: MigrationOptions) -> Result<FinaliseReport> {
-        finalise(&self.context, &options).await
+        finalise(&self.access, &options).await
     }
 
-    /// Tries the documents in quarantine once more, as they are in the old collections now, or else as
-    /// they were then: somebody may have mended them, or this version may know more shapes. There is a
-    /// report after each page.
+    /// Retries the documents in quarantine: as they are in the old collections now, or as they were
+    /// quarantined where they are gone. They may have been mended, or this version may read more shapes.
+    /// There is a report after each page.
     ///
     /// # Errors
-    /// `LeaseHeld` when somebody migrates; `LeaseLost`, `Unavailable`, `Backend`.
+    /// `LeaseHeld` when another process migrates; `LeaseLost`; `Original`; those of the connection.
     #[must_use]
-    pub fn retry_quarantined(&self, options: MigrationOptions) -> RecordStream<RetryReport> {
-        retry(self.context.clone(), options).boxed()
+    pub fn retry_quarantined(&self, options: MigrationOptions) -> MigrationStream<RetryReport> {
+        retry(self.access.clone(), options).boxed()
     }
 
-    /// Seals anew the originals in quarantine that are not under the primary key, and says how many.
-    /// It belongs to each rotation of keys, beside
-    /// [`reencrypt`](crate::MailboxRepository::reencrypt).
+    /// Re-encrypts the originals in quarantine with the primary key, and returns how many were under other
+    /// keys. Every key rotation needs it, beside [`reencrypt`](crate::MailboxRepository::reencrypt).
     ///
     /// # Errors
-    /// `Secret` when one does not open; `Unavailable`, `Backend`.
-    pub async fn reseal_quarantine(&self) -> Result<u64> {
-        self.context.reseal_quarantine().await
+    /// `Original` when one does not open; those of the connection.
+    pub async fn reencrypt_quarantine(&self) -> Result<u64> {
+        reencrypt(&self.access).await
     }
 
-    /// Reads every old document once more, and compares what it becomes with what is there; then the
+    /// Reads every old document again and compares what it becomes with the stored document, then the
     /// metrics with the tracking rows. Writes nothing. There is a report after each page.
     ///
     /// # Errors
-    /// `Unavailable`, `Backend`.
+    /// Those of the connection.
     #[must_use]
-    pub fn verify(&self) -> RecordStream<VerificationReport> {
-        verify(self.context.clone()).boxed()
+    pub fn verify(&self) -> MigrationStream<VerificationReport> {
+        verify(self.access.clone()).boxed()
     }
 
     /// How far the migration has come, and what became of the old documents.
     ///
     /// # Errors
-    /// `Unavailable`, `Backend`.
+    /// `Corrupt` when a record of the migration is damaged; those of the connection.
     pub async fn status(&self) -> Result<MigrationReport> {
-        self.context.report().await
+        report(&self.access).await
     }
 }
 
-impl std::fmt::Debug for Migration {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Migration").field("connection", &self.context.connection).finish_non_exhaustive()
+impl fmt::Debug for Migration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Migration").field("connection", self.access.connection()).finish_non_exhaustive()
     }
 }

@@ -1,47 +1,37 @@
 //! Moving a legacy database over.
 
+mod access;
+mod after;
 mod attempts;
-mod batch;
-mod clash;
-mod commit;
-mod compare;
-mod context;
+mod blocking;
 mod copy;
-mod counts;
-mod dry_run;
-mod finalise;
-mod lease;
-mod ledger;
 mod legacy;
-mod legacy_record;
-mod metrics;
 mod migration;
+mod old;
 mod options;
-mod page;
-mod part;
-mod primaries;
 mod progress;
-mod quarantine;
-mod range;
-mod reason;
-mod report;
-mod retry;
-mod rollback;
-mod run;
-mod source;
+mod proof;
+mod state;
 mod step;
 mod stop;
-mod verify;
 
-pub use dry_run::{DryRunReport, Forecast};
-pub use finalise::FinaliseReport;
+pub use after::{FinaliseReport, RetryReport, RollbackReport};
+pub use legacy::{Rejection, Repair};
 pub use migration::Migration;
 pub use options::MigrationOptions;
 pub use progress::{MigrationOutcome, MigrationPhase, MigrationProgress};
-pub use reason::{Rejection, Repair};
-pub use report::{CopyReport, MetricsReport, MigrationReport};
-pub use retry::RetryReport;
-pub use rollback::RollbackReport;
+pub use proof::{
+    CopyReport, DryRunReport, Forecast, MetricsReport, MigrationReport, VerificationProblem,
+    VerificationReport,
+};
 pub use step::MigrationStep;
 pub use stop::Stop;
-pub use verify::{VerificationProblem, VerificationReport};
+
+use futures_util::stream::BoxStream;
+
+use crate::error::MigrationError;
+
+type Result<T, E = MigrationError> = std::result::Result<T, E>;
+
+/// The reports of a migration as it proceeds. It ends with the first error.
+pub type MigrationStream<T> = BoxStream<'static, Result<T>>;

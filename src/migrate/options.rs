@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::Stop;
 use crate::error::{Invalid, Problem};
 
-/// How to migrate.
+/// How a migration runs.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct MigrationOptions {
@@ -14,7 +14,7 @@ pub struct MigrationOptions {
 }
 
 impl MigrationOptions {
-    /// The defaults of the methods below.
+    /// The defaults that each method documents.
     pub fn new() -> Self {
         Self {
             wait: Duration::ZERO,
@@ -24,25 +24,25 @@ impl MigrationOptions {
         }
     }
 
-    /// How long to wait while somebody else migrates; not at all unless said otherwise. When he
-    /// finishes within it, there is nothing left to do.
+    /// How long to wait while another process migrates. Default: not at all. If that process finishes in
+    /// time, this run has nothing left to do.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
-    /// For how long others hold back after this process has died: 30 seconds unless said otherwise,
-    /// and at least one. The lease is renewed three times as often.
+    /// How long the lease of this process lasts after the process died. Default: 30 seconds; at least
+    /// one. A living process renews it three times in that time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_secs(1));
         self
     }
 
-    /// The share of a collection's documents, from 0 to 1, up to which they may go to quarantine: a
-    /// half unless said otherwise. Beyond it, and after the first 1,000 documents, the run stops.
+    /// The share of a collection's documents, from 0 to 1, that may go to quarantine. Default: 0.5. A run
+    /// that exceeds it after the first 1,000 documents fails with `TooManyRejected`.
     ///
     /// # Errors
-    /// `OutOfRange` when it is no such share.
+    /// `OutOfRange` when the share is not between 0 and 1.
     pub fn max_bad_share(mut self, share: f64) -> Result<Self, Invalid> {
         if !(0.0..=1.0).contains(&share) {
             return Err(Invalid::new("max_bad_share", Problem::OutOfRange { min: 0.0, max: 1.0 }));
@@ -51,7 +51,7 @@ impl MigrationOptions {
         Ok(self)
     }
 
-    /// By what the run can be ended: at a checkpoint, or while it waits.
+    /// A handle that stops the run at its next checkpoint, or while it waits.
     pub fn stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
         self

@@ -4,20 +4,20 @@ use serde::Serialize;
 
 use super::MigrationStep;
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MigrationProgress {
     /// What is being done.
     #[serde(flatten)]
     pub phase: MigrationPhase,
-    /// Documents that are done in this phase.
+    /// Documents of this phase that are done.
     pub done: u64,
-    /// All documents of this phase, where that is known.
+    /// All documents of this phase, if their number is known.
     pub total: Option<u64>,
     /// Documents of this phase that were put in quarantine by this run.
     pub quarantined: u64,
-    /// Documents per second, since this run began the phase.
+    /// Documents per second since this run began the phase.
     pub docs_per_second: f64,
 }
 
@@ -26,13 +26,13 @@ pub struct MigrationProgress {
 #[serde(tag = "phase", content = "of", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MigrationPhase {
-    /// Somebody else migrates.
+    /// Another process migrates, and this run waits for it.
     Waiting,
     /// Indexes are created.
     Provisioning,
     /// An old collection is copied.
     Copying(MigrationStep),
-    /// It is settled which of a user's mailboxes is the primary one.
+    /// The primary mailbox of each user with several is chosen.
     Primaries,
     /// The metrics are computed.
     Metrics,
@@ -45,16 +45,16 @@ pub enum MigrationPhase {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MigrationOutcome {
-    /// All is migrated, or was before.
+    /// Everything is migrated, or was before.
     Done,
-    /// All is migrated: somebody else did it while this run waited.
+    /// Everything is migrated: another process did it while this run waited.
     DoneByOther,
-    /// It was asked to stop, and can go on later.
+    /// The run was stopped. A later run resumes.
     Stopped,
 }
 
 /// Measures a phase.
-pub(super) struct Stopwatch {
+pub(crate) struct Stopwatch {
     phase: MigrationPhase,
     total: Option<u64>,
     /// What was done before this run.
@@ -63,11 +63,11 @@ pub(super) struct Stopwatch {
 }
 
 impl Stopwatch {
-    pub(super) fn start(phase: MigrationPhase, before: u64, total: Option<u64>) -> Self {
+    pub(crate) fn start(phase: MigrationPhase, before: u64, total: Option<u64>) -> Self {
         Self { phase, total, before, started: Instant::now() }
     }
 
-    pub(super) fn at(&self, done: u64, quarantined: u64) -> MigrationProgress {
+    pub(crate) fn at(&self, done: u64, quarantined: u64) -> MigrationProgress {
         MigrationProgress {
             phase: self.phase,
             done,
@@ -77,20 +77,20 @@ impl Stopwatch {
         }
     }
 
-    pub(super) fn millis(&self) -> i64 {
+    pub(crate) fn millis(&self) -> i64 {
         i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 
 impl MigrationProgress {
-    pub(super) fn of(phase: MigrationPhase) -> Self {
+    pub(crate) fn of(phase: MigrationPhase) -> Self {
         Stopwatch::start(phase, 0, None).at(0, 0)
     }
 }
 
 /// A rate; 0 where no time has passed.
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more")]
-pub(super) fn per_second(number: u64, time: Duration) -> f64 {
+pub(crate) fn per_second(number: u64, time: Duration) -> f64 {
     let seconds = time.as_secs_f64();
     if seconds > 0.0 { number as f64 / seconds } else { 0.0 }
 }

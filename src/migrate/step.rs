@@ -1,8 +1,9 @@
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::collection::Collection;
 
-/// A collection that is copied: from where to where.
+/// An old collection and the new one that it is copied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum MigrationStep {
@@ -13,10 +14,10 @@ pub enum MigrationStep {
 }
 
 impl MigrationStep {
-    /// Every step, in the order in which they are done: campaigns name mailboxes.
+    /// Every step, in the order of a run: campaigns refer to mailboxes.
     pub const ALL: [Self; 2] = [Self::Mailboxes, Self::Campaigns];
 
-    /// The name of the old collection. It is only read, until
+    /// The name of the old collection, which is only read until
     /// [`finalise`](super::Migration::finalise).
     #[must_use]
     pub const fn source(self) -> &'static str {
@@ -26,7 +27,7 @@ impl MigrationStep {
         }
     }
 
-    /// The name that the old collection gets in the end.
+    /// The name of the old collection after [`finalise`](super::Migration::finalise).
     #[must_use]
     pub const fn retired_source(self) -> &'static str {
         match self {
@@ -48,5 +49,13 @@ impl MigrationStep {
 impl Serialize for MigrationStep {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.source())
+    }
+}
+
+impl<'de> Deserialize<'de> for MigrationStep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let step = Self::ALL.into_iter().find(|step| step.source() == name);
+        step.ok_or_else(|| D::Error::custom("is not the name of an old collection"))
     }
 }

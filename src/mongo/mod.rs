@@ -3,6 +3,7 @@
 mod campaign;
 mod campaign_metrics;
 mod email_tracking;
+pub(crate) mod lease;
 pub(crate) mod link;
 mod mailbox;
 pub(crate) mod provision;

@@ -9,8 +9,7 @@ use super::mailbox::Mailboxes;
 use super::tracking::{CampaignLocks, Receipts};
 use super::user::Users;
 use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
-use crate::error::{Offenders, Result};
-use crate::migrate::Migration;
+use crate::error::{Offenders, ProvisionError, Result};
 use crate::repository::Store;
 use crate::secret::{Passwords, Vault};
 
@@ -25,7 +24,7 @@ use crate::secret::{Passwords, Vault};
 /// use campaign_store::{MongoStore, NewUser};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> campaign_store::Result<()> {
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mongo = MongoStore::connect("mongodb://localhost", "outreach").await?;
 /// mongo.provision().await?;
 /// let store = mongo.repositories();
@@ -77,23 +76,23 @@ impl MongoStore {
     }
 
     /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
-    /// built. Any number of processes can do so at once, and as often as they like. Validators stay
-    /// as they are.
+    /// built. Any number of processes can call it at once, any number of times. Validators stay as they
+    /// are.
     ///
     /// # Errors
     /// As [`apply`](Self::apply) of a plan without options, which is what it does.
-    pub async fn provision(&self) -> Result<()> {
+    pub async fn provision(&self) -> Result<(), ProvisionError> {
         provision::provision(&self.db).await
     }
 
-    /// Compares the database with the schema, and says what [`apply`](Self::apply) would do. It
-    /// only reads: indexes and options, no documents. An index that is still being built counts as
-    /// there.
+    /// Compares the database with the schema, and plans what [`apply`](Self::apply) would do. It
+    /// only reads indexes and options, no documents. An index that is still being built counts as
+    /// existing.
     ///
     /// ```no_run
     /// use campaign_store::{MongoStore, ProvisionOptions, ValidatorMode};
     ///
-    /// # async fn prepare(store: MongoStore) -> campaign_store::Result<()> {
+    /// # async fn prepare(store: MongoStore) -> Result<(), campaign_store::ProvisionError> {
     /// let plan = store.plan(&ProvisionOptions::new().validators(ValidatorMode::Warn)).await?;
     /// println!("{plan}");
     /// store.apply(&plan).await?;
@@ -103,7 +102,7 @@ impl MongoStore {
     ///
     /// # Errors
     /// Those of the connection.
-    pub async fn plan(&self, options: &ProvisionOptions) -> Result<ProvisionPlan> {
+    pub async fn plan(&self, options: &ProvisionOptions) -> Result<ProvisionPlan, ProvisionError> {
         provision::plan(&self.db, options).await
     }
 
@@ -111,7 +110,7 @@ impl MongoStore {
     /// created, in all collections; then what the options of the plan name is altered or dropped,
     /// and validators are set.
     ///
-    /// When it fails half-way, by an outage for instance, make a new plan: it holds the rest.
+    /// When it fails half-way, in an outage for instance, make a new plan, which holds the rest.
     ///
     /// # Errors
     /// Before anything is changed: `PlanStale` when the database is no longer as it was when the
@@ -119,41 +118,32 @@ impl MongoStore {
     /// it; `Duplicates` when documents break a unique index; `Offenders` when a validator is to be
     /// enforced that documents break.
     ///
-    /// Later: `Unavailable` when a command takes longer than the options allow; `Unique` when
-    /// duplicates came since the check; `PlanStale` when somebody else changed indexes since then.
-    pub async fn apply(&self, plan: &ProvisionPlan) -> Result<()> {
+    /// Later, as `Store`: `Unavailable` when a command takes longer than the options allow, and `Unique`
+    /// when duplicates came since the check; `PlanStale` when another process changed indexes meanwhile.
+    pub async fn apply(&self, plan: &ProvisionPlan) -> Result<(), ProvisionError> {
         provision::apply(&self.db, plan).await
     }
 
-    /// In what the database is not as the schema and the options want it, for monitoring: the
-    /// deviations of [`plan`](Self::plan). It only reads.
+    /// How the database deviates from the schema and the options, for monitoring. It only reads.
     ///
     /// # Errors
     /// Those of the connection.
-    pub async fn schema_drift(&self, options: &ProvisionOptions) -> Result<Vec<SchemaDrift>> {
+    pub async fn schema_drift(&self, options: &ProvisionOptions) -> Result<Vec<SchemaDrift>, ProvisionError> {
         Ok(self.plan(options).await?.drift())
     }
 
     /// Counts the documents that the validators would refuse, whether validators are set or not,
-    /// and names some. It only reads, but reads all documents; of the options it takes the limit
-    /// of time. Collections without such documents are left out.
+    /// and names some. It reads all documents and writes nothing. Of the options only the time limit
+    /// matters. Collections without such documents are left out.
     ///
     /// # Errors
     /// `Unavailable` when it takes longer than the options allow, and those of the connection.
-    pub async fn offenders(&self, options: &ProvisionOptions) -> Result<Vec<Offenders>> {
+    pub async fn offenders(&self, options: &ProvisionOptions) -> Result<Vec<Offenders>, ProvisionError> {
         provision::offenders(&self.db, options).await
     }
 
-    /// The migration of the old collections of this database.
-    ///
-    /// # Errors
-    /// `Invalid` without a vault: what is secret in the old documents must be sealed.
-    pub fn migration(&self) -> Result<Migration> {
-        Migration::new(self.db.clone(), self.vault.clone())
-    }
-
-    /// What an operator should put right: problems of the database that [`connect`](Self::connect)
-    /// found, and that do not keep the store from working.
+    /// Problems of the database that [`connect`](Self::connect) found: the store works, but an operator
+    /// should mend them.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -171,5 +161,15 @@ impl MongoStore {
     #[must_use]
     pub fn repositories(&self) -> Store {
         self.repositories.clone()
+    }
+
+    /// What the repositories share, for the other things that this crate does to a database.
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.db
+    }
+
+    /// The keys, for the migration.
+    pub(crate) fn vault(&self) -> Option<&Vault> {
+        self.vault.as_ref()
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn is_sealed(text: &str) -> bool {
 }
 
 /// Seals a text with the primary key. `random` fills the salt.
-pub(super) fn seal(
+pub(crate) fn seal(
     ring: &Keyring,
     place: SecretPlace,
     text: &str,
@@ -84,7 +84,7 @@ pub(super) fn seal(
 }
 
 /// Opens a sealed text, and says with which key.
-pub(super) fn open(
+pub(crate) fn open(
     ring: &Keyring,
     place: SecretPlace,
     text: &str,

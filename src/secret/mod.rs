@@ -1,9 +1,7 @@
 //! How secrets are kept: passwords hashed, the secrets of mailboxes sealed before they leave the
 //! process.
 
-mod envelope;
-#[cfg(feature = "contract")]
-pub mod fuzzing;
+pub(crate) mod envelope;
 mod key_error;
 mod key_provider;
 mod keyring;
@@ -31,6 +29,8 @@ pub use vault::{ReloadReport, Vault};
 #[cfg(feature = "mongo")]
 pub(crate) use envelope::is_sealed;
 pub(crate) use login::{Logins, StoredLogin, verify};
+#[cfg(feature = "contract")]
+pub(crate) use password_hash::PasswordHash;
 pub(crate) use passwords::Passwords;
 pub(crate) use reencrypt::reencrypt;
 pub(crate) use sealed_credentials::{Reencrypted, SealedCredentials, SealedField, StoredSecret, seal};

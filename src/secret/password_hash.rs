@@ -14,7 +14,7 @@ const PREFIX: &str = "$argon2id$v=19$";
 
 /// A hash that may be computed: its form and its bounds were checked before.
 #[derive(Clone)]
-pub(super) struct PasswordHash {
+pub(crate) struct PasswordHash {
     policy: PasswordPolicy,
     salt: Vec<u8>,
     tag: Vec<u8>,
@@ -35,7 +35,7 @@ impl PasswordHash {
 
     /// Reads a stored hash. `None` for anything but argon2id of version 19 with each parameter once
     /// in its order, within the bounds: whatever else stands there is not obeyed.
-    pub(super) fn parse(stored: &str) -> Option<Self> {
+    pub(crate) fn parse(stored: &str) -> Option<Self> {
         const MAX_LEN: usize = 256;
         if stored.len() > MAX_LEN {
             return None;
@@ -58,7 +58,7 @@ impl PasswordHash {
     }
 
     /// The form in which it is stored.
-    pub(super) fn to_stored(&self) -> String {
+    pub(crate) fn to_stored(&self) -> String {
         let PasswordPolicy { memory_kib, passes, lanes } = self.policy;
         let (salt, tag) =
             (Base64Unpadded::encode_string(&self.salt), Base64Unpadded::encode_string(&self.tag));

@@ -89,11 +89,11 @@ async fn keys_are_rotated() {
     let dry = program.json(&["rotate-keys", "--dry-run"], exit::DONE);
     assert_eq!((&dry["is_dry_run"], &dry["mailboxes"]["rewritten"]), (&json!(true), &json!(1)));
     let text = program.text(&["rotate-keys", "--dry-run"], exit::DONE).stdout;
-    assert!(text.contains("1 would be sealed anew") && text.contains("under key 1: 1"), "{text}");
+    assert!(text.contains("1 would be re-encrypted") && text.contains("under key 1: 1"), "{text}");
 
     let done = program.json(&["rotate-keys"], exit::DONE);
     assert_eq!((&done["mailboxes"]["rewritten"], &done["quarantine"]), (&json!(1), &json!(0)));
-    assert!(program.text(&["rotate-keys"], exit::DONE).stdout.contains("0 sealed anew"));
+    assert!(program.text(&["rotate-keys"], exit::DONE).stdout.contains("0 re-encrypted"));
 
     let without = program.with_keys(&[contract::key(1, 1)]);
     let failed = without.json(&["rotate-keys"], exit::FAILED);

@@ -46,7 +46,7 @@ async fn a_signal_stops_a_migration_at_a_checkpoint_and_the_next_run_goes_on() {
     }
     running.signal("TERM");
     let stopped = running.end(exit::STOPPED).stdout;
-    assert!(stopped.contains("the same command goes on"), "{stopped}");
+    assert!(stopped.contains("the same command resumes"), "{stopped}");
 
     let report = program.json(&["migrate", "--verify"], exit::QUARANTINED);
     assert_eq!(report["verification"]["missing"], 0);

@@ -72,7 +72,7 @@ async fn help_names_every_command_and_exit_code() {
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
     }
-    for code in ["0  done", "1  failed", "2  wrong", "3  done", "4  somebody", "130  stopped"] {
+    for code in ["0  done", "1  failed", "2  wrong", "3  done", "4  another process", "130  stopped"] {
         assert!(help.contains(code), "{code}: {help}");
     }
     assert_eq!(output.status.code(), Some(exit::DONE));

@@ -20,12 +20,12 @@ Exit codes:
     0  done
     1  failed, or a check found something wrong
     2  wrong arguments, environment or keys; nothing was done
-    3  done, but for documents in quarantine
-    4  somebody else migrates this database
-  130  stopped by Ctrl-C or SIGTERM; the same command goes on
+    3  done, except for documents in quarantine
+    4  another process migrates this database
+  130  stopped by Ctrl-C or SIGTERM; the same command resumes
 
-With --json standard output is one JSON object, also for errors: {\"error\": {…}}.
-How far the work is goes to standard error.";
+With --json standard output is one JSON object, even for errors: {\"error\": {…}}.
+Progress goes to standard error.";
 
 /// Provisions, migrates and inspects the database of a campaign store
 #[derive(Parser)]
@@ -48,7 +48,7 @@ impl Args {
         Self::try_parse()
     }
 
-    /// Whether JSON is wanted, also by arguments that cannot be understood.
+    /// Whether JSON is wanted, even where the arguments are wrong.
     pub(crate) fn want_json() -> bool {
         std::env::args_os().any(|argument| argument == OsStr::new(Self::JSON))
     }
@@ -56,39 +56,39 @@ impl Args {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Create the indexes that are missing; never drops or changes one
+    /// Create missing indexes; never drops or changes one
     Provision(Provision),
     /// Copy the old mailboxes and campaigns into the new collections, and compute the metrics
     ///
-    /// The old collections are only read. What cannot be taken over goes to quarantine, with a reason.
-    /// It can be repeated, and goes on where it stopped.
+    /// The old collections are only read. Documents that cannot be taken over go to quarantine, with a
+    /// reason. A run that was stopped or killed resumes where it stopped.
     Migrate(Migrate),
-    /// Compare every old document with what it became; writes nothing
+    /// Compare every old document with its new one; writes nothing
     Verify,
-    /// Try the documents in quarantine once more
+    /// Retry the documents in quarantine
     RetryQuarantined,
-    /// Remove what was migrated and not changed since
+    /// Remove the migrated documents that have not changed since
     Rollback(Confirmation),
-    /// Rename the old collections to _legacy_…, and remove the secrets from them. There is no way back
+    /// Rename the old collections to _legacy_…, and remove their secrets. It cannot be undone
     Finalise(Confirmation),
-    /// How far the migration is, and what became of the old documents
+    /// Show the state of the migration, and what became of the old documents
     Status,
-    /// Count the tracking rows anew, and correct the metrics that are wrong
+    /// Recount the tracking rows, and correct the metrics that are wrong
     Recount,
-    /// Seal anew, with the first key, what other keys sealed
+    /// Re-encrypt secrets with the primary key, which is the first one
     RotateKeys(RotateKeys),
-    /// Look for what is wrong: connection, topology, indexes, validators, keys, metrics, campaigns
+    /// Check connection, topology, indexes, validators, keys, metrics and campaigns
     ///
-    /// It writes nothing. Keys, where they are given, are tried on every secret.
+    /// It writes nothing. If keys are given, it opens every secret with them.
     Doctor,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct Provision {
-    /// Show what would be done, and do nothing
+    /// Show the plan, and change nothing
     #[arg(long)]
     pub(crate) plan: bool,
-    /// What the validators of the collections do with documents that the schema does not allow
+    /// What validators do with documents that the schema does not allow
     #[arg(long, value_enum, default_value = "keep")]
     pub(crate) validators: Validators,
 }
@@ -105,35 +105,35 @@ pub(crate) enum Validators {
 
 #[derive(clap::Args)]
 pub(crate) struct Migrate {
-    /// Say what would become of every document, and write nothing
+    /// Report what would become of every document, and write nothing
     #[arg(long, conflicts_with_all = ["verify", "wait", "max_bad_share"])]
     pub(crate) dry_run: bool,
-    /// Verify when it is done
+    /// Verify after the run
     #[arg(long)]
     pub(crate) verify: bool,
     /// Stop when more than this share of a collection, 0 to 1, would go to quarantine [default: 0.5]
     #[arg(long, value_name = "SHARE")]
     pub(crate) max_bad_share: Option<f64>,
-    /// How long to wait while somebody else migrates
+    /// How long to wait while another process migrates
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
     pub(crate) wait: Duration,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct Confirmation {
-    /// Do it
+    /// Confirm
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct RotateKeys {
-    /// Say what would be sealed anew, and write nothing
+    /// Report what would be re-encrypted, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
-    // Longer than a century no clock can add.
+    // No clock can add more than a century.
     text.parse().map(|seconds: u32| Duration::from_secs(seconds.into()))
 }

@@ -27,7 +27,7 @@ pub(crate) struct Database {
 impl Database {
     /// The store, for commands that neither seal nor open a secret.
     pub(crate) async fn connect(&self) -> Result<MongoStore, Failure> {
-        // A migration wants keys, also for what needs none.
+        // A migration wants keys, even for calls that use none.
         self.open(Some(Vault::open(Keyring::ephemeral()?).await?)).await
     }
 

@@ -3,17 +3,17 @@ use std::process::ExitCode;
 /// How the program ends. The numbers are a promise to scripts: `--help` and the README state them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All is as asked for.
+    /// Everything was done.
     Done = 0,
     /// It failed, or a check found something wrong.
     Failed = 1,
     /// The arguments, the environment or the keys are wrong; nothing was done.
     WrongUse = 2,
-    /// It is done, but for documents in quarantine.
+    /// It is done, except for documents in quarantine.
     Quarantined = 3,
-    /// Somebody else migrates.
+    /// Another process migrates.
     LockHeld = 4,
-    /// A signal stopped it; it can go on. As a shell reports Ctrl-C.
+    /// A signal stopped it; it can be resumed. The code is a shell's for Ctrl-C.
     Stopped = 130,
 }
 

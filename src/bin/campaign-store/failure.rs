@@ -1,4 +1,4 @@
-use campaign_store::{Error, Invalid, KeyError};
+use campaign_store::{Error, Invalid, KeyError, MigrationError, ProvisionError};
 use thiserror::Error as ThisError;
 
 use crate::exit::Exit;
@@ -13,8 +13,12 @@ pub(crate) enum Failure {
     Keys(#[from] KeyError),
     #[error(transparent)]
     Store(#[from] Error),
+    #[error(transparent)]
+    Provision(ProvisionError),
+    #[error(transparent)]
+    Migration(MigrationError),
     /// By a signal, before there was anything to report.
-    #[error("stopped; the same command goes on")]
+    #[error("stopped; the same command resumes")]
     Stopped,
     /// The operating system gives no threads or no signals.
     #[error("this process cannot run: {0}")]
@@ -27,9 +31,29 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::WrongUse(_) | Self::Keys(_) | Self::Store(Error::Invalid(_)) => Exit::WrongUse,
-            Self::Store(Error::LeaseHeld { .. }) => Exit::LockHeld,
+            Self::Migration(MigrationError::LeaseHeld { .. }) => Exit::LockHeld,
             Self::Stopped => Exit::Stopped,
-            Self::Store(_) | Self::Process(_) | Self::Output(_) => Exit::Failed,
+            Self::Store(_) | Self::Provision(_) | Self::Migration(_) | Self::Process(_) | Self::Output(_) => {
+                Exit::Failed
+            }
+        }
+    }
+}
+
+impl From<ProvisionError> for Failure {
+    fn from(error: ProvisionError) -> Self {
+        match error {
+            ProvisionError::Store(error) => Self::Store(error),
+            error => Self::Provision(error),
+        }
+    }
+}
+
+impl From<MigrationError> for Failure {
+    fn from(error: MigrationError) -> Self {
+        match error {
+            MigrationError::Store(error) => Self::Store(error),
+            error => Self::Migration(error),
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn print(result: Result<Answer, Failure>, wants_json: bool) -> Exit {
     };
     match writeln!(std::io::stdout(), "{line}") {
         Ok(()) => exit,
-        // Nobody reads it.
+        // Standard output is closed.
         Err(_) => Exit::Failed,
     }
 }

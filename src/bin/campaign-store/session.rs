@@ -1,5 +1,5 @@
-use campaign_store::RecordStream;
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 
 use crate::database::Database;
 use crate::failure::Failure;
@@ -19,15 +19,15 @@ impl Session {
 
     /// Reads a stream to its end while showing how far it is, and gives its last item. After a signal
     /// it is left where `may_leave` allows it; elsewhere it ends by itself.
-    pub(crate) async fn follow<T>(
+    pub(crate) async fn follow<T, E: Into<Failure>>(
         &self,
-        mut stream: RecordStream<T>,
+        mut stream: BoxStream<'static, Result<T, E>>,
         step: impl Fn(&T) -> Step,
         may_leave: impl Fn(&T) -> bool,
     ) -> Result<T, Failure> {
         let mut progress = Progress::new();
         let mut last = None;
-        while let Some(item) = stream.try_next().await? {
+        while let Some(item) = stream.try_next().await.map_err(Into::into)? {
             progress.show(&step(&item));
             let leaves = self.interrupt.is_requested() && may_leave(&item);
             last = Some(item);

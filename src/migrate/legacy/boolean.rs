@@ -5,7 +5,7 @@ use bson::raw::RawBsonRef;
 use super::findings::Reading;
 use super::number::{self, Number};
 
-/// A boolean, also one of the fixed words, or 0 or 1 of any type.
+/// A boolean, or one of the fixed words, or 0 or 1 of any type.
 pub(super) fn boolean(value: RawBsonRef<'_>) -> Option<Reading<bool>> {
     if let RawBsonRef::Boolean(value) = value {
         return Some(Reading::plain(value));

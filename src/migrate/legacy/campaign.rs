@@ -4,12 +4,13 @@ use bson::oid::ObjectId;
 use bson::raw::RawDocument;
 use chrono::{DateTime, Utc};
 
+use super::fields::Slots;
 use super::findings::{Findings, Reading};
-use super::source::{self, Slot};
+use super::reason::{Rejection, Repair};
+use super::slot::Slot;
 use super::{Mapped, date, id, number, status, text};
-use crate::document::Field;
 use crate::document::campaign::field;
-use crate::migrate::reason::{Rejection, Repair};
+use crate::document::{ID, Part, Texts};
 use crate::model::{Campaign, CampaignDuration, CampaignId, Period, UserId};
 
 /// A document of `email_campaigns`, as it is taken over.
@@ -23,24 +24,6 @@ pub(crate) struct LegacyCampaign {
     pub(crate) repairs: BTreeSet<Repair>,
 }
 
-const FIELDS: [Field; 15] = [
-    crate::document::ID,
-    field::id,
-    field::user_id,
-    field::mailbox_id,
-    field::campaign_name,
-    field::subject,
-    field::message,
-    field::duration,
-    field::start_time,
-    field::end_time,
-    field::status,
-    field::total_recipients,
-    field::created_at,
-    field::updated_at,
-    field::created_by,
-];
-
 impl LegacyCampaign {
     /// Reads a legacy document.
     ///
@@ -48,40 +31,57 @@ impl LegacyCampaign {
     /// All that is wrong with it.
     pub(crate) fn map(document: &RawDocument) -> Mapped<Self> {
         let mut findings = Findings::default();
-        let [
-            object_id,
-            campaign_id,
-            user_id,
-            mailbox_id,
-            campaign_name,
-            subject,
-            message,
-            duration,
-            start_time,
-            end_time,
-            status,
-            total_recipients,
-            created_at,
-            updated_at,
-            created_by,
-        ] = source::read(document, FIELDS, &mut findings)?;
+        let names = Campaign::names(Texts::Read);
+        let slots = Slots::read(document, [ID].into_iter().chain(names), &mut findings)?;
 
         let found = &mut findings;
-        let object_id = found.own_id(object_id);
-        let id = identity(campaign_id, object_id, found);
-        let user_id = found.required(user_id, id::object_id, Repair::ConvertedId, Rejection::InvalidUserId);
-        let mailbox_id =
-            found.required(mailbox_id, id::object_id, Repair::ConvertedId, Rejection::InvalidMailboxId);
-        let campaign_name =
-            found.required(campaign_name, text::campaign_name, Repair::TrimmedText, Rejection::InvalidName);
-        let subject = headline(subject, found);
-        let message = found.required(message, text::message, Repair::TrimmedText, Rejection::InvalidMessage);
-        let period = period(start_time, duration, end_time, found);
-        let status = found.status(status, status::campaign);
-        let total_recipients =
-            found.optional(total_recipients, number::count, Repair::ConvertedCount, Rejection::InvalidCount);
-        let (created_at, updated_at) = date::made_and_changed(object_id, created_at, updated_at, found);
-        let created_by = author(created_by, user_id, found);
+        let object_id = found.own_id(slots.get(ID));
+        let id = identity(slots.get(field::id), object_id, found);
+        let user_id = found.required(
+            slots.get(field::user_id),
+            id::object_id,
+            Repair::ConvertedId,
+            Rejection::InvalidUserId,
+        );
+        let mailbox_id = found.required(
+            slots.get(field::mailbox_id),
+            id::object_id,
+            Repair::ConvertedId,
+            Rejection::InvalidMailboxId,
+        );
+        let campaign_name = found.required(
+            slots.get(field::campaign_name),
+            text::campaign_name,
+            Repair::TrimmedText,
+            Rejection::InvalidName,
+        );
+        let subject = headline(slots.get(field::subject), found);
+        let message = found.required(
+            slots.get(field::message),
+            text::message,
+            Repair::TrimmedText,
+            Rejection::InvalidMessage,
+        );
+        let period = period(
+            slots.get(field::start_time),
+            slots.get(field::duration),
+            slots.get(field::end_time),
+            found,
+        );
+        let status = found.status(slots.get(field::status), status::campaign);
+        let total_recipients = found.optional(
+            slots.get(field::total_recipients),
+            number::count,
+            Repair::ConvertedCount,
+            Rejection::InvalidCount,
+        );
+        let (created_at, updated_at) = date::made_and_changed(
+            object_id,
+            slots.get(field::created_at),
+            slots.get(field::updated_at),
+            found,
+        );
+        let created_by = author(slots.get(field::created_by), user_id, found);
 
         let campaign = || {
             let Period { start_time, duration, end_time } = period?;

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use bson::oid::ObjectId;
 use bson::raw::RawBsonRef;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 
 use super::findings::{Findings, Reading};
 use super::number::{self, Number};
-use super::source::Slot;
+use super::reason::{Rejection, Repair};
+use super::slot::Slot;
 use super::wrapped;
-use crate::migrate::reason::{Rejection, Repair};
+use crate::document::date_text;
 
 /// When anything of such a platform can have happened, or be planned: the years 2005 to 2040, in
 /// milliseconds. What lies outside is a mark or a mistake.
@@ -20,7 +21,7 @@ const PLAUSIBLE: Range<i64> = 1_104_537_600_000..2_240_611_200_000;
 const NEVER: [i64; 5] =
     [-62_135_596_800_000, 0, 253_402_214_400_000, 253_402_300_799_000, 253_402_300_799_999];
 
-/// A date, also as a text (in UTC unless it names a zone), a number, a timestamp, or wrapped.
+/// A date: plain, as a text (in UTC unless it names a zone), a number, a timestamp, or wrapped.
 ///
 /// A number counts the seconds, milli-, micro- or nanoseconds since 1970, whichever is plausible.
 pub(super) fn date(value: RawBsonRef<'_>) -> Option<Reading<DateTime<Utc>>> {
@@ -69,7 +70,10 @@ fn instant(value: RawBsonRef<'_>) -> Option<Reading<i64>> {
     let millis = match inner {
         RawBsonRef::DateTime(date) => Some(date.timestamp_millis()),
         RawBsonRef::Timestamp(timestamp) => Some(i64::from(timestamp.time) * 1_000),
-        _ => number::number(inner).map_or_else(|| of_text(inner.as_str()?), |number| of_number(number.value)),
+        _ => number::number(inner).map_or_else(
+            || date_text::parse(inner.as_str()?).map(|date| date.timestamp_millis()),
+            |number| of_number(number.value),
+        ),
     };
     millis.map(Reading::converted)
 }
@@ -88,32 +92,4 @@ fn of_number(number: Number) -> Option<i64> {
             .into_iter()
             .find(|millis| PLAUSIBLE.contains(millis)),
     }
-}
-
-/// Texts of RFC 3339 and its relatives, of e-mails, and of JavaScript. Where a text could be read in two
-/// ways, such as 04/05/2024, it is not read.
-fn of_text(text: &str) -> Option<i64> {
-    const WITH_ZONE: [&str; 3] =
-        ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%a %b %d %Y %H:%M:%S GMT%z"];
-    const WITHOUT_ZONE: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-    /// More than any of them has.
-    const MAX_LEN: usize = 80;
-    let text = text.trim();
-    if text.len() > MAX_LEN {
-        return None;
-    }
-    let zoned = DateTime::parse_from_rfc3339(text);
-    if let Ok(date) = zoned {
-        return Some(date.timestamp_millis());
-    }
-    // What follows in brackets is the name of the zone, which was given as a number before.
-    let text = text.split(" (").next().unwrap_or(text);
-    let mut zoned = WITH_ZONE.iter().filter_map(|format| DateTime::parse_from_str(text, format).ok());
-    if let Some(date) = zoned.next().or_else(|| DateTime::parse_from_rfc2822(text).ok()) {
-        return Some(date.timestamp_millis());
-    }
-    let text = text.strip_suffix(" UTC").unwrap_or(text);
-    let mut local = WITHOUT_ZONE.iter().filter_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
-    let day = || Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN));
-    local.next().or_else(day).map(|date| date.and_utc().timestamp_millis())
 }

@@ -6,8 +6,8 @@ use bson::oid::ObjectId;
 use bson::raw::RawBsonRef;
 
 use super::Mapped;
-use super::source::Slot;
-use crate::migrate::reason::{Reason, Rejection, Repair};
+use super::reason::{Reason, Rejection, Repair};
+use super::slot::Slot;
 
 /// A value as it was understood.
 #[derive(Debug, Clone, Copy, PartialEq)]

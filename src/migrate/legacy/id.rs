@@ -10,7 +10,7 @@ use super::findings::Reading;
 use super::wrapped;
 use crate::model::CampaignId;
 
-/// An `ObjectId`, also as 24 hexadecimal digits or wrapped.
+/// An `ObjectId`: plain, as 24 hexadecimal digits, or wrapped.
 pub(super) fn object_id(value: RawBsonRef<'_>) -> Option<Reading<ObjectId>> {
     if let RawBsonRef::ObjectId(id) = value {
         return Some(Reading::plain(id));

@@ -4,12 +4,13 @@ use bson::raw::RawDocument;
 use chrono::{DateTime, Utc};
 
 use super::boolean::boolean;
+use super::fields::Slots;
 use super::findings::Findings;
-use super::source::{self, Slot};
+use super::reason::{Rejection, Repair};
+use super::slot::Slot;
 use super::{Mapped, date, id, profile, secrets, status, text};
-use crate::document::Field;
 use crate::document::mailbox::field;
-use crate::migrate::reason::{Rejection, Repair};
+use crate::document::{Part, Texts};
 use crate::model::{Credentials, Mailbox};
 
 /// A document of `warm_up_emails_table`, as it is taken over.
@@ -23,24 +24,6 @@ pub(crate) struct LegacyMailbox {
     pub(crate) repairs: BTreeSet<Repair>,
 }
 
-const FIELDS: [Field; 15] = [
-    field::id,
-    field::user_id,
-    field::email,
-    bson::raw::cstr!("password"),
-    bson::raw::cstr!("access_token"),
-    bson::raw::cstr!("refresh_token"),
-    field::provider,
-    field::user_profile,
-    field::is_primary,
-    field::is_active,
-    field::status,
-    field::last_used,
-    field::created_at,
-    field::updated_at,
-    secrets::CREDENTIALS,
-];
-
 impl LegacyMailbox {
     /// Reads a legacy document.
     ///
@@ -48,42 +31,42 @@ impl LegacyMailbox {
     /// All that is wrong with it.
     pub(crate) fn map(document: &RawDocument) -> Mapped<Self> {
         let mut findings = Findings::default();
-        let [
-            id,
-            user_id,
-            email,
-            password,
-            access_token,
-            refresh_token,
-            provider,
-            user_profile,
-            is_primary,
-            is_active,
-            status,
-            last_used,
-            created_at,
-            updated_at,
-            nested,
-        ] = source::read(document, FIELDS, &mut findings)?;
+        let names = Mailbox::names(Texts::Read).into_iter().chain(secrets::fields());
+        let slots = Slots::read(document, names, &mut findings)?;
 
         let found = &mut findings;
-        let id = found.own_id(id);
-        let user_id = found.required(user_id, id::object_id, Repair::ConvertedId, Rejection::InvalidUserId);
-        let email = found.required(email, text::email, Repair::NormalisedEmail, Rejection::InvalidEmail);
-        let provider =
-            found.required(provider, text::provider, Repair::NormalisedProvider, Rejection::InvalidProvider);
+        let id = found.own_id(slots.get(field::id));
+        let user_id = found.required(
+            slots.get(field::user_id),
+            id::object_id,
+            Repair::ConvertedId,
+            Rejection::InvalidUserId,
+        );
+        let email = found.required(
+            slots.get(field::email),
+            text::email,
+            Repair::NormalisedEmail,
+            Rejection::InvalidEmail,
+        );
+        let provider = found.required(
+            slots.get(field::provider),
+            text::provider,
+            Repair::NormalisedProvider,
+            Rejection::InvalidProvider,
+        );
         let user_profile = found.optional(
-            user_profile,
+            slots.get(field::user_profile),
             profile::profile,
             Repair::ConvertedProfile,
             Rejection::InvalidProfile,
         );
-        let credentials = secrets::credentials([password, access_token, refresh_token], nested, found)?;
-        let is_primary = flag(is_primary, found);
-        let is_active = flag(is_active, found);
-        let status = found.status(status, status::mailbox);
-        let last_used = last_use(last_used, found);
-        let (created_at, updated_at) = date::made_and_changed(id, created_at, updated_at, found);
+        let credentials = secrets::credentials(&slots, found)?;
+        let is_primary = flag(slots.get(field::is_primary), found);
+        let is_active = flag(slots.get(field::is_active), found);
+        let status = found.status(slots.get(field::status), status::mailbox);
+        let last_used = last_use(slots.get(field::last_used), found);
+        let (created_at, updated_at) =
+            date::made_and_changed(id, slots.get(field::created_at), slots.get(field::updated_at), found);
 
         let mailbox = || {
             Some(Mailbox {

@@ -6,13 +6,16 @@
 mod boolean;
 mod campaign;
 mod date;
+mod fields;
 mod findings;
 mod id;
+pub(crate) mod legacy_record;
 mod mailbox;
 mod number;
 mod profile;
+pub(crate) mod reason;
 mod secrets;
-mod source;
+mod slot;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -21,9 +24,10 @@ mod wrapped;
 
 pub(crate) use campaign::LegacyCampaign;
 pub(crate) use mailbox::LegacyMailbox;
+pub use reason::{Rejection, Repair};
 pub(crate) use secrets::is_secret_name;
 
-use super::reason::Reason;
+use reason::Reason;
 
 /// A legacy document taken over, or all that is wrong with it, the weightiest first; at least one.
 pub(crate) type Mapped<T> = Result<T, Vec<Reason>>;

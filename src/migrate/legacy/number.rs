@@ -27,7 +27,7 @@ impl From<f64> for Number {
     }
 }
 
-/// A number, also as a text, a decimal or wrapped.
+/// A number: plain, as a text, as a decimal, or wrapped.
 pub(super) fn number(value: RawBsonRef<'_>) -> Option<Reading<Number>> {
     const WRAPPERS: &[&str] = &["$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"];
     Some(match value {

@@ -1,53 +1,54 @@
 //! The secrets of a mailbox.
 
-use bson::raw::cstr;
+use bson::raw::{RawBsonRef, cstr};
 
 use super::Mapped;
+use super::fields::{Slots, is_spelling_of};
 use super::findings::Findings;
-use super::source::{self, Slot};
+use super::reason::{Rejection, Repair};
+use super::slot::Slot;
 use crate::document::Field;
-use crate::migrate::reason::{Rejection, Repair};
-use crate::model::{Credentials, Secret, SecretKind};
+use crate::document::mailbox::secret_field;
+use crate::model::{Credentials, Secret, SecretField, SecretKind};
 
 /// Where some older documents have their secrets.
 pub(super) const CREDENTIALS: Field = cstr!("credentials");
 
-const FIELDS: [Field; 3] =
-    [bson::raw::cstr!("password"), bson::raw::cstr!("access_token"), bson::raw::cstr!("refresh_token")];
+/// The fields that hold secrets.
+pub(super) fn fields() -> impl Iterator<Item = Field> {
+    names().chain([CREDENTIALS])
+}
+
+fn names() -> impl Iterator<Item = Field> {
+    SecretField::ALL.iter().map(|field| secret_field(*field))
+}
 
 /// The secrets of a document, which has them in fields of its own, in an object, or in both.
 ///
 /// # Errors
 /// The object is malformed.
-pub(super) fn credentials(
-    [password, access_token, refresh_token]: [Slot<'_>; 3],
-    nested: Slot<'_>,
-    findings: &mut Findings,
-) -> Mapped<Credentials> {
-    let [nested_password, nested_access, nested_refresh] = match nested.value {
-        None => FIELDS.map(Slot::absent),
-        Some(value) => match value.as_document() {
-            None => {
-                findings.reject(Rejection::InvalidSecret, nested);
-                FIELDS.map(Slot::absent)
-            }
-            Some(object) => {
-                // Under what name a secret is in there does not matter.
-                let mut inside = Findings::default();
-                let slots = source::read(object, FIELDS, &mut inside)?;
-                findings.reject_for(inside);
-                slots
-            }
-        },
+pub(super) fn credentials(own: &Slots<'_>, findings: &mut Findings) -> Mapped<Credentials> {
+    let outer = own.get(CREDENTIALS);
+    let object = outer.value.and_then(RawBsonRef::as_document);
+    if outer.value.is_some() && object.is_none() {
+        findings.reject(Rejection::InvalidSecret, outer);
+    }
+    // Under what name a secret is in there does not matter.
+    let mut inside = Findings::default();
+    let nested = object.map(|object| Slots::read(object, names(), &mut inside)).transpose()?;
+    findings.reject_for(inside);
+    let slots = |field| {
+        let name = secret_field(field);
+        (own.get(name), nested.as_ref().map_or(Slot::absent(name), |nested| nested.get(name)))
     };
     Ok(Credentials {
-        password: secret(password, nested_password, findings),
-        access_token: secret(access_token, nested_access, findings),
-        refresh_token: secret(refresh_token, nested_refresh, findings),
+        password: secret(slots(SecretField::Password), findings),
+        access_token: secret(slots(SecretField::AccessToken), findings),
+        refresh_token: secret(slots(SecretField::RefreshToken), findings),
     })
 }
 
-fn secret<K: SecretKind>(own: Slot<'_>, nested: Slot<'_>, findings: &mut Findings) -> Option<Secret<K>> {
+fn secret<K: SecretKind>((own, nested): (Slot<'_>, Slot<'_>), findings: &mut Findings) -> Option<Secret<K>> {
     let (own_text, nested_text) = (text(own, findings), text(nested, findings));
     if nested_text.is_some() {
         findings.repair(Repair::UnnestedSecret);
@@ -75,5 +76,5 @@ fn text<'a>(slot: Slot<'a>, findings: &mut Findings) -> Option<&'a str> {
 
 /// Whether a field of a legacy document holds secrets, in whatever spelling of its name.
 pub(crate) fn is_secret_name(key: &str) -> bool {
-    FIELDS.iter().chain([&CREDENTIALS]).any(|name| source::is_spelling_of(name.as_str(), key))
+    fields().any(|name| is_spelling_of(name.as_str(), key))
 }

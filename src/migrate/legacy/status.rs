@@ -1,6 +1,6 @@
-//! States. A state that nobody knows becomes the one in which nothing is sent.
+//! States. An unknown state becomes the one in which nothing is sent.
 
-use crate::migrate::reason::Repair;
+use super::reason::Repair;
 use crate::model::{CampaignStatus, MailboxStatus};
 
 /// A mailbox's state, and what was repaired.

@@ -8,8 +8,8 @@ mod mailboxes;
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
+use super::reason::{Rejection, Repair};
 use super::{LegacyCampaign, LegacyMailbox, Mapped};
-use crate::migrate::reason::{Rejection, Repair};
 
 /// 2025-01-02 03:04:05.678
 const MILLIS: i64 = 1_735_787_045_678;

@@ -13,7 +13,7 @@ use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
 use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession, Database};
 
-use super::error::{DriverResult, ours, theirs};
+use super::error::{DriverResult, ours, theirs, theirs_as};
 use super::options::MongoOptions;
 use super::table::Table;
 use super::topology::Topology;
@@ -103,6 +103,18 @@ impl Connection {
         work.await.map_err(|error| self.translate(operation, &error))
     }
 
+    /// As [`run`](Self::run), where `work` can fail with errors of its own, as which they come back.
+    pub(crate) async fn run_as<T, E>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = DriverResult<T>>,
+    ) -> Result<T, E>
+    where
+        E: From<Error> + Clone + Send + Sync + 'static,
+    {
+        work.await.map_err(|error| theirs_as(operation, &self.target, &error))
+    }
+
     /// The error of this crate that an error of the driver is.
     pub(crate) fn translate(&self, operation: &'static str, error: &mongodb::error::Error) -> Error {
         theirs(operation, &self.target, error)
@@ -124,26 +136,33 @@ impl Connection {
         T: Send,
         W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
     {
-        self.run(operation, async {
-            let started = Instant::now();
-            let mut session = self.client.start_session().await?;
-            // Transactions read from the primary, wherever other reads go.
-            let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-            let run = session.start_transaction().selection_criteria(primary);
-            run.and_run((self, context, work), |session, (db, context, work)| {
-                async move {
-                    // The driver tries for two minutes; the caller was promised an answer in `timeout`.
-                    if started.elapsed() > db.timeout {
-                        let reason = "the transaction could not be done in time";
-                        return Err(ours(Error::unavailable(&db.target, reason)));
-                    }
-                    let done = work(&mut *session, context).await?;
-                    db.commit(session, started).await?;
-                    Ok(done)
+        self.run(operation, self.in_transaction(context, work)).await
+    }
+
+    /// As [`transact`](Self::transact), with the error as the driver has it.
+    pub(crate) async fn in_transaction<C, T, W>(&self, context: C, work: W) -> DriverResult<T>
+    where
+        C: Send,
+        T: Send,
+        W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
+    {
+        let started = Instant::now();
+        let mut session = self.client.start_session().await?;
+        // Transactions read from the primary, wherever other reads go.
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let run = session.start_transaction().selection_criteria(primary);
+        run.and_run((self, context, work), |session, (db, context, work)| {
+            async move {
+                // The driver tries for two minutes; the caller was promised an answer in `timeout`.
+                if started.elapsed() > db.timeout {
+                    let reason = "the transaction could not be done in time";
+                    return Err(ours(Error::unavailable(&db.target, reason)));
                 }
-                .boxed()
-            })
-            .await
+                let done = work(&mut *session, context).await?;
+                db.commit(session, started).await?;
+                Ok(done)
+            }
+            .boxed()
         })
         .await
     }

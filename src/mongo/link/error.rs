@@ -16,8 +16,16 @@ pub(crate) type DriverResult<T> = mongodb::error::Result<T>;
 const DUPLICATE_KEY: i32 = 11_000;
 
 /// An error of this crate, for the way through the driver.
-pub(crate) fn ours(error: Error) -> DriverError {
+pub(crate) fn ours<E: Send + Sync + 'static>(error: E) -> DriverError {
     DriverError::custom(error)
+}
+
+/// As [`theirs`], where errors of the type `E` can come back too.
+pub(super) fn theirs_as<E>(operation: &'static str, target: &str, error: &DriverError) -> E
+where
+    E: From<Error> + Clone + Send + Sync + 'static,
+{
+    error.get_custom::<E>().cloned().unwrap_or_else(|| theirs(operation, target, error).into())
 }
 
 /// The error of this crate that an error of the driver is.
@@ -55,7 +63,7 @@ pub(crate) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usiz
 }
 
 /// The code of the server, where it gave one.
-pub(in crate::mongo) fn code_of(error: &DriverError) -> Option<i32> {
+pub(crate) fn code_of(error: &DriverError) -> Option<i32> {
     code_and_message(error).0
 }
 

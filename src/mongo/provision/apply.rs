@@ -3,10 +3,10 @@
 use bson::{Document, doc};
 use mongodb::error::Error as DriverError;
 
-use super::plan::{CollectionPlan, IndexDifference, IndexState, ProvisionPlan};
-use super::text::joined;
+use super::difference::{IndexDifference, joined};
+use super::plan::{CollectionPlan, IndexState, ProvisionPlan};
 use super::{ProvisionOptions, ValidatorMode, duplicates, existing, read_plan, validators};
-use crate::error::Error;
+use crate::error::ProvisionError;
 use crate::mongo::connection::Connection;
 use crate::mongo::error::{DriverResult, code_of, ours};
 use crate::schema::{self, IndexSpec};
@@ -41,7 +41,11 @@ fn refuse_differences(plan: &ProvisionPlan) -> DriverResult<()> {
         for index in indexes {
             if let IndexState::Differs { existing, differences } = &index.state {
                 let (index, difference) = (existing.clone(), joined(differences));
-                return Err(ours(Error::IndexDiffers { collection: *collection, index, difference }));
+                return Err(ours(ProvisionError::IndexDiffers {
+                    collection: *collection,
+                    index,
+                    difference,
+                }));
             }
         }
     }
@@ -141,7 +145,7 @@ impl Steps<'_> {
     fn stale_or(&self, error: DriverError) -> DriverError {
         const INDEX_NOT_FOUND: i32 = 27;
         if is_clash(&error) || code_of(&error) == Some(INDEX_NOT_FOUND) {
-            return ours(Error::PlanStale { collection: self.plan.collection });
+            return ours(ProvisionError::PlanStale { collection: self.plan.collection });
         }
         error
     }

@@ -1,10 +1,9 @@
 //! What there is, compared with the schema. There is no other comparison.
 
-use bson::Bson;
-
 use super::ProvisionOptions;
+use super::difference::IndexDifference;
 use super::existing::{self, Existing, ExistingIndex};
-use super::plan::{CollectionPlan, IndexDifference, IndexPlan, IndexState, ProvisionPlan};
+use super::plan::{CollectionPlan, IndexPlan, IndexState, ProvisionPlan};
 use super::validator_plan::ValidatorPlan;
 use crate::collection::Collection;
 use crate::schema::{self, IndexSpec};
@@ -83,25 +82,6 @@ impl IndexPlan {
             | IndexState::Differs { existing, .. }
             | IndexState::Alter { existing, .. } => Some(existing),
             IndexState::Matches | IndexState::Drop { .. } | IndexState::Unknown { .. } => Some(&self.index),
-        }
-    }
-}
-
-impl IndexDifference {
-    /// The change that `collMod` makes of it.
-    pub(super) fn alteration(&self) -> (String, Bson) {
-        // Of these options only the time to live is ever declared, and it is zero.
-        let declared =
-            if self.option == "expireAfterSeconds" { Bson::Int32(0) } else { Bson::Boolean(false) };
-        (self.option.to_owned(), declared)
-    }
-
-    /// Whether the server can change it in an index that exists.
-    fn is_alterable(&self) -> bool {
-        match self.option {
-            "hidden" | "prepareUnique" => true,
-            "expireAfterSeconds" => self.found != existing::ABSENT && self.declared != existing::ABSENT,
-            _ => false,
         }
     }
 }

@@ -4,7 +4,7 @@ use bson::{Document, doc};
 use futures_util::TryStreamExt;
 
 use super::{ProvisionOptions, id_text, whole};
-use crate::error::{DuplicateGroup, Error};
+use crate::error::{DuplicateGroup, ProvisionError};
 use crate::mongo::connection::Connection;
 use crate::mongo::error::{DriverResult, ours};
 use crate::schema::IndexSpec;
@@ -50,7 +50,7 @@ pub(super) async fn refuse(
         ids: [group.get("first"), group.get("last")].map(id_text),
     };
     let groups = found.iter().map(group).collect();
-    Err(ours(Error::Duplicates { collection: spec.collection, index: spec.name, groups }))
+    Err(ours(ProvisionError::Duplicates { collection: spec.collection, index: spec.name, groups }))
 }
 
 /// The documents that are in the index.

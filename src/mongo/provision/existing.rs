@@ -8,7 +8,7 @@ use crate::mongo::connection::Connection;
 use crate::mongo::error::{DriverResult, code_of};
 use crate::schema::IndexSpec;
 
-use super::plan::IndexDifference;
+use super::difference::{ABSENT, IndexDifference};
 
 /// What an index can be declared with, as far as it is compared.
 const OPTIONS: [&str; 8] = [
@@ -122,8 +122,6 @@ pub(super) fn definition(index: &Document) -> String {
     });
     words.collect::<Vec<_>>().join(", ")
 }
-
-pub(super) const ABSENT: &str = "absent";
 
 /// An option in one form: servers leave out what is false, and number types vary.
 fn normal(option: &str, value: Option<&Bson>) -> String {

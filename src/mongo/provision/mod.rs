@@ -2,6 +2,7 @@
 
 mod apply;
 mod diff;
+mod difference;
 mod duplicates;
 mod existing;
 mod options;
@@ -12,19 +13,23 @@ mod validators;
 
 use bson::Bson;
 
+pub use difference::IndexDifference;
 pub use options::{CommitQuorum, ProvisionOptions, ValidatorMode};
-pub use plan::{CollectionPlan, IndexDifference, IndexPlan, IndexState, ProvisionPlan, SchemaDrift};
+pub use plan::{CollectionPlan, IndexPlan, IndexState, ProvisionPlan, SchemaDrift};
 pub use validator_plan::{ValidatorPlan, ValidatorState};
 
 use super::connection::Connection;
 use super::error::{DriverResult, ours};
 use crate::collection::Collection;
-use crate::error::{Error, Offenders, Result};
+use crate::error::{Offenders, ProvisionError};
 use crate::schema;
+
+/// The result of planning and applying.
+type Result<T> = std::result::Result<T, ProvisionError>;
 
 /// Makes a plan.
 pub(super) async fn plan(connection: &Connection, options: &ProvisionOptions) -> Result<ProvisionPlan> {
-    connection.run("provision.plan", read_plan(connection, options)).await
+    connection.run_as("provision.plan", read_plan(connection, options)).await
 }
 
 /// Creates what is missing, if nothing that exists differs.
@@ -33,7 +38,7 @@ pub(crate) async fn provision(connection: &Connection) -> Result<()> {
         let plan = read_plan(connection, &ProvisionOptions::new()).await?;
         apply::apply(connection, &plan).await
     };
-    connection.run("provision", work).await
+    connection.run_as("provision", work).await
 }
 
 /// Creates what is missing, but for the indexes that a load of `collections` only makes slower.
@@ -49,7 +54,7 @@ pub(crate) async fn provision_for_load(connection: &Connection, collections: &[C
         }
         apply::apply(connection, &plan).await
     };
-    connection.run("provision", work).await
+    connection.run_as("provision", work).await
 }
 
 /// Carries out a plan, if the database is still as it was when the plan was made.
@@ -58,11 +63,11 @@ pub(super) async fn apply(connection: &Connection, plan: &ProvisionPlan) -> Resu
         let now = read_plan(connection, &plan.options).await?;
         let mut both = plan.collections.iter().zip(&now.collections);
         match both.find(|(then, now)| then != now) {
-            Some((then, _)) => Err(ours(Error::PlanStale { collection: then.collection })),
+            Some((then, _)) => Err(ours(ProvisionError::PlanStale { collection: then.collection })),
             None => apply::apply(connection, plan).await,
         }
     };
-    connection.run("provision.apply", work).await
+    connection.run_as("provision.apply", work).await
 }
 
 /// The documents that the validators would refuse, of the collections that have any.
@@ -74,7 +79,7 @@ pub(super) async fn offenders(connection: &Connection, options: &ProvisionOption
         }
         Ok(all)
     };
-    connection.run("provision.offenders", work).await
+    connection.run_as("provision.offenders", work).await
 }
 
 async fn read_plan(connection: &Connection, options: &ProvisionOptions) -> DriverResult<ProvisionPlan> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::collection::Collection;
 
-/// What provisioning may do beyond creating the indexes that are missing, and within which limits.
+/// What provisioning may do beyond creating missing indexes, and its limits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,8 +37,8 @@ impl ProvisionOptions {
     /// Drops this index, if it is there and not exactly what the schema declares.
     ///
     /// This is the way to replace an index that differs from the schema: what the schema declares
-    /// in its place is created, before the drop if the server allows both side by side. It does
-    /// not where both have the same name; until the new one is built, queries do without.
+    /// in its place is created, before the drop if the server allows both side by side. It does not
+    /// where both have the same name: queries then have no index until the new one is built.
     pub fn drop_index(mut self, collection: Collection, name: impl Into<String>) -> Self {
         self.dropped.insert((collection, name.into()));
         self
@@ -51,21 +51,20 @@ impl ProvisionOptions {
         self
     }
 
-    /// What the validators of the five collections do. They replace any that are there.
+    /// What the validators of the five collections do. They replace existing validators.
     pub fn validators(mut self, mode: ValidatorMode) -> Self {
         self.validators = mode;
         self
     }
 
-    /// How many members of the replica set must have built an index before it is ready. It is the
-    /// server's default, all voting members, unless set. A standalone server refuses it.
+    /// How many members of the replica set must have built an index before it is ready. Default: the
+    /// server's, all voting members.
     pub fn commit_quorum(mut self, quorum: CommitQuorum) -> Self {
         self.commit_quorum = Some(quorum);
         self
     }
 
-    /// How long each command may take on the server, the building of indexes among them. Without
-    /// it there is no limit.
+    /// How long each command may take on the server, index builds included. Default: no limit.
     pub fn max_time(mut self, limit: Duration) -> Self {
         self.max_time = Some(limit);
         self

@@ -1,14 +1,14 @@
-//! What there is, and what is to be done about it.
+//! The plan: what the database has, and what provisioning would change.
 
 use serde::Serialize;
 
 use super::ProvisionOptions;
-use super::text::joined;
+use super::difference::{IndexDifference, joined};
 use super::validator_plan::ValidatorPlan;
 use crate::collection::Collection;
 
-/// What a database has and what provisioning would make of it: one diff for looking, for applying
-/// and for monitoring. Making it writes nothing.
+/// What a database has, and what provisioning would change. The same plan serves for looking, applying
+/// and monitoring.
 ///
 /// It serialises for programs, and its text is for operators.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,7 +26,7 @@ pub struct ProvisionPlan {
 pub struct CollectionPlan {
     /// The collection.
     pub collection: Collection,
-    /// The indexes that the schema declares, in its order, then those that it does not know.
+    /// The indexes that the schema declares, in its order, then the unknown ones.
     pub indexes: Vec<IndexPlan>,
     /// The validator; `None` for the store's bookkeeping, which needs none.
     pub validator: Option<ValidatorPlan>,
@@ -38,19 +38,19 @@ pub struct CollectionPlan {
 pub struct IndexPlan {
     /// The name that the schema gives it, or the server's for an index that it does not know.
     pub index: String,
-    /// What is there, and what is done about it.
+    /// Its state, and what provisioning does about it.
     #[serde(flatten)]
     pub state: IndexState,
 }
 
-/// What there is of an index, and what is done about it.
+/// The state of an index, and what provisioning does about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IndexState {
     /// It is there as declared.
     Matches,
-    /// It is there as declared, under another name, which serves as well.
+    /// It is there as declared, under another name, which is as good.
     #[non_exhaustive]
     Adopted {
         /// The name of the existing index.
@@ -62,8 +62,8 @@ pub enum IndexState {
         /// Its keys and options.
         definition: String,
     },
-    /// Another index is in the way. Nothing of the plan can be applied unless the options name
-    /// that one, to drop it or to alter it.
+    /// Another index is in the way. The plan cannot be applied unless the options name that index, to
+    /// drop it or to alter it.
     #[non_exhaustive]
     Differs {
         /// The name of the existing index.
@@ -93,19 +93,7 @@ pub enum IndexState {
     },
 }
 
-/// An option in which an index differs from the one that the schema declares.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct IndexDifference {
-    /// The option, such as `unique`; `key` for the indexed fields.
-    pub option: &'static str,
-    /// How the existing index has it.
-    pub found: String,
-    /// How the schema declares it.
-    pub declared: String,
-}
-
-/// Something in which a database is not as it should be.
+/// A deviation of a database from the schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SchemaDrift {
@@ -125,7 +113,7 @@ impl ProvisionPlan {
         self.drift().is_empty()
     }
 
-    /// In what the database is not as the schema and the options want it.
+    /// How the database deviates from the schema and the options.
     #[must_use]
     pub fn drift(&self) -> Vec<SchemaDrift> {
         self.collections.iter().flat_map(CollectionPlan::drift).collect()

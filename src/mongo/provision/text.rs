@@ -3,20 +3,9 @@
 use std::fmt;
 
 use super::ValidatorMode;
-use super::plan::{IndexDifference, IndexPlan, IndexState, ProvisionPlan, SchemaDrift};
+use super::difference::joined;
+use super::plan::{IndexPlan, IndexState, ProvisionPlan, SchemaDrift};
 use super::validator_plan::{ValidatorPlan, ValidatorState};
-
-/// Differences in one line.
-pub(super) fn joined(differences: &[IndexDifference]) -> String {
-    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-impl fmt::Display for IndexDifference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { option, found, declared } = self;
-        write!(f, "{option} is {found}, not {declared}")
-    }
-}
 
 impl fmt::Display for SchemaDrift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

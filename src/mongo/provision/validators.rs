@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 
 use super::{ProvisionOptions, ValidatorMode, id_text, whole};
 use crate::collection::Collection;
-use crate::error::{Error, Offenders};
+use crate::error::{Offenders, ProvisionError};
 use crate::mongo::connection::Connection;
 use crate::mongo::error::{DriverResult, ours};
 use crate::schema::validator_of;
@@ -48,7 +48,7 @@ pub(super) async fn refuse_offenders(
     options: &ProvisionOptions,
 ) -> DriverResult<()> {
     match offenders_of(connection, collection, options).await? {
-        Some(offenders) => Err(ours(Error::Offenders(offenders))),
+        Some(offenders) => Err(ours(ProvisionError::Offenders(offenders))),
         None => Ok(()),
     }
 }

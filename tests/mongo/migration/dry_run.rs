@@ -1,6 +1,6 @@
 //! What a dry run says, and that it writes nothing.
 
-use campaign_store::{DryRunReport, MigrationOptions, MongoOptions, MongoStore};
+use campaign_store::{DryRunReport, Migration, MigrationOptions, MongoOptions, MongoStore};
 use futures_util::TryStreamExt;
 use mongodb::bson::doc;
 
@@ -96,5 +96,5 @@ async fn it_needs_the_keys_and_no_old_collections() {
     assert!(report.collections.iter().all(|copy| copy.source == 0));
     let without = MongoOptions::new(crate::support::server::uri(), &world.database.name);
     let without = MongoStore::connect_with(without).await.unwrap();
-    assert_eq!(without.migration().unwrap_err().to_string(), "vault is missing");
+    assert_eq!(Migration::new(&without).unwrap_err().to_string(), "vault is missing");
 }

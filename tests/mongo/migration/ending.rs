@@ -1,6 +1,6 @@
 //! Verification, rollback and finalising.
 
-use campaign_store::{Error, MigrationOptions, MigrationOutcome, RollbackReport};
+use campaign_store::{MigrationError, MigrationOptions, MigrationOutcome, RollbackReport};
 use futures_util::TryStreamExt;
 use mongodb::bson::doc;
 
@@ -103,7 +103,7 @@ async fn a_verification_finds_whatever_is_wrong() {
 async fn finalising_renames_the_old_collections_and_removes_their_secrets() {
     let world = World::new(2, 1.0, SIZES).await;
     let early = world.migration().finalise(MigrationOptions::new()).await.unwrap_err();
-    assert!(matches!(early, Error::NotMigrated), "{early}");
+    assert!(matches!(early, MigrationError::NotMigrated), "{early}");
     world.migrate().await;
     let content = world.content().await;
     let before = world.all(MAILBOXES).await.len();
@@ -122,7 +122,7 @@ async fn finalising_renames_the_old_collections_and_removes_their_secrets() {
     assert_eq!(run(&world.migration(), MigrationOptions::new()).await.unwrap(), MigrationOutcome::Done);
     assert_eq!(world.content().await, content);
     let back = world.migration().rollback(MigrationOptions::new()).try_collect::<Vec<_>>().await.unwrap_err();
-    assert!(matches!(back, Error::Finalised), "{back}");
+    assert!(matches!(back, MigrationError::Finalised), "{back}");
     assert!(world.migration().status().await.unwrap().is_finalised);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign_store::{Error, MigrationOptions, MigrationOutcome, MigrationPhase, Stop};
+use campaign_store::{Migration, MigrationError, MigrationOptions, MigrationOutcome, MigrationPhase, Stop};
 use futures_util::TryStreamExt;
 use mongodb::bson::doc;
 
@@ -21,7 +21,7 @@ async fn of_eight_runners_one_migrates_and_the_others_learn_that_it_is_done() {
     let mut runners = Vec::new();
     for _ in 0..8 {
         // Each with connections of its own.
-        let migration = world.database.connect().await.migration().unwrap();
+        let migration = Migration::new(&world.database.connect().await).unwrap();
         runners.push(tokio::spawn(async move { run(&migration, patient()).await.unwrap() }));
     }
     let mut outcomes = Vec::new();
@@ -42,9 +42,9 @@ async fn who_does_not_wait_is_told_who_has_the_lease() {
     let world = World::new(3, 0.0, SIZES).await;
     let mut first = world.migration().run(MigrationOptions::new());
     while first.try_next().await.unwrap().unwrap().phase == MigrationPhase::Waiting {}
-    let other = world.database.connect().await.migration().unwrap();
+    let other = Migration::new(&world.database.connect().await).unwrap();
     let error = run(&other, MigrationOptions::new()).await.unwrap_err();
-    let Error::LeaseHeld { owner, remaining_ms, .. } = &error else { panic!("{error}") };
+    let MigrationError::LeaseHeld { owner, remaining_ms, .. } = &error else { panic!("{error}") };
     assert!(owner.starts_with("process "), "{owner}");
     assert!((1..=30_000).contains(remaining_ms), "{remaining_ms}");
     assert_eq!(other.status().await.unwrap().runner.as_ref(), Some(owner));
@@ -53,7 +53,7 @@ async fn who_does_not_wait_is_told_who_has_the_lease() {
         other.retry_quarantined(MigrationOptions::new()).try_collect::<Vec<_>>().await.unwrap_err(),
         other.finalise(MigrationOptions::new()).await.unwrap_err(),
     ] {
-        assert!(matches!(error, Error::LeaseHeld { .. }), "{error}");
+        assert!(matches!(error, MigrationError::LeaseHeld { .. }), "{error}");
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_run_that_waits_can_be_stopped() {
     let mut first = world.migration().run(MigrationOptions::new());
     first.try_next().await.unwrap();
     let stop = Stop::default();
-    let other = world.database.connect().await.migration().unwrap();
+    let other = Migration::new(&world.database.connect().await).unwrap();
     let mut waiting = other.run(patient().stop(stop.clone()));
     assert_eq!(waiting.try_next().await.unwrap().unwrap().phase, MigrationPhase::Waiting);
     stop.request();
@@ -78,7 +78,7 @@ async fn a_runner_that_slept_past_its_lease_writes_nothing_more() {
     let world = World::new(8, 0.25, SIZES).await;
     let lease = MigrationOptions::new().lease(Duration::from_secs(1));
     let (asleep, woken) = (std::sync::mpsc::channel::<()>(), std::sync::mpsc::channel::<()>());
-    let migration = world.database.connect().await.migration().unwrap();
+    let migration = Migration::new(&world.database.connect().await).unwrap();
     let sleeper = std::thread::spawn({
         let (asleep, woken) = (asleep.0, woken.1);
         move || {
@@ -99,7 +99,7 @@ async fn a_runner_that_slept_past_its_lease_writes_nothing_more() {
     let content = world.content().await;
     woken.0.send(()).unwrap();
     let error = sleeper.join().unwrap().unwrap_err();
-    assert!(matches!(error, Error::LeaseLost), "{error}");
+    assert!(matches!(error, MigrationError::LeaseLost), "{error}");
     assert_eq!(world.content().await, content);
     assert!(world.verify().await.is_ok());
 }
@@ -115,6 +115,6 @@ async fn a_runner_that_believes_in_its_lease_is_refused_by_the_database() {
     parts.update_many(doc! {}, doc! { "$inc": { "token": 1_i64 } }).await.unwrap();
     let before = world.all("mailboxes").await.len();
     let error = progress.try_collect::<Vec<_>>().await.unwrap_err();
-    assert!(matches!(error, Error::LeaseLost), "{error}");
+    assert!(matches!(error, MigrationError::LeaseLost), "{error}");
     assert_eq!(world.all("mailboxes").await.len(), before);
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use campaign_store::{
-    Error, MigrationOptions, MigrationOutcome, MigrationPhase, MigrationStep, MongoOptions, MongoStore, Stop,
-    contract,
+    Migration, MigrationError, MigrationOptions, MigrationOutcome, MigrationPhase, MigrationStep,
+    MongoOptions, MongoStore, Stop, contract,
 };
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
@@ -149,7 +149,7 @@ async fn errors_of_the_network_and_of_transactions_are_got_over() {
     ] {
         failures.fail(doc! { "activationProbability": 0.2 }, &[command], data).await;
         let stop = Stop::default();
-        let mut progress = store.migration().unwrap().run(short().stop(stop.clone()));
+        let mut progress = Migration::new(&store).unwrap().run(short().stop(stop.clone()));
         // Some errors go beyond the patience of a run; the next one goes on.
         for _ in 0..3 {
             if progress.try_next().await.is_err() {
@@ -170,7 +170,7 @@ async fn too_many_bad_documents_stop_the_run_and_nothing_is_lost() {
     let old = world.database.collection("warm_up_emails_table").await;
     old.update_many(doc! {}, doc! { "$set": { "email": 42 } }).await.unwrap();
     let error = run(&world.migration(), short()).await.unwrap_err();
-    let Error::TooManyRejected { from, read, rejected, .. } = error else { panic!("{error}") };
+    let MigrationError::TooManyRejected { from, read, rejected, .. } = error else { panic!("{error}") };
     assert_eq!((from, read), ("warm_up_emails_table", rejected));
     assert!(world.all("migration_quarantine").await.len() < 1_000);
     let all = short().max_bad_share(1.0).unwrap();

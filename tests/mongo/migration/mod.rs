@@ -8,6 +8,7 @@
     reason = "helpers of the tests fail by a panic, and old programs had clocks and ids of their own"
 )]
 
+mod damage;
 mod dry_run;
 mod ending;
 mod fencing;

@@ -1,6 +1,6 @@
 //! What is put aside, and how it comes back.
 
-use campaign_store::{MigrationOptions, RetryReport, contract};
+use campaign_store::{Migration, MigrationOptions, RetryReport, contract};
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, doc};
 
@@ -59,19 +59,19 @@ async fn after_the_old_collections_are_gone_the_sealed_original_is_tried() {
 async fn originals_are_sealed_and_follow_the_rotation_of_the_keys() {
     let world = World::new(3, 1.0, SIZES).await;
     let report = world.migrate().await;
-    assert_eq!(world.migration().reseal_quarantine().await.unwrap(), 0);
+    assert_eq!(world.migration().reencrypt_quarantine().await.unwrap(), 0);
     let newer = contract::vault(&[contract::key(2, 2), contract::key(1, 1)]).await;
-    let rotating = world.database.connect_with_vault(&newer).await.migration().unwrap();
-    assert_eq!(rotating.reseal_quarantine().await.unwrap(), report.quarantined());
-    assert_eq!(rotating.reseal_quarantine().await.unwrap(), 0);
+    let rotating = Migration::new(&world.database.connect_with_vault(&newer).await).unwrap();
+    assert_eq!(rotating.reencrypt_quarantine().await.unwrap(), report.quarantined());
+    assert_eq!(rotating.reencrypt_quarantine().await.unwrap(), 0);
     let only = contract::vault(&[contract::key(2, 2)]).await;
-    let later = world.database.connect_with_vault(&only).await.migration().unwrap();
+    let later = Migration::new(&world.database.connect_with_vault(&only).await).unwrap();
     let tried = later.retry_quarantined(MigrationOptions::new());
     let tried = tried.try_collect::<Vec<_>>().await.unwrap().pop().unwrap();
     assert_eq!(tried.tried, report.quarantined());
-    assert_eq!(later.reseal_quarantine().await.unwrap(), 0);
+    assert_eq!(later.reencrypt_quarantine().await.unwrap(), 0);
     // The old key alone opens none.
-    assert!(world.migration().reseal_quarantine().await.is_err());
+    assert!(world.migration().reencrypt_quarantine().await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
 //! An old database on the server, and what became of it.
 
 use campaign_store::{
-    Error, Migration, MigrationOptions, MigrationOutcome, MigrationPhase, MigrationReport, MongoStore,
-    VerificationReport,
+    Migration, MigrationError, MigrationOptions, MigrationOutcome, MigrationPhase, MigrationReport,
+    MongoStore, VerificationReport,
 };
 use futures_util::TryStreamExt;
 use mongodb::bson::raw::RawDocumentBuf;
@@ -32,7 +32,7 @@ impl World {
     }
 
     pub(super) fn migration(&self) -> Migration {
-        self.store.migration().unwrap()
+        Migration::new(&self.store).unwrap()
     }
 
     /// Migrates to the end.
@@ -76,7 +76,10 @@ impl World {
 }
 
 /// Runs a migration, and says how it ended.
-pub(super) async fn run(migration: &Migration, options: MigrationOptions) -> Result<MigrationOutcome, Error> {
+pub(super) async fn run(
+    migration: &Migration,
+    options: MigrationOptions,
+) -> Result<MigrationOutcome, MigrationError> {
     let progress: Vec<_> = migration.run(options).try_collect().await?;
     match progress.last().map(|progress| progress.phase) {
         Some(MigrationPhase::Finished(outcome)) => Ok(outcome),

@@ -1,7 +1,7 @@
 //! What is applied is the plan: no less, no more, and not once it is out of date.
 
 use bson::doc;
-use campaign_store::{Collection, CommitQuorum, Error, ProvisionOptions};
+use campaign_store::{Collection, CommitQuorum, Error, ProvisionError, ProvisionOptions};
 use futures_util::future::join_all;
 
 use super::{commands_during, create_index, described, indexes_of, names_of, provision};
@@ -36,7 +36,10 @@ async fn a_plan_of_another_state_is_refused_and_nothing_is_done() {
     create_index(&driver, Collection::Campaigns, &doc! { "name": "odd", "key": { "subject": 1 } }).await;
     let before = indexes_of(&driver).await;
     let error = store.apply(&plan).await.unwrap_err();
-    assert!(matches!(error, Error::PlanStale { collection: Collection::Campaigns, .. }), "{error:?}");
+    assert!(
+        matches!(error, ProvisionError::PlanStale { collection: Collection::Campaigns, .. }),
+        "{error:?}"
+    );
     assert_eq!(indexes_of(&driver).await, before);
     provision(&store, &ProvisionOptions::new()).await.unwrap();
 }
@@ -50,7 +53,7 @@ async fn an_unknown_index_that_became_another_one_makes_the_plan_stale() {
     let plan = store.plan(&ProvisionOptions::new().drop_index(Collection::Users, "odd")).await.unwrap();
     driver.run_command(doc! { "dropIndexes": "users", "index": "odd" }).await.unwrap();
     create_index(&driver, Collection::Users, &doc! { "name": "odd", "key": { "user_name": -1 } }).await;
-    assert!(matches!(store.apply(&plan).await, Err(Error::PlanStale { .. })));
+    assert!(matches!(store.apply(&plan).await, Err(ProvisionError::PlanStale { .. })));
     assert!(lines_of(&database, Collection::Users).await.contains(&"odd (user_name: -1)".to_owned()));
 }
 
@@ -67,7 +70,7 @@ async fn of_many_who_apply_the_same_plan_at_once_all_succeed_or_are_told_that_it
     let results: Vec<_> = results.into_iter().map(Result::unwrap).collect();
     assert!(results.iter().any(Result::is_ok), "{results:?}");
     for result in results {
-        assert!(matches!(result, Ok(()) | Err(Error::PlanStale { .. })), "{result:?}");
+        assert!(matches!(result, Ok(()) | Err(ProvisionError::PlanStale { .. })), "{result:?}");
     }
     assert!(stores[0].plan(&ProvisionOptions::new()).await.unwrap().is_in_sync());
 }
@@ -82,7 +85,7 @@ async fn what_differs_and_is_not_named_stops_everything() {
     let before = indexes_of(&driver).await;
     let options = ProvisionOptions::new().drop_index(Collection::Users, "odd");
     let error = provision(&database.connect().await, &options).await.unwrap_err();
-    assert!(matches!(error, Error::IndexDiffers { .. }), "{error:?}");
+    assert!(matches!(error, ProvisionError::IndexDiffers { .. }), "{error:?}");
     assert_eq!(indexes_of(&driver).await, before);
 }
 
@@ -222,6 +225,6 @@ async fn a_build_that_takes_too_long_leaves_no_index() {
     let store = database.connect().await;
     let options = ProvisionOptions::new().max_time(std::time::Duration::from_millis(1));
     let error = provision(&store, &options).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert!(matches!(error, ProvisionError::Store(Error::Unavailable { .. })), "{error:?}");
     assert_eq!(lines_of(&database, Collection::EmailTracking).await, ["_id_ (_id)"]);
 }

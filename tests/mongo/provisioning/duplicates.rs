@@ -2,13 +2,13 @@
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
-use campaign_store::{Collection, Error, ProvisionOptions};
+use campaign_store::{Collection, Error, ProvisionError, ProvisionOptions};
 
 use super::{indexes_of, provision};
 use crate::support::database::TestDatabase;
 
 /// Provisions a database that has these documents. The result is the error, as a text too.
-async fn refusal(collection: Collection, documents: Vec<Document>) -> (Error, String) {
+async fn refusal(collection: Collection, documents: Vec<Document>) -> (ProvisionError, String) {
     let database = TestDatabase::new();
     database.collection(collection.name()).await.insert_many(documents).await.expect("documents");
     let driver = database.driver().await;
@@ -46,7 +46,7 @@ async fn duplicates_are_named_by_their_ids_group_by_group() {
         document(7.into(), "canary 4"),
     ];
     let (error, text) = refusal(Collection::EmailTracking, documents).await;
-    let Error::Duplicates { collection, index, groups, .. } = error else { panic!("{error:?}") };
+    let ProvisionError::Duplicates { collection, index, groups, .. } = error else { panic!("{error:?}") };
     assert_eq!((collection, index), (Collection::EmailTracking, "tracking_id_1"));
     assert_eq!(groups.iter().map(|group| group.documents).collect::<Vec<_>>(), [2, 2, 3]);
     let [first, second, third, fourth] = [1, 2, 3, 5].map(|n| id(n).to_hex());
@@ -63,7 +63,7 @@ async fn duplicates_are_named_by_their_ids_group_by_group() {
 async fn at_most_twenty_groups_are_named() {
     let documents = (0..60).map(|n| doc! { "tracking_id": n / 2 }).collect();
     let (error, _) = refusal(Collection::EmailTracking, documents).await;
-    assert!(matches!(error, Error::Duplicates { groups, .. } if groups.len() == 20));
+    assert!(matches!(error, ProvisionError::Duplicates { groups, .. } if groups.len() == 20));
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn numbers_of_different_types_are_the_same_value() {
     let documents =
         vec![doc! { "tracking_id": 7 }, doc! { "tracking_id": 7_i64 }, doc! { "tracking_id": 7.0 }];
     let (error, _) = refusal(Collection::EmailTracking, documents).await;
-    assert!(matches!(error, Error::Duplicates { groups, .. } if groups[0].documents == 3));
+    assert!(matches!(error, ProvisionError::Duplicates { groups, .. } if groups[0].documents == 3));
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_sparse_index_counts_nulls_and_no_missing_values() {
     accepts(Collection::Users, vec![user(1), user(2), user(3)]).await;
     let with_null = |n: i32| doc! { "login_id": n, "email": null };
     let (error, _) = refusal(Collection::Users, vec![with_null(1), with_null(2), user(3)]).await;
-    assert!(matches!(error, Error::Duplicates { index: "email_1", .. }), "{error:?}");
+    assert!(matches!(error, ProvisionError::Duplicates { index: "email_1", .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_partial_index_counts_only_its_own_documents() {
     accepts(Collection::Mailboxes, mailboxes).await;
     let mailboxes = vec![mailbox(1, true.into()), mailbox(2, true.into()), mailbox(3, false.into())];
     let (error, _) = refusal(Collection::Mailboxes, mailboxes).await;
-    assert!(matches!(error, Error::Duplicates { index: "one_primary_per_user", .. }), "{error:?}");
+    assert!(matches!(error, ProvisionError::Duplicates { index: "one_primary_per_user", .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn what_only_the_server_takes_for_duplicates_names_the_index() {
         .await
         .unwrap();
     let error = database.connect().await.provision().await.unwrap_err();
-    assert_eq!(error, Error::unique(Collection::EmailTracking, "tracking_id_1"));
+    assert_eq!(error, Error::unique(Collection::EmailTracking, "tracking_id_1").into());
     assert!(!format!("{error} {error:?}").contains("canary"));
 }
 

@@ -1,7 +1,7 @@
 //! Creating the indexes in databases that have none of them, some, or other ones.
 
 use bson::{Bson, Document, doc};
-use campaign_store::{Collection, Error, Result};
+use campaign_store::{Collection, ProvisionError};
 use futures_util::future::join_all;
 
 use super::{Indexes, create_index, described, indexes_of};
@@ -65,7 +65,10 @@ const SCHEMA: &[(&str, &[&str])] = &[
 ];
 
 /// Provisions a database that has `index`. What this does to all indexes is the second result.
-async fn provision_beside(collection: Collection, index: Document) -> (Result<()>, [Indexes; 2]) {
+async fn provision_beside(
+    collection: Collection,
+    index: Document,
+) -> (Result<(), ProvisionError>, [Indexes; 2]) {
     let database = TestDatabase::new();
     let driver = database.driver().await;
     create_index(&driver, collection, &index).await;
@@ -80,7 +83,7 @@ async fn refusal(collection: Collection, index: Document) -> (String, String) {
     let (result, [before, after]) = provision_beside(collection, index).await;
     assert_eq!(before, after, "nothing is created, dropped or changed");
     match result {
-        Err(Error::IndexDiffers { collection: of, index, difference, .. }) if of == collection => {
+        Err(ProvisionError::IndexDiffers { collection: of, index, difference, .. }) if of == collection => {
             (index, difference)
         }
         other => panic!("{other:?}"),

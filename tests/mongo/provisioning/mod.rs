@@ -18,7 +18,7 @@ mod validators;
 use std::collections::BTreeMap;
 
 use bson::{Bson, Document, doc};
-use campaign_store::{Collection, IndexState, MongoStore, ProvisionOptions, ProvisionPlan};
+use campaign_store::{Collection, IndexState, MongoStore, ProvisionError, ProvisionOptions, ProvisionPlan};
 use futures_util::TryStreamExt;
 use mongodb::Database;
 
@@ -87,7 +87,7 @@ fn names_of(commands: &[Document]) -> Vec<&str> {
 }
 
 /// Makes a plan and applies it.
-async fn provision(store: &MongoStore, options: &ProvisionOptions) -> campaign_store::Result<()> {
+async fn provision(store: &MongoStore, options: &ProvisionOptions) -> Result<(), ProvisionError> {
     store.apply(&store.plan(options).await?).await
 }
 

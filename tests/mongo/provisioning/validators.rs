@@ -3,14 +3,14 @@
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use campaign_store::{
-    Collection, Error, MongoStore, ProvisionOptions, Result, ValidatorMode, ValidatorPlan, ValidatorState,
+    Collection, MongoStore, ProvisionError, ProvisionOptions, ValidatorMode, ValidatorPlan, ValidatorState,
 };
 use mongodb::error::{ErrorKind, WriteFailure};
 
 use super::{options_of, provision};
 use crate::support::database::TestDatabase;
 
-pub(super) async fn set(store: &MongoStore, mode: ValidatorMode) -> Result<()> {
+pub(super) async fn set(store: &MongoStore, mode: ValidatorMode) -> Result<(), ProvisionError> {
     provision(store, &ProvisionOptions::new().validators(mode)).await
 }
 
@@ -130,7 +130,9 @@ async fn nothing_is_enforced_while_there_are_offenders() {
     insert(&database, Collection::Users, doc! { "_id": id, "login_id": "canary" }).await;
     let error = set(&store, ValidatorMode::Enforce).await.unwrap_err();
     assert_eq!(error.to_string(), format!("users: the validator would refuse 1 documents, such as {id}"));
-    assert!(matches!(error, Error::Offenders(offenders) if offenders.collection == Collection::Users));
+    assert!(
+        matches!(error, ProvisionError::Offenders(offenders) if offenders.collection == Collection::Users)
+    );
     assert_eq!(driver.list_collection_names().await.unwrap(), ["users"], "nothing is created");
     assert!(options_of(&driver, Collection::Users).await.is_empty());
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{CopyReport, DryRunReport};
+use campaign_store::{CopyReport, DryRunReport, Migration};
 use serde::Serialize;
 
 use super::{copies, ending};
@@ -11,7 +11,7 @@ use crate::progress::Step;
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect_with_keys().await?.migration()?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     Answer::of(&DryRun(session.follow(migration.dry_run(), step, |_| true).await?))
 }
 

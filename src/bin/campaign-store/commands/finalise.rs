@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{FinaliseReport, MigrationOptions};
+use campaign_store::{FinaliseReport, Migration, MigrationOptions};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -9,7 +9,7 @@ use crate::output::{Answer, Report};
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect().await?.migration()?;
+    let migration = Migration::new(&session.database.connect().await?)?;
     Answer::of(&Finalised(migration.finalise(MigrationOptions::new()).await?))
 }
 
@@ -20,7 +20,7 @@ struct Finalised(FinaliseReport);
 impl fmt::Display for Finalised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (from, to) in &self.0.renamed {
-            writeln!(f, "{from} is {to} now")?;
+            writeln!(f, "{from} renamed to {to}")?;
         }
         writeln!(f, "documents from which secrets were removed: {}", self.0.scrubbed)
     }

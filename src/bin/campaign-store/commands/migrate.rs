@@ -17,7 +17,7 @@ use crate::session::Session;
 
 pub(super) async fn run(session: &Session, args: &Migrate) -> Result<Answer, Failure> {
     let options = options(session, args)?;
-    let migration = session.database.connect_with_keys().await?.migration()?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     let outcome = migrate(session, &migration, options).await?;
     let verification = if args.verify && outcome != MigrationOutcome::Stopped {
         Some(verify(session, &migration).await?)
@@ -40,7 +40,7 @@ async fn migrate(
     migration: &Migration,
     options: MigrationOptions,
 ) -> Result<MigrationOutcome, Failure> {
-    // While it waits nothing is begun; all else ends by itself, at a checkpoint.
+    // A run that waits has begun nothing; any other ends by itself, at a checkpoint.
     let may_leave = |progress: &MigrationProgress| progress.phase == MigrationPhase::Waiting;
     let last = session.follow(migration.run(options), step, may_leave).await?;
     Ok(match last.phase {
@@ -51,11 +51,11 @@ async fn migrate(
 
 fn step(progress: &MigrationProgress) -> Step {
     let label = match progress.phase {
-        MigrationPhase::Waiting => "waiting until somebody else has migrated",
+        MigrationPhase::Waiting => "waiting for another process that migrates",
         MigrationPhase::Provisioning => "creating indexes",
         MigrationPhase::Copying(MigrationStep::Mailboxes) => "copying mailboxes",
         MigrationPhase::Copying(MigrationStep::Campaigns) => "copying campaigns",
-        MigrationPhase::Primaries => "settling primary mailboxes",
+        MigrationPhase::Primaries => "choosing primary mailboxes",
         MigrationPhase::Metrics => "computing metrics from tracking rows",
         _ => "migrating",
     };

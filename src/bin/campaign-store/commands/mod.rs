@@ -32,11 +32,11 @@ pub(crate) async fn run(args: Args) -> Result<Answer, Failure> {
         Command::Verify => verify::run(&session).await,
         Command::RetryQuarantined => retry_quarantined::run(&session).await,
         Command::Rollback(args) => {
-            confirm(&args, "rollback removes what was migrated")?;
+            confirm(&args, "rollback removes the migrated documents")?;
             rollback::run(&session).await
         }
         Command::Finalise(args) => {
-            confirm(&args, "finalise retires the old collections, and there is no way back")?;
+            confirm(&args, "finalise retires the old collections and cannot be undone")?;
             finalise::run(&session).await
         }
         Command::Status => status::run(&session).await,
@@ -52,5 +52,5 @@ fn confirm(args: &Confirmation, what: &str) -> Result<(), Failure> {
 
 /// The last line of a report on work that a signal can stop.
 fn ending(is_done: bool, f: &mut Formatter<'_>) -> std::fmt::Result {
-    if is_done { Ok(()) } else { f.write_str("Stopped. Nothing is lost: the same command goes on.") }
+    if is_done { Ok(()) } else { f.write_str("Stopped. Nothing is lost: the same command resumes.") }
 }

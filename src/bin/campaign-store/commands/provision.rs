@@ -1,6 +1,8 @@
 use std::fmt;
 
-use campaign_store::{Error, IndexState, MongoStore, ProvisionOptions, ProvisionPlan, ValidatorMode};
+use campaign_store::{
+    IndexState, MongoStore, ProvisionError, ProvisionOptions, ProvisionPlan, ValidatorMode,
+};
 use serde::Serialize;
 
 use crate::args::{Provision, Validators};
@@ -28,7 +30,7 @@ async fn apply(mongo: &MongoStore, options: &ProvisionOptions) -> Result<Provisi
     loop {
         let plan = mongo.plan(options).await?;
         match mongo.apply(&plan).await {
-            Err(Error::PlanStale { .. }) if attempts < ATTEMPTS => attempts += 1,
+            Err(ProvisionError::PlanStale { .. }) if attempts < ATTEMPTS => attempts += 1,
             applied => return Ok(applied.map(|()| plan)?),
         }
     }
@@ -58,7 +60,7 @@ impl fmt::Display for Provisioned {
         f.write_str(match (self.is_in_sync, self.is_applied) {
             (true, _) => "There is nothing to do.",
             (false, true) => "Done.",
-            (false, false) if self.is_blocked() => "It cannot be done: see what differs.",
+            (false, false) if self.is_blocked() => "The plan cannot be applied: see what differs.",
             (false, false) => "This is the plan. Nothing was changed.",
         })
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{MigrationOptions, RetryReport};
+use campaign_store::{Migration, MigrationOptions, RetryReport};
 use serde::Serialize;
 
 use super::{copies, ending};
@@ -11,10 +11,10 @@ use crate::progress::Step;
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect_with_keys().await?.migration()?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     let options = MigrationOptions::new().stop(session.interrupt.stop());
     let step = |report: &RetryReport| {
-        Step::new("trying again", report.tried, None).detail(format!("{} taken over", report.taken))
+        Step::new("retrying", report.tried, None).detail(format!("{} taken over", report.taken))
     };
     Answer::of(&Retried(session.follow(migration.retry_quarantined(options), step, |_| false).await?))
 }
@@ -25,7 +25,7 @@ struct Retried(RetryReport);
 
 impl fmt::Display for Retried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} documents tried again, {} taken over", self.0.tried, self.0.taken)?;
+        writeln!(f, "{} documents retried, {} taken over", self.0.tried, self.0.taken)?;
         copies::reasons("staying", &self.0.staying, f)?;
         ending(self.0.is_done, f)
     }

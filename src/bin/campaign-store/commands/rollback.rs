@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{MigrationOptions, RollbackReport};
+use campaign_store::{Migration, MigrationOptions, RollbackReport};
 use serde::Serialize;
 
 use super::{copies, ending};
@@ -11,7 +11,7 @@ use crate::progress::Step;
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect_with_keys().await?.migration()?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     let options = MigrationOptions::new().stop(session.interrupt.stop());
     let step = |report: &RollbackReport| Step::new("removing", report.removed.values().sum(), None);
     Answer::of(&RolledBack(session.follow(migration.rollback(options), step, |_| false).await?))
@@ -25,8 +25,8 @@ impl fmt::Display for RolledBack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.0;
         copies::reasons("removed", &report.removed, f)?;
-        writeln!(f, "stay because they changed since: {}", report.changed_since)?;
-        writeln!(f, "stay because campaigns that stay need them: {}", report.needed)?;
+        writeln!(f, "kept because they changed since: {}", report.changed_since)?;
+        writeln!(f, "kept because remaining campaigns need them: {}", report.needed)?;
         ending(report.is_done, f)
     }
 }

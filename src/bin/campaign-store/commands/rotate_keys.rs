@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{ReencryptPlan, ReencryptReport};
+use campaign_store::{Migration, ReencryptPlan, ReencryptReport};
 use serde::Serialize;
 
 use super::ending;
@@ -11,7 +11,7 @@ use crate::output::{Answer, Report};
 use crate::progress::Step;
 use crate::session::Session;
 
-/// How many mailboxes that do not open the text shows; JSON has more.
+/// How many unreadable mailboxes the text shows; JSON has more.
 const SHOWN: usize = 20;
 
 pub(super) async fn run(session: &Session, args: &RotateKeys) -> Result<Answer, Failure> {
@@ -19,14 +19,14 @@ pub(super) async fn run(session: &Session, args: &RotateKeys) -> Result<Answer, 
     let plan = if args.dry_run { ReencryptPlan::new().dry_run() } else { ReencryptPlan::new() };
     let reports = mongo.repositories().mailbox_secrets.reencrypt(plan).await?;
     let step = |report: &ReencryptReport| {
-        Step::new("sealing anew", report.scanned, None).detail(format!("{} rewritten", report.rewritten))
+        Step::new("re-encrypting", report.scanned, None).detail(format!("{} rewritten", report.rewritten))
     };
     let mailboxes = session.follow(reports, step, |_| true).await?;
     // What a migration keeps in quarantine is sealed with the same keys.
     let quarantine = if args.dry_run || !mailboxes.is_done {
         None
     } else {
-        Some(mongo.migration()?.reseal_quarantine().await?)
+        Some(Migration::new(&mongo)?.reencrypt_quarantine().await?)
     };
     Answer::of(&Rotated { is_dry_run: args.dry_run, mailboxes, quarantine })
 }
@@ -35,7 +35,7 @@ pub(super) async fn run(session: &Session, args: &RotateKeys) -> Result<Answer, 
 struct Rotated {
     is_dry_run: bool,
     mailboxes: ReencryptReport,
-    /// Originals in quarantine that were sealed anew.
+    /// Originals in quarantine that were re-encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     quarantine: Option<u64>,
 }
@@ -48,7 +48,7 @@ impl fmt::Display for Rotated {
             "{} mailboxes read: {} {}, {} with nothing to do, {} changed by others meanwhile, {} do not open",
             report.scanned,
             report.rewritten,
-            if self.is_dry_run { "would be sealed anew" } else { "sealed anew" },
+            if self.is_dry_run { "would be re-encrypted" } else { "re-encrypted" },
             report.current,
             report.conflicts,
             report.unreadable,
@@ -63,10 +63,10 @@ impl fmt::Display for Rotated {
             writeln!(f, "  {}", unreadable.problem)?;
         }
         if let Some(quarantine) = self.quarantine {
-            writeln!(f, "{quarantine} documents in quarantine sealed anew")?;
+            writeln!(f, "{quarantine} documents in quarantine re-encrypted")?;
         }
         if report.conflicts > 0 {
-            writeln!(f, "Run it again for those that others changed.")?;
+            writeln!(f, "Run it again for the mailboxes that others changed.")?;
         }
         ending(report.is_done, f)
     }
@@ -77,7 +77,7 @@ impl Report for Rotated {
         if !self.mailboxes.is_done {
             Exit::Stopped
         } else if self.mailboxes.unreadable + self.mailboxes.conflicts > 0 {
-            // Another key than the first one is still needed.
+            // A key other than the primary one is still needed.
             Exit::Failed
         } else {
             Exit::Done

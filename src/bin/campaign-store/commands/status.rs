@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::MigrationReport;
+use campaign_store::{Migration, MigrationReport};
 use serde::Serialize;
 
 use super::copies;
@@ -10,7 +10,7 @@ use crate::output::{Answer, Report};
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect().await?.migration()?;
+    let migration = Migration::new(&session.database.connect().await?)?;
     Answer::of(&Status(migration.status().await?))
 }
 

@@ -1,4 +1,4 @@
-//! Campaigns that nobody seems to work on.
+//! Campaigns that no worker seems to work on.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ const LISTED: usize = 20;
 /// How long a campaign may wait for a worker.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
 
-/// The campaigns that should have gone on and have not.
+/// The campaigns that should have started or ended and have not.
 #[derive(Serialize)]
 pub(super) struct StuckCampaigns {
     /// Active ones past their end.

@@ -14,7 +14,7 @@ use crate::session::Session;
 const SHOWN: usize = 20;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = session.database.connect_with_keys().await?.migration()?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     Answer::of(&verify(session, &migration).await?)
 }
 

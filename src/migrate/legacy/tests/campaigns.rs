@@ -2,7 +2,7 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Decimal128, Document, doc, rawdoc};
 
 use super::{LegacyCampaign, MILLIS, date, map_campaign, oid, reasons};
-use crate::migrate::reason::{Rejection, Repair};
+use crate::migrate::legacy::reason::{Rejection, Repair};
 use crate::model::CampaignStatus;
 
 const HOUR: i64 = 3_600_000;

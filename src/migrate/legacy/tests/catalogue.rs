@@ -9,8 +9,8 @@ use bson::RawDocumentBuf;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::migrate::legacy::reason::{Reason, Repair};
 use crate::migrate::legacy::{LegacyCampaign, LegacyMailbox};
-use crate::migrate::reason::{Reason, Repair};
 use crate::model::SecretField;
 
 const DATES: [&str; 5] = ["start_time", "end_time", "last_used", "created_at", "updated_at"];
@@ -34,7 +34,7 @@ impl Legacy {
             .args(["--mess", mess, "--seed", &seed.to_string(), "--out"])
             .arg(&legacy.0)
             .status()
-            .expect("the generator of old databases needs python3 (3.11 or newer) on the PATH");
+            .expect("python3 runs");
         assert!(done.success());
         legacy
     }

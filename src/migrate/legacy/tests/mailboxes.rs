@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{LegacyMailbox, MILLIS, date, mailbox, map_mailbox, oid, reasons, repairs, with};
-use crate::migrate::reason::{Rejection, Repair};
+use crate::migrate::legacy::reason::{Rejection, Repair};
 use crate::model::{MailboxStatus, Provider, SecretField};
 
 fn at(millis: i64) -> Option<DateTime<Utc>> {

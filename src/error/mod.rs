@@ -1,0 +1,351 @@
+//! What can go wrong.
+
+mod backend;
+mod invalid;
+mod kind;
+#[cfg(feature = "mongo")]
+mod migration;
+mod provision;
+mod secret_problem;
+
+use std::borrow::Cow;
+
+use thiserror::Error as ThisError;
+
+pub use self::invalid::{Invalid, Problem};
+pub use self::kind::ErrorKind;
+#[cfg(feature = "mongo")]
+pub use self::migration::MigrationError;
+pub use self::provision::{DuplicateGroup, Offenders, ProvisionError};
+pub use self::secret_problem::SecretProblem;
+use crate::collection::Collection;
+
+/// The result of a call to the store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call to the store failed.
+///
+/// The variant says what happened; [`Error::is_retryable`] says whether the same call can succeed
+/// later. An error names collections, fields, indexes and ids of documents. It never holds another
+/// value of a document, a secret or an address, neither in its text nor in its sources.
+#[derive(Debug, Clone, PartialEq, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// An input was refused before anything was written.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+
+    /// The record to work on, or one that it refers to, does not exist.
+    #[error("{collection}: there is no {id}")]
+    #[non_exhaustive]
+    NotFound {
+        /// The collection that was searched.
+        collection: Collection,
+        /// The id of the missing record.
+        id: String,
+    },
+
+    /// Another record already has this value.
+    #[error("{collection}: the unique index {index} already has this value")]
+    #[non_exhaustive]
+    Unique {
+        /// The collection of both records.
+        collection: Collection,
+        /// The name of the violated index, one of those in [`schema`](crate::schema).
+        index: Cow<'static, str>,
+    },
+
+    /// The record changed since the caller read it: read it again, and decide by what it is now.
+    #[error("{collection}: {id} was changed by another caller; read it again")]
+    #[non_exhaustive]
+    Conflict {
+        /// The collection of the record.
+        collection: Collection,
+        /// The id of the record.
+        id: String,
+    },
+
+    /// The campaign's status does not allow this transition or change.
+    #[error("campaigns: {action} is not allowed while the campaign is {status}")]
+    #[non_exhaustive]
+    IllegalStatus {
+        /// What was asked for: a transition's name, `update` or `add_recipients`.
+        action: &'static str,
+        /// The status that the campaign has.
+        status: &'static str,
+    },
+
+    /// A campaign cannot use the mailbox of another user.
+    #[error("mailboxes: {mailbox} belongs to another user")]
+    #[non_exhaustive]
+    ForeignMailbox {
+        /// The id of the mailbox.
+        mailbox: String,
+    },
+
+    /// The record cannot be removed while others need it.
+    #[error("{collection}: {id} is still needed by {by}")]
+    #[non_exhaustive]
+    InUse {
+        /// The collection of the record.
+        collection: Collection,
+        /// The id of the record.
+        id: String,
+        /// The collection of the records that need it.
+        by: Collection,
+    },
+
+    /// The cursor is damaged, or was made by another list than this one.
+    #[error("the page cursor does not belong to this list")]
+    InvalidCursor,
+
+    /// A stored document cannot be read.
+    #[error("{collection}: document {id} cannot be read: {path}: {problem}")]
+    #[non_exhaustive]
+    Corrupt {
+        /// The collection of the document.
+        collection: Collection,
+        /// Its `_id`, or `unknown` where even that cannot be read.
+        id: String,
+        /// The path of the field.
+        path: Cow<'static, str>,
+        /// What is wrong with the field. Never its value.
+        problem: &'static str,
+    },
+
+    /// A secret of a mailbox cannot be opened or sealed.
+    #[error("mailboxes: {field} of {mailbox}: {problem}")]
+    #[non_exhaustive]
+    Secret {
+        /// The id of the mailbox.
+        mailbox: String,
+        /// The name of the field.
+        field: &'static str,
+        /// What is wrong.
+        problem: SecretProblem,
+    },
+
+    /// Too many callers wait already; nothing was done. Retry later. For a login it does not mean that
+    /// the password was wrong.
+    #[error("{operation}: too many callers are waiting; retry later")]
+    #[non_exhaustive]
+    Busy {
+        /// The operation: `users.verify_login`, or `recorder.try_record` when its queue is full.
+        operation: &'static str,
+    },
+
+    /// The server refused the login, or the database user lacks a privilege that the store needs.
+    #[error("the database at {target} refused access: {reason}")]
+    #[non_exhaustive]
+    Unauthorized {
+        /// The servers that were tried, as `host:port`.
+        target: String,
+        /// The kind of refusal.
+        reason: &'static str,
+    },
+
+    /// The server is standalone, or a member of a replica set that was never initiated. The store needs
+    /// transactions, and a standalone server has none.
+    #[error(
+        "the server at {target} is standalone, and the store needs transactions: start it with \
+         `mongod --replSet rs0` and run `rs.initiate()` once, which makes it a replica set of one member"
+    )]
+    #[non_exhaustive]
+    Standalone {
+        /// The servers that were tried, as `host:port`.
+        target: String,
+    },
+
+    /// The server cannot be reached, or did not answer in time.
+    ///
+    /// It is unknown whether a write that failed this way took effect.
+    #[error("the database at {target} is unavailable: {reason}")]
+    #[non_exhaustive]
+    Unavailable {
+        /// The servers that were tried, as `host:port`.
+        target: String,
+        /// What failed.
+        reason: Cow<'static, str>,
+    },
+
+    /// The [`EventRecorder`](crate::EventRecorder) was shut down. Nothing was recorded.
+    #[error("the event recorder was shut down")]
+    ShutDown,
+
+    /// The database refused the operation for another reason. The text says what the code means, where
+    /// that is known.
+    #[error("{operation} failed in the database{}", backend::explained(*.code))]
+    #[non_exhaustive]
+    Backend {
+        /// The operation, such as `users.create`.
+        operation: Cow<'static, str>,
+        /// The server's error code, where it gave one.
+        code: Option<i32>,
+    },
+}
+
+impl Error {
+    /// Whether the same call can succeed later without anyone changing anything.
+    ///
+    /// ```
+    /// use campaign_store::Error;
+    /// assert!(Error::unavailable("db.example:27017", "timed out").is_retryable());
+    /// assert!(!Error::InvalidCursor.is_retryable());
+    /// ```
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
+    }
+
+    /// The class of the error, by which a service chooses its answer.
+    ///
+    /// ```
+    /// use campaign_store::{Collection, Error, ErrorKind};
+    ///
+    /// fn status(error: &Error) -> u16 {
+    ///     match error.kind() {
+    ///         ErrorKind::Invalid => 422,
+    ///         ErrorKind::NotFound => 404,
+    ///         ErrorKind::Conflict | ErrorKind::Unique => 409,
+    ///         ErrorKind::Busy => 429,
+    ///         ErrorKind::Unavailable => 503,
+    ///         _ => 500,
+    ///     }
+    /// }
+    /// assert_eq!(status(&Error::not_found(Collection::Users, "66f0")), 404);
+    /// assert_eq!(status(&Error::unique(Collection::Users, "email_1")), 409);
+    /// assert_eq!(status(&Error::unavailable("db.example:27017", "timed out")), 503);
+    /// ```
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid(_) | Self::ForeignMailbox { .. } | Self::InvalidCursor => ErrorKind::Invalid,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Unique { .. } => ErrorKind::Unique,
+            Self::Conflict { .. } | Self::IllegalStatus { .. } | Self::InUse { .. } => ErrorKind::Conflict,
+            Self::Busy { .. } => ErrorKind::Busy,
+            Self::Unauthorized { .. } => ErrorKind::Unauthorized,
+            Self::Unavailable { .. } | Self::ShutDown => ErrorKind::Unavailable,
+            Self::Corrupt { .. } | Self::Secret { .. } | Self::Standalone { .. } | Self::Backend { .. } => {
+                ErrorKind::Internal
+            }
+        }
+    }
+
+    /// The name of the violated unique index, if that is what happened.
+    #[must_use]
+    pub fn unique_index(&self) -> Option<&str> {
+        match self {
+            Self::Unique { index, .. } => Some(index),
+            _ => None,
+        }
+    }
+
+    /// The record does not exist.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
+    pub fn not_found(collection: Collection, id: impl ToString) -> Self {
+        Self::NotFound { collection, id: id.to_string() }
+    }
+
+    /// The value of a unique index is taken.
+    #[must_use]
+    pub fn unique(collection: Collection, index: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unique { collection, index: index.into() }
+    }
+
+    /// The record changed since it was read.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
+    pub fn conflict(collection: Collection, id: impl ToString) -> Self {
+        Self::Conflict { collection, id: id.to_string() }
+    }
+
+    /// The record is needed by others.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
+    pub fn in_use(collection: Collection, id: impl ToString, by: Collection) -> Self {
+        Self::InUse { collection, id: id.to_string(), by }
+    }
+
+    /// A secret of a mailbox cannot be used.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
+    pub fn secret(mailbox: impl ToString, field: &'static str, problem: SecretProblem) -> Self {
+        Self::Secret { mailbox: mailbox.to_string(), field, problem }
+    }
+
+    /// Too many wait for `operation` already.
+    #[must_use]
+    pub const fn busy(operation: &'static str) -> Self {
+        Self::Busy { operation }
+    }
+
+    /// The campaign's status does not allow `action`.
+    #[must_use]
+    pub fn illegal_status(action: &'static str, status: &'static str) -> Self {
+        Self::IllegalStatus { action, status }
+    }
+
+    /// The database cannot be reached. `target` must not hold a password.
+    #[must_use]
+    pub fn unavailable(target: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unavailable { target: target.into(), reason: reason.into() }
+    }
+
+    /// The database failed in `operation`.
+    #[must_use]
+    pub fn backend(operation: impl Into<Cow<'static, str>>, code: Option<i32>) -> Self {
+        Self::Backend { operation: operation.into(), code }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_cross_threads_and_stay_small() {
+        fn assert_send_sync<T: Send + Sync + 'static>() {}
+        assert_send_sync::<Error>();
+        assert!(size_of::<Error>() <= 80, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn texts_are_pinned() {
+        let texts = [
+            Error::from(Invalid::new("subject", Problem::TooLong { max: 998 })),
+            Error::not_found(Collection::Users, "66f0"),
+            Error::unique(Collection::Users, "login_id_1"),
+            Error::conflict(Collection::Campaigns, "66f0"),
+            Error::IllegalStatus { action: "pause", status: "completed" },
+            Error::in_use(Collection::Users, "66f0", Collection::Mailboxes),
+            Error::InvalidCursor,
+            Error::unavailable("localhost:1", "timed out"),
+            Error::busy("users.verify_login"),
+            Error::ShutDown,
+            Error::backend("users.create", Some(26)),
+            Error::backend("users.create", Some(4321)),
+            Error::backend("users.create", None),
+        ]
+        .map(|error| error.to_string());
+        assert_eq!(
+            texts,
+            [
+                "subject is longer than 998 bytes",
+                "users: there is no 66f0",
+                "users: the unique index login_id_1 already has this value",
+                "campaigns: 66f0 was changed by another caller; read it again",
+                "campaigns: pause is not allowed while the campaign is completed",
+                "users: 66f0 is still needed by mailboxes",
+                "the page cursor does not belong to this list",
+                "the database at localhost:1 is unavailable: timed out",
+                "users.verify_login: too many callers are waiting; retry later",
+                "the event recorder was shut down",
+                "users.create failed in the database with code 26: the collection does not exist",
+                "users.create failed in the database with code 4321",
+                "users.create failed in the database",
+            ]
+        );
+    }
+}

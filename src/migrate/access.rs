@@ -1,0 +1,74 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use mongodb::{ClientSession, Collection};
+
+use super::Result;
+use crate::collection;
+use crate::error::{Error, Invalid, Problem};
+use crate::mongo::MongoStore;
+use crate::mongo::connection::Connection;
+use crate::mongo::error::DriverResult;
+use crate::mongo::table::Table;
+use crate::secret::Vault;
+
+/// The database and the keys of a migration: the one way of all rooms to a collection.
+#[derive(Clone)]
+pub(crate) struct Access {
+    connection: Arc<Connection>,
+    vault: Vault,
+}
+
+impl Access {
+    pub(crate) fn new(store: &MongoStore) -> Result<Self> {
+        let connection = store.connection().clone();
+        let vault = store.vault().cloned();
+        let vault = vault.ok_or(Error::Invalid(Invalid::new("vault", Problem::Missing)))?;
+        Ok(Self { connection, vault })
+    }
+
+    /// The keys.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// What the store shares, for provisioning, recounting and the lease.
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.connection.now()
+    }
+
+    /// A collection, old or new, by its name.
+    pub(crate) fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        self.connection.database.collection(name)
+    }
+
+    /// The same of a collection of this crate, for many different updates in one command.
+    pub(crate) fn table(&self, collection: collection::Collection) -> Table {
+        Table::new(&self.connection.database, collection)
+    }
+
+    /// Does `work` and translates its error.
+    pub(crate) async fn run<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = DriverResult<T>>,
+    ) -> Result<T> {
+        self.connection.run_as(operation, work).await
+    }
+
+    /// Does `work` in a transaction, and retries it while others are in its way.
+    pub(crate) async fn transact<C, T, W>(&self, operation: &'static str, context: C, work: W) -> Result<T>
+    where
+        C: Send,
+        T: Send,
+        W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
+    {
+        self.run(operation, self.connection.in_transaction(context, work)).await
+    }
+}

@@ -1,0 +1,10 @@
+//! What follows a run: retry the quarantine, re-encrypt it, roll back, finalise.
+
+pub(crate) mod finalise;
+pub(crate) mod reencrypt;
+pub(crate) mod retry;
+pub(crate) mod rollback;
+
+pub use finalise::FinaliseReport;
+pub use retry::RetryReport;
+pub use rollback::RollbackReport;
