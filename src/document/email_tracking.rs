@@ -3,8 +3,6 @@ use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
 
 #[cfg(feature = "mongo")]
-use super::Field;
-#[cfg(feature = "mongo")]
 use super::Shape;
 use super::{Changes, Decode, Fields, ID, Part, Query, Record, Texts, marks, part};
 use crate::collection::Collection;
@@ -70,9 +68,9 @@ impl Record for EmailTracking {
 
 /// The fields of a row whose texts are not read: what events need.
 #[cfg(feature = "mongo")]
-pub(crate) fn without_texts() -> impl Iterator<Item = Field> {
-    let old = marks::OLD_FLAGS.into_iter().map(|(_, name)| name);
-    [ID].into_iter().chain(EmailTracking::names(Texts::Leave)).chain(old)
+pub(crate) fn without_texts() -> impl Iterator<Item = &'static str> {
+    let names = [ID].into_iter().chain(EmailTracking::names(Texts::Leave));
+    names.map(|name| name.as_str()).chain(marks::old_flags())
 }
 
 /// A row without texts, and its `_id`.

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use bson::oid::ObjectId;
 use bson::raw::{RawBsonRef, RawDocument};
 
-use super::stored::Problem;
+use super::problem::Problem;
 use super::{Field, ID, Marked, Stored};
 use crate::collection::Collection;
 use crate::error::{Error, Result};
@@ -54,8 +54,8 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a field. An explicit null is absent too: old documents have them.
-    pub(crate) fn value(&self, name: Field) -> Option<RawBsonRef<'a>> {
-        self.find(name.as_str()).filter(is_there)
+    pub(crate) fn value(&self, name: &str) -> Option<RawBsonRef<'a>> {
+        self.find(name).filter(is_there)
     }
 
     fn read<T>(

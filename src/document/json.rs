@@ -4,7 +4,7 @@ use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, Document};
 use serde_json::{Map, Number, Value};
 
-use super::stored::Problem;
+use super::problem::Problem;
 
 /// How deep a stored object may be; deeper ones cannot be in a database.
 const MAX_DEPTH: usize = 200;

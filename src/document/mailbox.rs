@@ -52,7 +52,8 @@ impl Decode for SealedCredentials {
 
     fn decode(document: &RawDocument) -> Result<Self> {
         let fields = Fields::of(Self::COLLECTION, document)?;
-        let secret = |field| fields.value(secret_field(field)).map_or(StoredSecret::Absent, stored_secret);
+        let secret =
+            |field| fields.value(secret_field(field).as_str()).map_or(StoredSecret::Absent, stored_secret);
         Ok(Self {
             mailbox: fields.required(field::id)?,
             owner: fields.required(field::user_id)?,

@@ -18,7 +18,7 @@ use bson::{Document, doc};
 use chrono::{DateTime, Utc};
 
 use super::date_text;
-use super::{Condition, Field, Fields, Problem, Query, Stored};
+use super::{Condition, Fields, Problem, Query, Stored};
 use crate::model::{EmailTracking, Signal};
 #[cfg(feature = "mongo")]
 use crate::model::{Mark, Rule};
@@ -151,29 +151,28 @@ impl Marked for bool {
     }
 }
 
-/// The flag under which older programs kept that there was such an event, beside its count.
-pub(super) const OLD_FLAGS: [(Signal, Field); 3] = [
-    (Signal::Opened, bson::raw::cstr!("opened")),
-    (Signal::Clicked, bson::raw::cstr!("clicked")),
-    (Signal::Replied, bson::raw::cstr!("replied")),
-];
-pub(super) const BOUNCED: Field = super::email_tracking::field::bounced;
-pub(super) const BOUNCE_REASON: Field = super::email_tracking::field::bounce_reason;
+/// The flags of older programs.
+pub(super) fn old_flags() -> impl Iterator<Item = &'static str> {
+    Signal::ALL.iter().filter_map(|signal| signal.rule().old_flag)
+}
 
 /// Adds the further signs of rows of older programs to a row that was read.
 pub(super) fn settle(row: &mut EmailTracking, fields: &Fields<'_>) {
-    for (signal, name) in OLD_FLAGS {
-        let rule = signal.rule();
-        if let Some(count) = rule.count
+    for rule in Signal::ALL.iter().map(|signal| signal.rule()) {
+        if let (Some(count), Some(old_flag)) = (rule.count, rule.old_flag)
             && !rule.is_marked_in(row)
-            && fields.value(name).and_then(RawBsonRef::as_bool) == Some(true)
+            && fields.value(old_flag).and_then(RawBsonRef::as_bool) == Some(true)
         {
             *(count.slot)(row) = 1;
         }
+        let Some(flag) = rule.flag else { continue };
+        let has_time = rule.time.is_some_and(|time| (time.get)(row).is_some());
+        let has_reason = rule.reason.is_some_and(|reason| {
+            (reason.get)(row).as_ref().is_some_and(|text| !text.is_empty())
+                && fields.value(flag.name).is_none()
+        });
+        *(flag.slot)(row) |= has_time || has_reason;
     }
-    row.unsubscribed |= row.unsubscribed_at.is_some();
-    row.bounced |= row.bounce_reason.as_ref().is_some_and(|reason| !reason.is_empty())
-        && fields.value(BOUNCED).is_none();
 }
 
 impl Signal {
@@ -185,15 +184,11 @@ impl Signal {
             signs.extend(rule.time.map(|mark| Condition::TimeSet(mark.name)));
             signs.extend(rule.count.map(|mark| Condition::CountSet(mark.name)));
             signs.extend(rule.flag.map(|mark| Condition::FlagSet(mark.name)));
-        }
-        for (signal, name) in OLD_FLAGS {
-            if signal.chain().any(|implied| implied == self) {
-                signs.push(Condition::Is(name.as_str(), true.into()));
+            signs.extend(rule.old_flag.map(|name| Condition::Is(name, true.into())));
+            if let (Some(flag), Some(reason)) = (rule.flag, rule.reason) {
+                let alone = [Condition::Absent(flag.name), Condition::Text(reason.name)];
+                signs.push(Condition::All(alone.into()));
             }
-        }
-        if self == Self::Bounced {
-            let alone = [Condition::Absent(BOUNCED.as_str()), Condition::Text(BOUNCE_REASON.as_str())];
-            signs.push(Condition::All(alone.into()));
         }
         signs
     }
@@ -223,6 +218,13 @@ fn marks() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
         .flat_map(|Rule { time, count, flag, .. }| [of(time), of(count), of(flag)].into_iter().flatten())
 }
 
+/// The flags beside which there is a reason.
+#[cfg(feature = "mongo")]
+fn reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rules = Signal::ALL.iter().map(|signal| signal.rule());
+    rules.filter_map(|rule| Some((rule.flag?.name, rule.reason?.name)))
+}
+
 /// The rows that an aggregation cannot count by itself: those with types or signs of older programs.
 /// The reader decides what they mean.
 #[cfg(feature = "mongo")]
@@ -236,8 +238,8 @@ pub(super) fn is_odd() -> Document {
             signs.push(doc! { name: { "$lt": 0 } });
         }
     }
-    signs.extend(OLD_FLAGS.iter().map(|(_, name)| doc! { name.as_str(): true }));
-    signs.push(doc! { BOUNCED.as_str(): null, BOUNCE_REASON.as_str(): { "$exists": true } });
+    signs.extend(old_flags().map(|name| doc! { name: true }));
+    signs.extend(reasons().map(|(flag, reason)| doc! { flag: null, reason: { "$exists": true } }));
     doc! { "$or": signs }
 }
 
@@ -254,8 +256,9 @@ pub(super) fn is_odd_expression() -> Document {
             signs.push(doc! { "$and": [{ "$lt": [&field, 0] }, { "$gt": [&field, null] }] });
         }
     }
-    signs.extend(OLD_FLAGS.iter().map(|(_, name)| doc! { "$eq": [format!("${}", name.as_str()), true] }));
-    let (bounced, reason) = (format!("${}", BOUNCED.as_str()), format!("${}", BOUNCE_REASON.as_str()));
-    signs.push(doc! { "$and": [{ "$lte": [bounced, null] }, { "$gt": [reason, null] }] });
+    signs.extend(old_flags().map(|name| doc! { "$eq": [format!("${name}"), true] }));
+    signs.extend(reasons().map(|(flag, reason)| {
+        doc! { "$and": [{ "$lte": [format!("${flag}"), null] }, { "$gt": [format!("${reason}"), null] }] }
+    }));
     doc! { "$or": signs }
 }

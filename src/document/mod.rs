@@ -17,6 +17,7 @@ mod fields;
 pub(crate) mod json;
 pub(crate) mod mailbox;
 mod marks;
+mod problem;
 mod query;
 pub(crate) mod rates;
 mod record;
@@ -31,11 +32,12 @@ use bson::raw::{CStr, RawDocumentBuf, cstr};
 pub(crate) use changes::Changes;
 pub(crate) use fields::{Fields, id_of};
 pub(crate) use marks::Marked;
+pub(crate) use problem::Problem;
 pub(crate) use query::{Condition, Query};
 pub(crate) use record::{Decode, Part, Record, Texts, names_of, part};
 #[cfg(feature = "mongo")]
 pub(crate) use shape::Shape;
-pub(crate) use stored::{Problem, Stored, Unread};
+pub(crate) use stored::{Stored, Unread};
 
 /// The name of a field.
 pub(crate) type Field = &'static CStr;

@@ -7,18 +7,15 @@ use chrono::{DateTime, Utc};
 
 use super::Field;
 use super::json;
+use super::problem::Problem;
 use crate::model::{
     CampaignDuration, CampaignId, CampaignStatus, ClerkUserId, EmailAddress, LoginId, MailboxId,
     MailboxStatus, MetricId, Provider, TrackingId, UserId, UserProfile,
 };
 
-/// What is wrong with a value; never the value itself.
-pub(crate) type Problem = &'static str;
-
 /// A value of a field.
 pub(crate) trait Stored: Sized {
     /// The JSON schema of the values that can be read.
-    #[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "only the database checks it"))]
     fn schema() -> Document;
 
     /// Reads a value.

@@ -102,3 +102,24 @@ async fn stale(store: &Store, like: &campaign_store::Campaign, is_active: bool) 
     }
     id.to_string()
 }
+
+#[tokio::test]
+async fn unreadable_rows_and_marks_of_version_0_1_are_named_and_a_recount_removes_the_marks() {
+    let program = Program::new();
+    let (_, campaign) = campaign(&program).await;
+    make_recent(&program.database).await;
+    let rows = program.database.collection("email_tracking").await;
+    let id = rows.find_one(doc! {}).await.unwrap().unwrap().get_object_id("_id").unwrap();
+    rows.update_one(doc! { "_id": id }, doc! { "$set": { "opened_at": "soon" } }).await.unwrap();
+    let marks = program.database.collection("recount_marks").await;
+    marks.insert_one(doc! { "_id": format!("{}/{id}", campaign.id) }).await.unwrap();
+
+    let report = program.json(&["doctor"], exit::FAILED);
+    let named = format!("email_tracking: document {id} cannot be read: opened_at: is a text that is no date");
+    for problem in ["recount_marks: version 0.1 marked 1 campaigns", named.as_str()] {
+        assert!(problems(&report).iter().any(|found| found.contains(problem)), "{problem} in {report}");
+    }
+    assert_eq!(problems(&report).len(), 2, "{report}");
+    assert_eq!(program.json(&["recount"], exit::DONE)["unreadable"], 1);
+    assert_eq!(problems(&program.json(&["doctor"], exit::FAILED)).len(), 1);
+}

@@ -49,6 +49,10 @@ pub(crate) struct Rule {
     pub(crate) count: Option<Mark<u64>>,
     /// Whether there was an event.
     pub(crate) flag: Option<Mark<bool>>,
+    /// Why. In rows of older programs it can stand alone, and then says that there was an event.
+    pub(crate) reason: Option<Mark<Option<String>>>,
+    /// The flag under which older programs kept that there was an event, beside the count.
+    pub(crate) old_flag: Option<&'static str>,
     /// The number in the totals. A signal without one counts as the one that it implies.
     pub(crate) total: Option<fn(&mut Totals) -> &mut u64>,
     /// What is so too.
@@ -91,6 +95,8 @@ impl Rule {
         time: None,
         count: None,
         flag: None,
+        reason: None,
+        old_flag: None,
         total: None,
         implies: None,
         is_voided: false,
@@ -107,6 +113,7 @@ impl Signal {
             Self::Opened => Rule {
                 time: mark!(opened_at),
                 count: mark!(opens),
+                old_flag: Some("opened"),
                 total: total!(opened),
                 implies: Some(Self::Delivered),
                 ..Rule::VOIDED
@@ -114,6 +121,7 @@ impl Signal {
             Self::Clicked => Rule {
                 time: mark!(clicked_at),
                 count: mark!(clicks),
+                old_flag: Some("clicked"),
                 total: total!(clicked),
                 implies: Some(Self::Opened),
                 ..Rule::VOIDED
@@ -121,11 +129,17 @@ impl Signal {
             Self::Replied => Rule {
                 time: mark!(replied_at),
                 count: mark!(replies),
+                old_flag: Some("replied"),
                 total: total!(replied),
                 implies: Some(Self::Delivered),
                 ..Rule::VOIDED
             },
-            Self::Bounced => Rule { flag: mark!(bounced), total: total!(bounced), ..Rule::SUPPRESSING },
+            Self::Bounced => Rule {
+                flag: mark!(bounced),
+                reason: mark!(bounce_reason),
+                total: total!(bounced),
+                ..Rule::SUPPRESSING
+            },
             Self::Unsubscribed => Rule {
                 time: mark!(unsubscribed_at),
                 flag: mark!(unsubscribed),

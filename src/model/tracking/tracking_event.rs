@@ -26,7 +26,7 @@ pub struct TrackingEvent {
     tracking_id: TrackingId,
     at: DateTime<Utc>,
     signal: Signal,
-    bounce_reason: Option<String>,
+    reason: Option<String>,
     provider_event_id: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl TrackingEvent {
     /// A [bounce](Self::bounced) can have a reason beside.
     pub fn new(signal: Signal, id: TrackingId, at: DateTime<Utc>) -> Self {
         let at = whole_millis(at);
-        Self { tracking_id: id, at, signal, bounce_reason: None, provider_event_id: None }
+        Self { tracking_id: id, at, signal, reason: None, provider_event_id: None }
     }
 
     /// The e-mail arrived.
@@ -71,8 +71,8 @@ impl TrackingEvent {
     /// line break.
     pub fn bounced(id: TrackingId, at: DateTime<Utc>, reason: Option<&str>) -> Result<Self, Invalid> {
         let reason = reason.map(|reason| text::line("bounce_reason", reason, Self::MAX_BOUNCE_REASON));
-        let bounce_reason = reason.transpose()?.map(str::to_owned);
-        Ok(Self { bounce_reason, ..Self::new(Signal::Bounced, id, at) })
+        let reason = reason.transpose()?.map(str::to_owned);
+        Ok(Self { reason, ..Self::new(Signal::Bounced, id, at) })
     }
 
     /// The recipient unsubscribed through it.
@@ -160,10 +160,11 @@ impl EmailTracking {
             let count = (count.slot)(self);
             *count = count.saturating_add(1);
         }
-        if let Some(reason) = &event.bounce_reason
-            && self.bounce_reason.as_ref().is_none_or(|other| reason < other)
-        {
-            self.bounce_reason = Some(reason.clone());
+        if let (Some(mark), Some(reason)) = (event.signal.rule().reason, &event.reason) {
+            let smallest = (mark.slot)(self);
+            if smallest.as_ref().is_none_or(|other| reason < other) {
+                *smallest = Some(reason.clone());
+            }
         }
         is_first
     }

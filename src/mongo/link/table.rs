@@ -14,7 +14,7 @@ use mongodb::{ClientSession, Database};
 use super::error::{DriverResult, ours};
 use super::stream;
 use crate::collection::Collection;
-use crate::document::{Changes, Condition, Decode, Field, ID, Query, Record, UPDATED_AT, id_of};
+use crate::document::{Changes, Condition, Decode, ID, Query, Record, UPDATED_AT, id_of};
 use crate::error::Error;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
@@ -330,8 +330,8 @@ pub(in crate::mongo) async fn each(
 }
 
 /// What reads these fields alone: the server is faster at taking named fields than at leaving some out.
-pub(in crate::mongo) fn projection(fields: impl IntoIterator<Item = Field>) -> Document {
-    fields.into_iter().map(|field| (field.as_str().to_owned(), 1.into())).collect()
+pub(in crate::mongo) fn projection(fields: impl IntoIterator<Item = &'static str>) -> Document {
+    fields.into_iter().map(|field| (field.to_owned(), 1.into())).collect()
 }
 
 /// The row of this id.

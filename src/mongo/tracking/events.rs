@@ -85,7 +85,7 @@ impl Tracking {
     async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<HashMap<TrackingId, RowKey>> {
         let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
         let query = Query::all().one_of(field::id, &ids);
-        let fields = projection([field::id, field::campaign_id]);
+        let fields = projection([field::id, field::campaign_id].map(|field| field.as_str()));
         let find = self.db.email_tracking.raw.find(query.to_filter()).projection(fields);
         // All in one answer: the server would give the first hundred alone.
         let find = find.batch_size(WHOLE_STEP);

@@ -33,16 +33,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &["ok", "NotFound", "Conflict", "user_id_1_email_1"],
         |side, draw| update(side, draw).boxed(),
     ),
-    Operation::new("mailboxes.credentials", 5, &["some", "none"], |side, draw| {
+    Operation::new("mailbox_secrets.credentials", 5, &["some", "none"], |side, draw| {
         credentials(side, draw).boxed()
     }),
-    Operation::new("mailboxes.replace_credentials", 4, &["ok", "NotFound"], |side, draw| {
+    Operation::new("mailbox_secrets.replace_credentials", 4, &["ok", "NotFound"], |side, draw| {
         replace_credentials(side, draw).boxed()
     }),
-    Operation::new("mailboxes.refresh_tokens", 6, &["ok", "NotFound", "Conflict"], |side, draw| {
+    Operation::new("mailbox_secrets.refresh_tokens", 6, &["ok", "NotFound", "Conflict"], |side, draw| {
         refresh_tokens(side, draw).boxed()
     }),
-    Operation::new("mailboxes.reencrypt", 4, &["rewritten", "current", "none"], |side, draw| {
+    Operation::new("mailbox_secrets.reencrypt", 4, &["rewritten", "current", "none"], |side, draw| {
         reencrypt(side, draw).boxed()
     }),
     Operation::new("mailboxes.set_primary", 5, &["ok", "NotFound"], |side, draw| {

@@ -87,6 +87,7 @@ fn every_method_of_every_repository_takes_part() {
     let traits = [
         ("users", include_str!("../../../src/repository/user.rs")),
         ("mailboxes", include_str!("../../../src/repository/mailbox.rs")),
+        ("mailbox_secrets", include_str!("../../../src/repository/mailbox_secrets.rs")),
         ("campaigns", include_str!("../../../src/repository/campaign.rs")),
         ("campaign_metrics", include_str!("../../../src/repository/campaign_metrics.rs")),
         ("email_tracking", include_str!("../../../src/repository/email_tracking.rs")),

@@ -19,6 +19,10 @@ pub(super) struct MetricsDrift {
     first: Vec<CampaignId>,
     /// Ids in tracking rows that are no campaign's. A migration leaves such rows as they are.
     unknown_campaigns: u64,
+    /// Tracking rows that cannot be read. They count as sent and as nothing else.
+    unreadable_rows: u64,
+    /// Why, for some of them.
+    first_unreadable: Vec<String>,
 }
 
 impl MetricsDrift {
@@ -34,8 +38,12 @@ impl MetricsDrift {
                     found.unknown_campaigns += 1;
                 }
                 Ok(Drift { campaign_id, .. }) => found.add(campaign_id),
-                Err(Error::Corrupt { collection: Collection::EmailTracking, .. }) => {
+                // The id of a group of rows is that of their campaign.
+                Err(Error::Corrupt { collection: Collection::EmailTracking, path, .. }) if path == "_id" => {
                     found.unknown_campaigns += 1;
+                }
+                Err(error @ Error::Corrupt { collection: Collection::EmailTracking, .. }) => {
+                    found.add_unreadable(&error);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -50,16 +58,30 @@ impl MetricsDrift {
         }
     }
 
-    pub(super) fn problems(&self) -> Vec<String> {
-        if self.drifting == 0 {
-            return Vec::new();
+    fn add_unreadable(&mut self, error: &Error) {
+        self.unreadable_rows += 1;
+        if self.first_unreadable.len() < LISTED {
+            self.first_unreadable.push(error.to_string());
         }
-        let first: Vec<_> = self.first.iter().map(ToString::to_string).collect();
-        vec![format!(
-            "the metrics of {} campaigns are wrong: recount; such as {}",
-            self.drifting,
-            first.join(", ")
-        )]
+    }
+
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.drifting > 0 {
+            let first: Vec<_> = self.first.iter().map(ToString::to_string).collect();
+            let first = first.join(", ");
+            problems.push(format!(
+                "the metrics of {} campaigns are wrong: recount; such as {first}",
+                self.drifting
+            ));
+        }
+        if let Some(first) = self.first_unreadable.first() {
+            let rows = self.unreadable_rows;
+            problems.push(format!(
+                "{rows} tracking rows cannot be read, so they count as sent only; such as {first}"
+            ));
+        }
+        problems
     }
 }
 

@@ -30,8 +30,11 @@ struct Recounted {
 
 impl fmt::Display for Recounted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RecountProgress { checked, corrected, .. } = self.progress;
+        let RecountProgress { checked, corrected, unreadable, .. } = self.progress;
         writeln!(f, "{checked} campaigns recounted, the metrics of {corrected} corrected")?;
+        if unreadable > 0 {
+            writeln!(f, "{unreadable} tracking rows cannot be read; `doctor` names them")?;
+        }
         ending(self.is_done, f)
     }
 }

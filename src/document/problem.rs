@@ -1,0 +1,2 @@
+/// What is wrong with a value; never the value itself.
+pub(crate) type Problem = &'static str;
