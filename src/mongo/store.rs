@@ -16,10 +16,10 @@ use crate::secret::{Passwords, Vault};
 
 /// The store on a MongoDB database.
 ///
-/// It needs a replica set (one member is enough) or a sharded cluster, since changes of several
-/// documents are transactions. A standalone server is refused when it connects.
+/// It needs a replica set (one member is enough) or a sharded cluster, because it changes several documents
+/// in transactions. Connecting to a standalone server fails.
 ///
-/// A clone shares the connections.
+/// Clones share the connections.
 ///
 /// ```no_run
 /// use campaign_store::{MongoStore, NewUser};
@@ -42,7 +42,7 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Connects to a database, and makes sure that it answers.
+    /// Connects to a database, and checks that it answers.
     ///
     /// # Errors
     /// As [`connect_with`](Self::connect_with).
@@ -50,12 +50,12 @@ impl MongoStore {
         Self::connect_with(MongoOptions::new(uri, database)).await
     }
 
-    /// Connects as the options say.
+    /// Connects with these options.
     ///
     /// # Errors
-    /// `Invalid` when the connection string or the name of the database is none; `Unavailable`
-    /// when no server answers within the time-out; `Unauthorized` when it refuses the login;
-    /// `Standalone` when the server has no transactions. They name the servers, never the user or the password.
+    /// `Invalid` when the connection string or the database name is not valid; `Unavailable` when no server
+    /// answers within the time-out; `Unauthorized` when the server refuses the login; `Standalone` when the
+    /// server has no transactions. The errors name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
         let db = Arc::new(Connection::open(&options).await?);
         let warnings = Warning::find(&db).await?.into();
@@ -76,9 +76,8 @@ impl MongoStore {
         Ok(Self { db, vault, repositories, warnings })
     }
 
-    /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
-    /// built. Any number of processes can do so at once, and as often as they like. Validators stay
-    /// as they are.
+    /// Creates the missing [indexes](crate::schema::INDEXES), and waits until they are built. Any number of
+    /// processes can do so at once and repeatedly. Validators stay as they are.
     ///
     /// # Errors
     /// As [`apply`](Self::apply) of a plan without options, which is what it does.
@@ -86,9 +85,9 @@ impl MongoStore {
         provision::provision(&self.db).await
     }
 
-    /// Compares the database with the schema, and says what [`apply`](Self::apply) would do. It
-    /// only reads: indexes and options, no documents. An index that is still being built counts as
-    /// there.
+    /// Compares the database with the schema, and reports what [`apply`](Self::apply) would do. It only
+    /// reads, and only indexes and options, no documents. An index that is still being built counts as
+    /// existing.
     ///
     /// ```no_run
     /// use campaign_store::{MongoStore, ProvisionOptions, ValidatorMode};
@@ -107,26 +106,24 @@ impl MongoStore {
         provision::plan(&self.db, options).await
     }
 
-    /// Carries out a plan, and nothing else. All checks come first; then what is missing is
-    /// created, in all collections; then what the options of the plan name is altered or dropped,
-    /// and validators are set.
+    /// Carries out a plan, and nothing else. It makes all checks first; then it creates what is missing, in
+    /// all collections; then it alters or drops what the options of the plan name, and sets validators.
     ///
-    /// When it fails half-way, by an outage for instance, make a new plan: it holds the rest.
+    /// If it fails half-way, because of an outage for instance, make a new plan: it contains the rest.
     ///
     /// # Errors
-    /// Before anything is changed: `PlanStale` when the database is no longer as it was when the
-    /// plan was made; `IndexDiffers` when an index is in the way and the plan may not drop or alter
-    /// it; `Duplicates` when documents break a unique index; `Offenders` when a validator is to be
-    /// enforced that documents break.
+    /// Before anything is changed: `PlanStale` when the database has changed since the plan was made;
+    /// `IndexDiffers` when an index is in the way and the plan may not drop or alter it; `Duplicates` when
+    /// documents break a unique index; `Offenders` when a validator is to be enforced that documents break.
     ///
-    /// Later: `Unavailable` when a command takes longer than the options allow; `Unique` when
-    /// duplicates came since the check; `PlanStale` when somebody else changed indexes since then.
+    /// Later: `Unavailable` when a command takes longer than the options allow; `Unique` when duplicates
+    /// appeared after the check; `PlanStale` when somebody else changed indexes after it.
     pub async fn apply(&self, plan: &ProvisionPlan) -> Result<()> {
         provision::apply(&self.db, plan).await
     }
 
-    /// In what the database is not as the schema and the options want it, for monitoring: the
-    /// deviations of [`plan`](Self::plan). It only reads.
+    /// How the database deviates from the schema and the options, for monitoring: the deviations of
+    /// [`plan`](Self::plan). It only reads.
     ///
     /// # Errors
     /// Those of the connection.
@@ -134,9 +131,9 @@ impl MongoStore {
         Ok(self.plan(options).await?.drift())
     }
 
-    /// Counts the documents that the validators would refuse, whether validators are set or not,
-    /// and names some. It only reads, but reads all documents; of the options it takes the limit
-    /// of time. Collections without such documents are left out.
+    /// Counts the documents that the validators would refuse, whether or not validators are set, and names
+    /// some of them. It only reads, but it reads all documents; of the options it uses only the time limit.
+    /// Collections without such documents are left out.
     ///
     /// # Errors
     /// `Unavailable` when it takes longer than the options allow, and those of the connection.
@@ -147,19 +144,19 @@ impl MongoStore {
     /// The migration of the old collections of this database.
     ///
     /// # Errors
-    /// `Invalid` without a vault: what is secret in the old documents must be sealed.
+    /// `Invalid` without a vault: the secrets in the old documents must be sealed.
     pub fn migration(&self) -> Result<Migration> {
         Migration::new(self.db.clone(), self.vault.clone())
     }
 
-    /// What an operator should put right: problems of the database that [`connect`](Self::connect)
-    /// found, and that do not keep the store from working.
+    /// Problems of the database that [`connect`](Self::connect) found and that an operator should fix. They
+    /// do not prevent the store from working.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// What the store is connected to, for operators.
+    /// The server that the store is connected to, for operators.
     ///
     /// # Errors
     /// `Unavailable`, `Backend`.
