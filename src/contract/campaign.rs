@@ -1,4 +1,4 @@
-//! What a [`CampaignRepository`](crate::CampaignRepository) must do.
+//! The contract of [`CampaignRepository`](crate::CampaignRepository).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! What a [`CampaignMetricsRepository`](crate::CampaignMetricsRepository) must do.
+//! The contract of [`CampaignMetricsRepository`](crate::CampaignMetricsRepository).
 
 use uuid::Uuid;
 

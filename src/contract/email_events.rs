@@ -1,4 +1,4 @@
-//! How an [`EmailTrackingRepository`](crate::EmailTrackingRepository) must handle events.
+//! The contract of events in [`EmailTrackingRepository`](crate::EmailTrackingRepository).
 
 use std::collections::HashSet;
 

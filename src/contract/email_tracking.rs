@@ -1,4 +1,4 @@
-//! What an [`EmailTrackingRepository`](crate::EmailTrackingRepository) must do.
+//! The contract of [`EmailTrackingRepository`](crate::EmailTrackingRepository).
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;

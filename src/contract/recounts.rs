@@ -1,4 +1,5 @@
-//! What a [`CampaignMetricsRepository`](crate::CampaignMetricsRepository) must compute from tracking rows.
+//! The contract of recounts, series and totals in
+//! [`CampaignMetricsRepository`](crate::CampaignMetricsRepository).
 
 use std::ops::Range;
 

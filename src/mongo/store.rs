@@ -80,7 +80,7 @@ impl MongoStore {
     /// processes can do so at once and repeatedly. Validators stay as they are.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply) of a plan without options, which is what it does.
+    /// As [`apply`](Self::apply) of a plan without options, which this method carries out.
     pub async fn provision(&self) -> Result<()> {
         provision::provision(&self.db).await
     }
