@@ -1,5 +1,5 @@
 //! Marks that version 0.1 left on servers without transactions: campaigns whose metrics may lag behind their
-//! rows. No version writes them any more; a recount of the campaign removes them.
+//! rows. Nothing writes them any more; a recount of the campaign removes them.
 
 use std::collections::BTreeSet;
 
