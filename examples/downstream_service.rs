@@ -1,14 +1,14 @@
 //! A function of a service that uses the store, and its unit tests on the in-memory store.
 //!
-//! Run with `cargo run --example downstream_service`, and its tests with
-//! `cargo test --example downstream_service`. Needs nothing.
+//! Run it with `cargo run --example downstream_service`, and its tests with `cargo test --example
+//! downstream_service`. It needs no server.
 
 use campaign_store::{
     Campaign, CampaignId, EmailAddress, Error, MemoryStore, NewSend, Result, SendOutcome, Store,
 };
 use chrono::{DateTime, Utc};
 
-/// What became of one e-mail.
+/// The outcome of one e-mail.
 #[derive(Debug, PartialEq)]
 enum Sent {
     Now,
@@ -16,10 +16,10 @@ enum Sent {
     NotAllowed,
 }
 
-/// The service's own logic: sends an e-mail of a campaign to one recipient, unless the recipient
-/// does not want it or has it already.
+/// The service's own logic: sends an e-mail of a campaign to one recipient, unless the recipient does not
+/// want it or already has it.
 async fn send_one(store: &Store, campaign: &Campaign, to: &EmailAddress, at: DateTime<Utc>) -> Result<Sent> {
-    // An error here stops the send: no answer is not a yes.
+    // An error here stops the send: without an answer, nothing is sent.
     if store.email_tracking.is_suppressed(campaign.user_id, to).await? {
         return Ok(Sent::NotAllowed);
     }
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// A fresh store for each test, with a clock that the test moves.
+    /// A fresh store for each test, with a clock that the test controls.
     async fn set_up() -> (MemoryStore, Arc<ManualClock>, Store, Campaign, EmailAddress) {
         let clock = Arc::new(ManualClock::new(DateTime::UNIX_EPOCH));
         let memory = MemoryStore::with_clock(clock.clone());

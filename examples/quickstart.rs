@@ -1,8 +1,8 @@
-//! The whole way of a campaign: a user, mailboxes, a campaign, its sends, its metrics.
+//! A campaign from start to finish: a user, mailboxes, a campaign, its sends, its metrics.
 //!
-//! Run with `cargo run --example quickstart`: in memory, nothing needed.
-//! With `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB`
-//! (`campaign_store_quickstart` unless set), which it empties at the start and leaves in place.
+//! Run it with `cargo run --example quickstart`: it runs in memory and needs no server.
+//! With `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB` (default:
+//! `campaign_store_quickstart`), which it empties at the start and leaves in place.
 
 use std::error::Error;
 
@@ -23,7 +23,7 @@ async fn main() -> Result {
     summarise(&store, &ada, &campaign).await
 }
 
-/// The store that the environment asks for.
+/// The store that the environment selects.
 async fn open() -> Result<Store> {
     let Ok(uri) = std::env::var("MONGODB_URI") else {
         println!("Store: in memory (set MONGODB_URI for a server)");
@@ -68,7 +68,7 @@ async fn schedule(store: &Store, ada: &User) -> Result<Campaign> {
     Ok(campaign)
 }
 
-/// What a worker does. Any number of them can run.
+/// The work of a worker. Any number of workers can run.
 async fn send_what_is_due(store: &Store) -> Result {
     let now = SystemClock.now();
     for campaign in store.campaigns.claim_due(now, 10).await? {
@@ -81,9 +81,9 @@ async fn send_what_is_due(store: &Store) -> Result {
         }
         let outcomes = store.email_tracking.record_sends(sends.clone()).await?;
         println!("Sends: {} recorded", count(&outcomes, SendOutcome::Recorded));
-        // A worker that does not know whether it got through simply does it again.
+        // A worker that does not know whether its sends were recorded simply retries.
         let outcomes = store.email_tracking.record_sends(sends).await?;
-        println!("The same again: {} already recorded", count(&outcomes, SendOutcome::AlreadyRecorded));
+        println!("Retry: {} already recorded", count(&outcomes, SendOutcome::AlreadyRecorded));
     }
     Ok(())
 }

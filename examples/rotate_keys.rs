@@ -1,8 +1,8 @@
-//! The rotation of the key that seals the secrets of mailboxes, step by step, without downtime.
+//! Key rotation for the secrets of mailboxes, step by step, without downtime.
 //!
-//! Run with `cargo run --example rotate_keys`: in memory, nothing needed.
-//! With `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB`
-//! (`campaign_store_rotate_keys` unless set), which it empties at the start and leaves in place.
+//! Run it with `cargo run --example rotate_keys`: it runs in memory and needs no server.
+//! With `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB` (default:
+//! `campaign_store_rotate_keys`), which it empties at the start and leaves in place.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +16,12 @@ use futures_util::TryStreamExt;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// Keys for this example. Real ones come from `openssl rand -base64 32`, by `EnvKeys`, `FileKeys`,
-/// or a provider such as this one that asks a key management service.
+/// Keys for this example. Create real keys with `openssl rand -base64 32`, and load them with `EnvKeys`,
+/// `FileKeys`, or a provider like this one that asks a key management service.
 const KEY_1: &str = "1:q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 const KEY_2: &str = "2:r0LbzWCrnJ3jVfP0vRCqIQx3O1C2bTf2k8rQeUeXh2k=";
 
-/// A place for keys that an operator can change while the service runs.
+/// A store of keys that an operator can change while the service runs.
 #[derive(Debug, Clone)]
 struct KeyService(Arc<Mutex<String>>);
 
@@ -52,17 +52,17 @@ async fn main() -> Result {
 
     keys.put(format!("{KEY_1},{KEY_2}"));
     vault.reload().await?;
-    println!("2. Key 2 is there, behind the primary one: {:?}", vault.keys());
+    println!("2. Key 2 is added behind the primary key: {:?}", vault.keys());
 
     keys.put(format!("{KEY_2},{KEY_1}"));
     let reload = vault.reload().await?;
-    println!("3. Key {} seals from now on; key {} still opens.", reload.primary, reload.previous_primary);
+    println!("3. Key {} is now primary; key {} still opens.", reload.primary, reload.previous_primary);
 
     let plan = ReencryptPlan::new().batch_size(4);
     let forecast = run(&store, plan.dry_run()).await?;
     println!("4. A dry run would rewrite {} mailboxes.", forecast.rewritten);
 
-    // A service refreshes a token while the job runs, as it would: neither gets in the other's way.
+    // A service may refresh a token while the job runs: neither disturbs the other.
     let refreshed = Credentials::new().access_token(AccessToken::new("ya29.refreshed")?);
     let mut reports = store.mailbox_secrets.reencrypt(plan).await?;
     while let Some(report) = reports.try_next().await? {
@@ -74,7 +74,7 @@ async fn main() -> Result {
     }
 
     let check = run(&store, plan.dry_run()).await?;
-    println!("5. Found under each key now: {:?}; unreadable: {}.", check.found_under, check.unreadable);
+    println!("5. Mailboxes found under each key: {:?}; unreadable: {}.", check.found_under, check.unreadable);
     if check.rewritten != 0 || check.unreadable != 0 {
         return Err("key 1 is still needed".into());
     }
@@ -87,14 +87,14 @@ async fn main() -> Result {
         let token = credentials.access_token.ok_or("the token is gone")?;
         let expected = if n == 0 { "ya29.refreshed".to_owned() } else { format!("ya29.token{n}") };
         if token.expose() != expected {
-            return Err("a token is not what it was".into());
+            return Err("a token has changed".into());
         }
     }
-    println!("7. Every token opens and is what it was. Key 1 can be destroyed.");
+    println!("7. Every token opens and is unchanged. Key 1 can be destroyed.");
     Ok(())
 }
 
-/// Runs to the end, and gives the last report.
+/// Runs the plan to the end, and returns the last report.
 async fn run(store: &Store, plan: ReencryptPlan) -> Result<ReencryptReport> {
     let reports: Vec<_> = store.mailbox_secrets.reencrypt(plan).await?.try_collect().await?;
     Ok(reports.into_iter().next_back().unwrap_or_default())
@@ -111,7 +111,7 @@ async fn link_mailboxes(store: &Store) -> Result<Vec<MailboxId>> {
     Ok(ids)
 }
 
-/// The store that the environment asks for.
+/// The store that the environment selects.
 async fn open(vault: Vault) -> Result<Store> {
     let Ok(uri) = std::env::var("MONGODB_URI") else {
         println!("Store: in memory (set MONGODB_URI for a server)");

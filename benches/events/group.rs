@@ -1,4 +1,4 @@
-//! The aggregation that counts tracking rows by campaign, in so many words.
+//! The aggregation that counts tracking rows by campaign, written out.
 
 use mongodb::bson::{Document, doc};
 

@@ -1,24 +1,24 @@
-//! What recording events costs, beside the ways in which programs do it without the store.
+//! The cost of recording events, compared with how programs do it without the store.
 //!
 //! ```text
 //! cargo bench --bench events                  # one line of JSON on standard output
 //! EVENTS_ROWS=10000 cargo bench --bench events
 //! ```
 //!
-//! All figures are of one run on one server, over the same 100,000 tracking rows of 1.5 KB with all
-//! indexes, of four campaigns. The ways take turns, and each figure is the median of its turns:
+//! All figures come from one run on one server, over the same 100,000 tracking rows of 1.5 KB with all
+//! indexes, in four campaigns. The ways take turns, and each figure is the median of its turns:
 //!
-//! - `batch_per_s`: events a second through `record_events`, many batches of 1,000 in one call;
-//! - `naive_per_s`: the plain driver finds and updates a row and then adds to the metrics, 32 at a
-//!   time, as most programs do; it loses count when the same event comes twice;
-//! - `update_many_per_s`: rows a second of one server-side `updateMany`, the limit;
-//! - `receipts_per_s`: as the first, with provider event ids that are remembered;
-//! - `recorder_per_s`: events a second through an `EventRecorder` with 64 callers, each with the 64
-//!   events of a webhook call at a time;
-//! - `recount_per_s`: rows a second of `recount_all`;
-//! - `group_per_s`: rows a second of the bare aggregation of the same totals.
+//! - `batch_per_s`: events per second through `record_events`, many batches of 1,000 in one call;
+//! - `naive_per_s`: events per second when the plain driver finds and updates a row and then adds to the
+//!   metrics, 32 at a time, as most programs do; it miscounts when the same event comes twice;
+//! - `update_many_per_s`: rows per second of one server-side `updateMany`, the limit;
+//! - `receipts_per_s`: like the first, with provider event ids that are remembered;
+//! - `recorder_per_s`: events per second through an `EventRecorder` with 64 callers, each of which hands in
+//!   the 64 events of one webhook call at a time;
+//! - `recount_per_s`: rows per second of `recount_all`;
+//! - `group_per_s`: rows per second of the bare aggregation of the same totals.
 //!
-//! After every turn that is exact the metrics must equal what a recount finds.
+//! After every turn of an exact way, the metrics must equal what a recount finds.
 
 mod group;
 mod ours;
@@ -37,7 +37,7 @@ use self::world::World;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How often each way has its turn.
+/// How many turns each way has.
 const TURNS: usize = 5;
 
 fn main() -> Result<()> {
@@ -51,12 +51,12 @@ async fn figures() -> Result<Value> {
     let world = World::new(rows).await?;
     let mut figures: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for turn in 0..TURNS {
-        // What recounts comes first in a turn: the metrics are exact then.
+        // The recounts come first in a turn, while the metrics are exact.
         for (name, figure) in [
             ("recount_per_s", ours::recount(&world).await?),
             ("group_per_s", plain::group(&world).await?),
             ("batch_per_s", ours::batches(&world, turn, false).await?),
-            // Other rows than the batches had, so that its events are first ones, too.
+            // Other rows than those of the batches, so that its events are first ones too.
             ("recorder_per_s", ours::recorder(&world, turn + 1).await?),
             ("update_many_per_s", plain::update_many(&world).await?),
             ("receipts_per_s", ours::batches(&world, turn, true).await?),

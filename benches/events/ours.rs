@@ -1,4 +1,4 @@
-//! What the store does.
+//! Recording events with the store.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::world::World;
 
 const EVENTS: usize = 40_000;
 
-/// Events a second through `record_events`.
+/// Events per second through `record_events`.
 pub(crate) async fn batches(world: &World, turn: usize, with_ids: bool) -> Result<f64> {
     let events = world.opens(EVENTS, turn, with_ids)?;
     let started = Instant::now();
@@ -27,8 +27,8 @@ pub(crate) async fn batches(world: &World, turn: usize, with_ids: bool) -> Resul
     Ok(per_second(EVENTS, seconds))
 }
 
-/// Events a second through a recorder: 64 callers, each of which hands in the events of one webhook
-/// call after the other and waits for all their outcomes.
+/// Events per second through a recorder with 64 callers. Each records the events of one webhook call after
+/// another, and waits for all outcomes of a call.
 pub(crate) async fn recorder(world: &World, turn: usize) -> Result<f64> {
     const CALLERS: usize = 64;
     const EVENTS_PER_CALL: usize = 64;
@@ -55,7 +55,7 @@ pub(crate) async fn recorder(world: &World, turn: usize) -> Result<f64> {
     Ok(per_second(EVENTS, seconds))
 }
 
-/// Rows a second of a recount that finds nothing to put right.
+/// Rows per second of a recount that finds nothing to correct.
 pub(crate) async fn recount(world: &World) -> Result<f64> {
     let started = Instant::now();
     let progress: Vec<_> = world.store.campaign_metrics.recount_all().await?.try_collect().await?;

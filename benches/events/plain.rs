@@ -1,4 +1,4 @@
-//! What programs do with the plain driver.
+//! Recording events with the plain driver.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::world::World;
 const NAIVE_EVENTS: usize = 4_000;
 const AT_ONCE: usize = 32;
 
-/// Events a second, each with a command for its row and one for the metrics.
+/// Events per second, each with one command for its row and one for the metrics.
 pub(crate) async fn naive(world: &World, turn: usize) -> Result<f64> {
     let events = world.opens(NAIVE_EVENTS, turn, false)?;
     let (rows, metrics) = (world.rows(), world.metrics());
@@ -34,7 +34,7 @@ pub(crate) async fn naive(world: &World, turn: usize) -> Result<f64> {
                     .return_document(ReturnDocument::Before)
                     .await?
                     .ok_or("no row")?;
-                // Most count every event; this one at least looks whether it was the first.
+                // Most programs count every event; this one at least checks whether it was the first.
                 let first = i64::from(row.get_i64("opens").is_ok_and(|opens| opens == 0));
                 let added = doc! { "$inc": { "total_opened": first, "total_delivered": first } };
                 metrics.update_one(doc! { "campaign_id": row.get_str("campaign_id")? }, added).await?;
@@ -45,7 +45,7 @@ pub(crate) async fn naive(world: &World, turn: usize) -> Result<f64> {
     Ok(per_second(NAIVE_EVENTS, started.elapsed().as_secs_f64()))
 }
 
-/// Rows a second of one update of all of them by the server.
+/// Rows per second of one server-side update of all rows.
 pub(crate) async fn update_many(world: &World) -> Result<f64> {
     let at = DateTime::from(SystemClock.now());
     let update = doc! { "$inc": { "opens": 1 }, "$set": { "opened_at": at, "delivered_at": at } };
@@ -55,7 +55,7 @@ pub(crate) async fn update_many(world: &World) -> Result<f64> {
     Ok(figure)
 }
 
-/// Rows a second of the aggregation that counts them by campaign.
+/// Rows per second of the aggregation that counts them by campaign.
 pub(crate) async fn group(world: &World) -> Result<f64> {
     let started = Instant::now();
     let groups: Vec<Document> = world.rows().aggregate([stage()]).await?.try_collect().await?;

@@ -15,12 +15,12 @@ use crate::{Result, server};
 const CAMPAIGNS: usize = 4;
 const BATCH: usize = 1_000;
 
-/// A database, by the store and by the plain driver, each with connections of its own.
+/// A database, accessed by the store and by the plain driver, each with its own connections.
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) plain: Database,
     pub(crate) campaigns: Vec<Campaign>,
-    /// The rows in the order of their insertion, one campaign after the other in turn.
+    /// The rows in insertion order, alternating between the campaigns.
     pub(crate) ids: Vec<TrackingId>,
 }
 
@@ -50,7 +50,7 @@ impl World {
             for (n, campaign) in (first..rows.min(first + BATCH)).zip(campaigns.iter().cycle()) {
                 let recipient = format!("recipient{n}@example.com");
                 let send = NewSend::new(campaign, mailbox.email.as_str(), recipient, now)?;
-                // With the other fields a row of 1.5 KB.
+                // With the other fields, a row has 1.5 KB.
                 let message = format!("Hello {n}, {}", "spring is here. ".repeat(66));
                 sends.push(send.recipient_name(format!("Recipient {n}"))?.message(message)?);
             }
@@ -60,7 +60,7 @@ impl World {
         Ok(Self { store, plain, campaigns, ids })
     }
 
-    /// `n` opens of rows all over the collection, others in every turn.
+    /// `n` opens of rows spread over the collection, different ones in every turn.
     pub(crate) fn opens(&self, n: usize, turn: usize, with_ids: bool) -> Result<Vec<TrackingEvent>> {
         // A prime step visits every row once before it comes back to the first.
         const STEP: usize = 7_919;
@@ -87,7 +87,7 @@ impl World {
         if drift.is_empty() { Ok(()) } else { Err(format!("the metrics drifted: {drift:?}").into()) }
     }
 
-    /// Makes the rows as they were sent, and the metrics too.
+    /// Resets the rows to how they were sent, and the metrics too.
     pub(crate) async fn reset(&self) -> Result<()> {
         let update = doc! {
             "$set": { "opens": 0_i64 },

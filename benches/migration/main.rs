@@ -1,28 +1,28 @@
-//! What a migration costs, beside what the server can do by itself.
+//! The cost of a migration, compared with what the server can do by itself.
 //!
 //! ```text
 //! cargo bench --bench migration                # one line of JSON on standard output
 //! MIGRATION_MAILBOXES=100000 MIGRATION_ROWS=100000 cargo bench --bench migration
 //! ```
 //!
-//! All figures are of one run on one server, of 1,000,000 old mailboxes with three secrets each, and of
+//! All figures come from one run on one server, with 1,000,000 old mailboxes of three secrets each and
 //! 1,000,000 tracking rows of 1,000 campaigns:
 //!
-//! - `merge_per_s`: mailboxes a second of the server's own `$merge`, which only inserts, into a
+//! - `merge_per_s`: mailboxes per second of the server's own `$merge`, which only inserts, into a
 //!   collection with the same unique index;
-//! - `insert_per_s`: mailboxes a second that the plain driver reads and writes, ready as they are, with
-//!   a fence around each batch as the migration has;
-//! - `copy_per_s`: mailboxes a second that the migration reads, maps, seals and writes, until all of
-//!   them are there;
-//! - `group_per_s`: rows a second of the bare aggregation that counts them by campaign;
-//! - `metrics_per_s`: rows a second of the migration's metrics, until they are written;
-//! - `peak_rss_mib`: the most memory of the process that migrates; `small_rss_mib` the same of one that
-//!   migrates 10,000 mailboxes, ten batches;
-//! - `second_run_s`: the time of a run after the last one.
+//! - `insert_per_s`: mailboxes per second that the plain driver reads and writes unchanged, with a fence
+//!   around each batch as in the migration;
+//! - `copy_per_s`: mailboxes per second that the migration reads, maps, seals and writes, until all of
+//!   them are written;
+//! - `group_per_s`: rows per second of the bare aggregation that counts them by campaign;
+//! - `metrics_per_s`: rows per second of the migration's metrics, until they are written;
+//! - `peak_rss_mib`: the peak memory of the process that migrates; `small_rss_mib` is that of a process
+//!   that migrates 10,000 mailboxes, ten batches;
+//! - `second_run_s`: the duration of a run after the last one.
 //!
-//! The migration runs in a process of its own, so that its memory is its own. Mailboxes and rows are in
-//! databases of their own, and the server writes to disk what it has before each figure, so that all find it
-//! in the same state.
+//! The migration runs in its own process, so that its memory is measured alone. Mailboxes and rows are in
+//! separate databases, and the server writes its memory to disk before each figure, so that all start in the
+//! same state.
 
 mod documents;
 #[path = "../events/group.rs"]
@@ -40,7 +40,7 @@ use tokio::runtime::Runtime;
 
 use self::world::World;
 
-/// Ten times as many mailboxes as a batch has.
+/// Ten times as many mailboxes as in a batch.
 const SMALL: u32 = 10_000;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;

@@ -1,4 +1,4 @@
-//! The process that migrates.
+//! The process that runs the migration.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::{Result, server};
 const DATABASE: &str = "MIGRATION_DATABASE";
 const URI: &str = "MIGRATION_URI";
 
-/// What a run came to.
+/// The results of a run.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) copy_per_s: f64,
@@ -22,12 +22,12 @@ pub(crate) struct Figures {
     pub(crate) seconds: f64,
 }
 
-/// The database to migrate, in the process that does.
+/// The database to migrate; set only in the process that runs the migration.
 pub(crate) fn database() -> Option<String> {
     std::env::var(DATABASE).ok()
 }
 
-/// Migrates in a process of its own.
+/// Runs the migration in a separate process.
 pub(crate) async fn run(world: &World) -> Result<Figures> {
     world.settle().await?;
     let mut command = Command::new(std::env::current_exe()?);
@@ -39,7 +39,7 @@ pub(crate) async fn run(world: &World) -> Result<Figures> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// Migrates, and prints the figures.
+/// Runs the migration, and prints the figures.
 pub(crate) async fn migrate(database: &str) -> Result<()> {
     let keys: Keyring = "1:q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=".parse()?;
     let options = MongoOptions::new(std::env::var(URI)?, database).vault(Vault::open(keys).await?);
@@ -65,7 +65,7 @@ pub(crate) async fn migrate(database: &str) -> Result<()> {
     Ok(())
 }
 
-/// The most memory that this process had, by the kernel's account.
+/// The peak memory of this process, as the kernel reports it.
 fn peak_rss_mib() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;

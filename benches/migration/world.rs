@@ -15,7 +15,7 @@ use crate::{Result, group, server};
 
 const BATCH: u32 = 5_000;
 
-/// A database with old collections, by the plain driver.
+/// A database with old collections, accessed by the plain driver.
 pub(crate) struct World {
     pub(crate) name: String,
     database: Database,
@@ -45,7 +45,7 @@ impl World {
         Ok(())
     }
 
-    /// Mailboxes a second that the server copies by itself.
+    /// Mailboxes per second that the server copies by itself.
     pub(crate) async fn merge(&self) -> Result<f64> {
         let unique = IndexOptions::builder().unique(true).build();
         let index = IndexModel::builder().keys(doc! { "user_id": 1, "email": 1 }).options(unique).build();
@@ -62,9 +62,9 @@ impl World {
         Ok(f64::from(self.mailboxes) / seconds)
     }
 
-    /// Mailboxes a second that the plain driver writes when nothing has to be mapped or sealed: the
-    /// migrated ones once more, into a collection with the same unique indexes, from four places at once,
-    /// each batch in a transaction with a note of how far it is.
+    /// Mailboxes per second that the plain driver writes when nothing has to be mapped or sealed: it copies
+    /// the migrated ones into a collection with the same unique indexes, from four places at once, each batch
+    /// in a transaction with a note of the progress.
     pub(crate) async fn insert(&self) -> Result<f64> {
         let inserted = self.database.collection::<RawDocumentBuf>("inserted");
         let migrated = self.database.collection::<RawDocumentBuf>("mailboxes");
@@ -78,7 +78,7 @@ impl World {
         }
         self.settle().await?;
         let started = Instant::now();
-        // One after the other at first, as the migration does.
+        // One after another at first, as the migration does.
         for writer in &mut writers {
             writer.write_batch().await?;
         }
@@ -89,7 +89,7 @@ impl World {
         Ok(f64::from(self.mailboxes) / seconds)
     }
 
-    /// Rows a second of the bare aggregation.
+    /// Rows per second of the bare aggregation.
     pub(crate) async fn group(&self) -> Result<f64> {
         let rows = self.database.collection::<Document>("email_tracking");
         self.settle().await?;
@@ -98,8 +98,7 @@ impl World {
         Ok(f64::from(self.rows) / started.elapsed().as_secs_f64())
     }
 
-    /// Has the server write to disk what it holds in memory, so that each figure begins in the same
-    /// state.
+    /// Makes the server write its memory to disk, so that each figure starts in the same state.
     pub(crate) async fn settle(&self) -> Result<()> {
         self.database.client().database("admin").run_command(doc! { "fsync": 1 }).await?;
         Ok(())

@@ -1,4 +1,4 @@
-//! The plain driver, writing in the migration's way what is ready as it is.
+//! The plain driver, writing unchanged documents in the way of the migration.
 
 use futures_util::TryStreamExt;
 use mongodb::bson::raw::RawDocumentBuf;
@@ -8,14 +8,14 @@ use mongodb::{ClientSession, Collection, Database};
 use crate::Result;
 use crate::documents::id;
 
-/// As many as the migration has.
+/// As many as in the migration.
 pub(crate) const WRITERS: u32 = 4;
-/// Documents in a transaction, as many as the migration has.
+/// Documents per transaction, as many as in the migration.
 const TRANSACTION: u32 = 1_000;
 /// How many of them are inserted before the others, as the migration does.
 const LAST_FIRST: usize = 10;
 
-/// Writes a part of the migrated mailboxes once more.
+/// Copies a part of the migrated mailboxes.
 pub(crate) struct Writer {
     number: u32,
     next: u32,
@@ -49,7 +49,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the next documents in a transaction, with a note of how far that is.
+    /// Writes the next documents in a transaction with a note of the progress.
     pub(crate) async fn write_batch(&mut self) -> Result<()> {
         let (first, end) = (self.next, self.end.min(self.next + TRANSACTION));
         let range = doc! { "_id": { "$gte": id(2, first), "$lt": id(2, end) } };

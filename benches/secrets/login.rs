@@ -1,4 +1,4 @@
-//! Logging in, with the parameters that services use.
+//! Logins, with the parameters that services use.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ async fn attempt(store: &Store, login_id: &str, password: &str, is_right: bool) 
     }
 }
 
-/// The median time with an unknown login id over that with a known one and a wrong password; and the
+/// The median time with an unknown login id, relative to that with a known one and a wrong password; and the
 /// worst stall of the runtime while 16 logins hash, in milliseconds.
 pub(crate) fn figures(runtime: &Runtime) -> Result<(f64, f64)> {
     let ratio = runtime.block_on(async {
@@ -44,7 +44,7 @@ pub(crate) fn figures(runtime: &Runtime) -> Result<(f64, f64)> {
         }
         Result::Ok(median(unknown)? / median(known)?)
     })?;
-    // One worker, as a small service has: whatever blocks it stalls everything.
+    // One worker, as in a small service: any blocking call stalls everything.
     let small = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stall = small.block_on(small.spawn(stall()))??;
     Ok((ratio, stall))

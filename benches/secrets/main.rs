@@ -1,10 +1,10 @@
-//! What secrets cost: sealing and opening, logins, and sealing a whole collection anew.
+//! The cost of secrets: sealing and opening, logins, and re-encrypting a whole collection.
 //!
-//! `cargo bench --bench secrets -- --json` prints the figures as one line of JSON: the microseconds
-//! to seal and to open a token of 200 bytes, the median time of a login with an unknown login id over
-//! that with a known one, the runtime's worst stall while 16 logins hash, and our mailboxes a second
-//! over those of the plain driver that rewrites the same documents. Without `--json` criterion
-//! measures sealing, opening and logins.
+//! `cargo bench --bench secrets -- --json` prints the figures as one line of JSON: the microseconds to seal
+//! and to open a token of 200 bytes, the median time of a login with an unknown login id relative to that
+//! with a known one, the runtime's worst stall while 16 logins hash, and our mailboxes per second relative to
+//! those of the plain driver rewriting the same documents. Without `--json`, criterion measures sealing,
+//! opening and logins.
 
 mod login;
 mod reencrypt;

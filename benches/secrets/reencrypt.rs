@@ -1,4 +1,4 @@
-//! Sealing the secrets of many mailboxes anew.
+//! Re-encrypting the secrets of many mailboxes.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ const OLD: &str = "1:q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 const NEW: &str = "2:r0LbzWCrnJ3jVfP0vRCqIQx3O1C2bTf2k8rQeUeXh2k=";
 const SECRETS: [&str; 3] = ["password", "access_token", "refresh_token"];
 
-/// Our mailboxes a second over the driver's.
+/// Our mailboxes per second, relative to the driver's.
 pub(crate) async fn ratio() -> Result<f64> {
     let name = server::database_name();
     let mut options = ClientOptions::parse(server::uri()).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn ratio() -> Result<f64> {
     Ok(plain_time / ours)
 }
 
-/// One mailbox by the store, and then as many of its kind as the bench needs.
+/// Creates one mailbox with the store, and then as many of its kind as the bench needs.
 async fn fill(name: &str, plain: &Database) -> Result<()> {
     let vault = Vault::open(OLD.parse::<Keyring>()?).await?;
     let store = MongoStore::connect_with(MongoOptions::new(server::uri(), name).vault(vault.clone())).await?;
@@ -76,8 +76,8 @@ async fn fill(name: &str, plain: &Database) -> Result<()> {
     Ok(())
 }
 
-/// Reads all mailboxes and writes other texts of the same length, in batches of the same size.
-/// Seconds.
+/// Reads all mailboxes and writes other texts of the same length, in batches of the same size. Returns the
+/// seconds.
 async fn rewrite(plain: &Database) -> Result<f64> {
     let start = Instant::now();
     let mailboxes = plain.collection::<RawDocumentBuf>("mailboxes");

@@ -10,18 +10,18 @@ use tokio::runtime::Runtime;
 
 use crate::Result;
 
-/// Work that both can do, with the time that it took without its preparation.
+/// Work that both sides can do. The time does not include its preparation.
 #[async_trait]
 pub(crate) trait Contest: Send + Sync + 'static {
-    /// The store does it.
+    /// Does the work with the store.
     async fn ours(&self) -> Result<Duration>;
 
-    /// The plain driver does it.
+    /// Does the work with the plain driver.
     async fn plain(&self) -> Result<Duration>;
 }
 
-/// Our time over the driver's: the median of `rounds`, in each of which both have one turn. The
-/// machine's speed changes in the course of a run, but little within a round.
+/// Our time relative to the driver's: the median over `rounds`. Both have one turn in each round, because the
+/// machine's speed changes during a run, but little within a round.
 pub(crate) async fn time_ratio(name: &str, contest: &dyn Contest, rounds: usize) -> Result<f64> {
     contest.ours().await?;
     contest.plain().await?;
@@ -45,7 +45,7 @@ pub(crate) async fn time_ratio(name: &str, contest: &dyn Contest, rounds: usize)
     Ok(ratio)
 }
 
-/// The two as benchmarks of a group.
+/// Both sides as benchmarks of a group.
 pub(crate) fn bench(
     group: &mut BenchmarkGroup<'_, WallTime>,
     runtime: &Runtime,

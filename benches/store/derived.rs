@@ -1,4 +1,4 @@
-//! Reading all e-mails of a campaign, beside the driver's typed collection with derived serde.
+//! Reading all e-mails of a campaign, compared with the driver's typed collection with derived serde.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use crate::Result;
 use crate::contest::{Contest, time_ratio};
 use crate::stream::{Streaming, all_of};
 
-/// What a service would write without this crate: the same fields, but no error that names one, no
-/// tolerance for other types, and texts in place of ids.
+/// What a service would write without this crate: the same fields, but no errors that name a field, no
+/// tolerance for other types, and texts instead of ids.
 #[derive(Debug, Deserialize)]
 #[expect(dead_code, reason = "it is read and let go")]
 struct Row {
@@ -78,7 +78,7 @@ impl Contest for Derived {
     }
 }
 
-/// Our rows a second over those of the typed collection.
+/// Our rows per second, relative to those of the typed collection.
 pub(crate) async fn ratio() -> Result<f64> {
     const ROUNDS: usize = 12;
     let derived = Derived(Streaming::new().await?);

@@ -16,13 +16,13 @@ use crate::Result;
 use crate::contest::{self, Contest, time_ratio};
 use crate::world::{self, BATCH, World};
 
-/// Two equal databases: the store writes to the one, the driver to the other.
+/// Two equal databases: the store writes to one, the driver to the other.
 struct Inserting {
     ours: World,
     plain: World,
     our_batches: AtomicU64,
     plain_batches: AtomicU64,
-    /// Whether the driver has to count, too, in a transaction. Then it does all that the store does.
+    /// Whether the driver must also count, in a transaction. Then it does all that the store does.
     counting: bool,
 }
 
@@ -41,7 +41,7 @@ impl Inserting {
         Ok(inserting)
     }
 
-    /// The rows that the store makes of the same batch.
+    /// The rows that the store makes from the same batch.
     fn rows(&self, batch: u64) -> Result<Vec<RawDocumentBuf>> {
         let now = DateTime::from_chrono(SystemClock.now());
         let campaign = &self.ours.campaign;
@@ -72,7 +72,7 @@ impl Inserting {
         world::numbers(batch).map(row).collect()
     }
 
-    /// Makes sure that both write the same.
+    /// Checks that both write the same rows.
     async fn check_equal(&self) -> Result<()> {
         let number_0 = doc! { "recipient_email": world::recipient(0) };
         let mut rows = Vec::new();
@@ -130,8 +130,8 @@ impl Contest for Inserting {
     }
 }
 
-/// Our rows a second over those of the driver's `insert_many` alone. Against a driver that counts in
-/// a transaction, as the store does, the ratio is told on the way.
+/// Our rows per second, relative to those of the driver's `insert_many` alone. The ratio to a driver that
+/// counts in a transaction, as the store does, is printed on the way.
 pub(crate) async fn ratio() -> Result<f64> {
     const ROUNDS: usize = 60;
     let mut ratio = 0.0;

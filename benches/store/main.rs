@@ -1,5 +1,5 @@
-//! What the store costs: its times beside those of the plain driver doing the same work, taken by
-//! turns in one run, and the speed of the in-memory store.
+//! The cost of the store: its times relative to those of the plain driver doing the same work, in alternating
+//! turns of one run, and the speed of the in-memory store.
 //!
 //! ```text
 //! cargo bench --bench store              # every group, by criterion
@@ -9,15 +9,16 @@
 //!
 //! The line has these figures; the last two depend on the machine:
 //!
-//! - `point_ratio`: time of single reads and writes over the driver's, the mean of five commands;
-//! - `stream_ratio`: typed rows a second over the rows of the driver's raw cursor;
-//! - `derived_ratio`: typed rows a second over those of the driver's `Collection<T>` with derived serde;
-//! - `insert_ratio`: sends recorded a second, metrics included, over the rows of `insert_many`;
+//! - `point_ratio`: time of single reads and writes relative to the driver's, the mean of five commands;
+//! - `stream_ratio`: typed rows per second relative to the rows of the driver's raw cursor;
+//! - `derived_ratio`: typed rows per second relative to those of the driver's `Collection<T>` with
+//!   derived serde;
+//! - `insert_ratio`: sends recorded per second, metrics included, relative to the rows of `insert_many`;
 //! - `memory_ops_per_s`: operations of the in-memory store on one core;
-//! - `new_memory_store_us`: microseconds to make an in-memory store.
+//! - `new_memory_store_us`: microseconds to create an in-memory store.
 //!
-//! The server is the one that the tests use: see `tests/support/server`. The databases of a
-//! server that was there before are removed in the end.
+//! The server is the one that the tests use: see `tests/support/server`. On a server that was already
+//! running, the benches remove their databases at the end.
 
 mod contest;
 mod derived;

@@ -16,7 +16,7 @@ use crate::contest::median;
 /// The operations of one pass.
 const OPERATIONS: u32 = 6;
 
-/// What [`figures`] found.
+/// The results of [`figures`].
 pub(crate) struct Figures {
     pub(crate) operations_per_second: f64,
     pub(crate) microseconds_to_make: f64,
@@ -53,7 +53,7 @@ impl Memory {
         Ok(Self { store, residents, passes: 0 })
     }
 
-    /// Does each of the operations once.
+    /// Runs each of the operations once.
     async fn pass(&mut self) -> Result<()> {
         const MISSING: &str = "the record is missing";
         self.passes += 1;
@@ -71,7 +71,7 @@ impl Memory {
     }
 }
 
-/// Measures in a runtime of its own with one thread; must not be called within another.
+/// Measures in its own runtime with one thread; must not be called within another runtime.
 pub(crate) fn figures() -> Result<Figures> {
     const ROUNDS: usize = 9;
     const PASSES: u32 = 20_000;

@@ -35,7 +35,7 @@ impl Command {
         Self::PauseAndResumeCampaign,
     ];
 
-    /// How often to do it in one turn: about as long as the disk needs for a few writes.
+    /// How many repetitions a turn has: they take about as long as the disk needs for a few writes.
     const fn repeats(self) -> u32 {
         match self {
             Self::GetUser | Self::FindUserByLoginId | Self::GetCampaign => 100,

@@ -64,7 +64,7 @@ pub(crate) fn all_of(count: u64, start: Instant) -> Result<Duration> {
     if count == ROWS { Ok(time) } else { Err("rows are missing".into()) }
 }
 
-/// Our rows a second over the driver's.
+/// Our rows per second, relative to the driver's.
 pub(crate) async fn ratio() -> Result<f64> {
     const ROUNDS: usize = 24;
     let streaming = Streaming::new().await?;

@@ -12,10 +12,10 @@ use mongodb::{Client, Collection, Database};
 
 use crate::{Result, server};
 
-/// How many sends make a batch.
+/// The number of sends in a batch.
 pub(crate) const BATCH: u64 = 1_000;
 
-/// A database, by the store and by the plain driver, each with connections of its own.
+/// A database, accessed by the store and by the plain driver, each with its own connections.
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) plain: Database,
@@ -69,7 +69,7 @@ impl World {
     }
 }
 
-/// The numbers of the sends of a batch, others for every batch.
+/// The numbers of the sends of a batch, different for every batch.
 pub(crate) fn numbers(batch: u64) -> Range<u64> {
     batch * BATCH..(batch + 1) * BATCH
 }
@@ -82,7 +82,7 @@ pub(crate) fn recipient_name(n: u64) -> String {
     format!("Recipient {n}")
 }
 
-/// With the other fields a row of 1.5 KB.
+/// With the other fields, a row has 1.5 KB.
 pub(crate) fn message(n: u64) -> String {
     format!("Hello {n}, {}", "spring is here. ".repeat(66))
 }

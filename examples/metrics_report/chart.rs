@@ -5,13 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::funnel::{Funnel, Stage};
 use crate::svg::Drawing;
 
-/// A number of e-mails as a place on an axis.
+/// The position of a number of e-mails on an axis.
 #[expect(clippy::cast_precision_loss, reason = "places of a drawing")]
 fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// The marks of an axis from 0 to at least `max`, at most seven of them: 0, 5, 10 and the like.
+/// The ticks of an axis from 0 to at least `max`, at most seven of them: 0, 5, 10 and the like.
 fn ticks(max: u64) -> Vec<u64> {
     let max = max.max(1);
     let mut steps = (0..18).flat_map(|n| [1, 2, 5].map(|step| step * 10_u64.pow(n)));
@@ -50,7 +50,7 @@ pub(crate) fn funnel(drawing: &mut Drawing, funnel: &Funnel, [x, y, width, heigh
     drawing.line("base", [x, y, x, y + height]);
 }
 
-/// Columns of hours in the box `[x, y, width, height]`, the clicks in front of the opens.
+/// Hourly columns in the box `[x, y, width, height]`, with the clicks in front of the opens.
 pub(crate) fn hours(
     drawing: &mut Drawing,
     start: DateTime<Utc>,
@@ -90,7 +90,7 @@ pub(crate) fn hours(
     }
     drawing.line("base", [x, y + height, x + width, y + height]);
     drawing.text("axis middle", x + width / 2.0, y + height + 52.0, "hour (UTC)");
-    drawing.text("axis", x - 34.0, y - 14.0, "e-mails an hour");
+    drawing.text("axis", x - 34.0, y - 14.0, "e-mails per hour");
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How many e-mails came how far.
+//! How many e-mails reached each stage.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use campaign_store::{Rate, Totals};
 pub(crate) struct Stage {
     pub(crate) name: &'static str,
     pub(crate) count: u64,
-    /// What its rate is taken of, by name; the first stage has none.
+    /// The name of the total that the rate refers to, and the rate; the first stage has none.
     pub(crate) rate: Option<(&'static str, Rate)>,
 }
 

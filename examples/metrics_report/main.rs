@@ -1,9 +1,9 @@
-//! A report on a campaign from the store: a funnel table on the terminal, and plots in an SVG file.
+//! A report on a campaign from the store: a funnel table in the terminal, and plots in an SVG file.
 //!
-//! Run with `cargo run --example metrics_report [PATH]`: it simulates a campaign in memory, always
-//! the same, and writes to `PATH` (`target/metrics_report.svg` unless given), which any browser
-//! opens. With `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB`
-//! (`campaign_store_report` unless set), which it empties at the start and leaves in place.
+//! Run it with `cargo run --example metrics_report [PATH]`: it simulates a campaign in memory, always the
+//! same one, and writes the plots to `PATH` (default: `target/metrics_report.svg`), which any browser opens.
+//! With `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB` (default:
+//! `campaign_store_report`), which it empties at the start and leaves in place.
 
 mod chart;
 mod funnel;
@@ -43,7 +43,7 @@ async fn main() -> Result {
     Ok(())
 }
 
-/// Everything that the report shows, of the first 48 hours.
+/// The content of the report, for the first 48 hours.
 async fn read(store: &Store, campaign: &Campaign) -> Result<Report> {
     let metrics = store.campaign_metrics.get(campaign.id).await?.ok_or("the metrics are gone")?;
     let period = campaign.start_time..campaign.start_time + TimeDelta::hours(48);
@@ -61,7 +61,7 @@ async fn read(store: &Store, campaign: &Campaign) -> Result<Report> {
     })
 }
 
-/// The counts of 48 hours; a series leaves out the hours in which nothing happened.
+/// The counts of 48 hours; a series leaves out hours without events.
 fn by_hour(points: &[SeriesPoint], start: DateTime<Utc>) -> Vec<u64> {
     let count = |hour| {
         let point = points.iter().find(|point| point.start == start + TimeDelta::hours(hour));

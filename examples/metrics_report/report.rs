@@ -6,19 +6,19 @@ use crate::chart;
 use crate::funnel::{Funnel, Stage};
 use crate::svg::Drawing;
 
-/// What to show.
+/// The content of the report.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) campaign: String,
     pub(crate) start: DateTime<Utc>,
     pub(crate) funnel: Funnel,
-    /// E-mails opened for the first time in each hour since the start.
+    /// E-mails opened for the first time, per hour since the start.
     pub(crate) opens: Vec<u64>,
-    /// E-mails clicked for the first time.
+    /// E-mails clicked for the first time, per hour since the start.
     pub(crate) clicks: Vec<u64>,
 }
 
-/// Light, or dark where the reader prefers it.
+/// Light, or dark if the reader prefers it.
 const STYLE: &str = "
 svg { font-family: system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif; }
 .page { fill: #ffffff; } .card { fill: #f4f6f8; }
@@ -38,22 +38,22 @@ text { fill: #1d2733; font-size: 13px; }
 
 impl Report {
     pub(crate) fn to_svg(&self) -> String {
-        let title = format!("How the campaign {} does", self.campaign);
+        let title = format!("Performance of the campaign {}", self.campaign);
         let mut drawing = Drawing::new(960, 860, &title, STYLE);
         drawing.rect("page", [0.0, 0.0, 960.0, 860.0], 0.0);
         drawing.text("title", 40.0, 52.0, &self.campaign);
         let since = self.start.format("%-d %B %Y, %H:%M UTC");
-        drawing.text("soft", 40.0, 76.0, format_args!("The first 48 hours since {since}"));
+        drawing.text("soft", 40.0, 76.0, format_args!("The first 48 hours from {since}"));
         self.tiles(&mut drawing);
-        drawing.text("head", 40.0, 238.0, "How far the e-mails came");
+        drawing.text("head", 40.0, 238.0, "How many e-mails reached each stage");
         chart::funnel(&mut drawing, &self.funnel, [140.0, 256.0, 780.0, 228.0]);
-        drawing.text("head", 40.0, 572.0, "When they were first opened and clicked");
+        drawing.text("head", 40.0, 572.0, "When e-mails were first opened and clicked");
         legend(&mut drawing, 920.0, 572.0);
         chart::hours(&mut drawing, self.start, [&self.opens, &self.clicks], [74.0, 610.0, 846.0, 180.0]);
         drawing.finish()
     }
 
-    /// The rates, each with the interval in which the true one is in 95 of 100 cases.
+    /// The rates, each with its 95 % confidence interval.
     fn tiles(&self, drawing: &mut Drawing) {
         let [_, _, opened, clicked, replied] = &self.funnel.steps;
         let [bounced, _] = &self.funnel.losses;
@@ -75,7 +75,7 @@ impl Report {
     }
 }
 
-/// Ends at `right`.
+/// A legend that ends at `right`.
 fn legend(drawing: &mut Drawing, right: f64, y: f64) {
     drawing.rect("step", [right - 150.0, y - 10.0, 11.0, 11.0], 2.0);
     drawing.text("soft", right - 133.0, y, "opened");

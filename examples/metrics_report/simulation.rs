@@ -1,12 +1,12 @@
-//! What becomes of a campaign's e-mails, always the same.
+//! A simulation of what happens to a campaign's e-mails, always the same.
 
 use campaign_store::{Campaign, NewSend, Store, TrackingEvent, TrackingId};
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
 use crate::support::Result;
 
-/// Sends `emails` e-mails and records what happens to them: late, out of order, and some of it
-/// twice, as it arrives in practice. Says how many events that were.
+/// Sends `emails` e-mails and records what happens to them: late, out of order and partly twice, as in
+/// practice. Returns the number of events.
 pub(crate) async fn run(store: &Store, campaign: &Campaign, emails: u32) -> Result<usize> {
     let mut random = Random(2026);
     let mut sends = Vec::new();
@@ -26,7 +26,7 @@ pub(crate) async fn run(store: &Store, campaign: &Campaign, emails: u32) -> Resu
     Ok(count)
 }
 
-/// What happens to one e-mail. Each event has an id, so that its repetition is known.
+/// The events of one e-mail. Each has an id, so that a repetition is recognised.
 fn life(random: &mut Random, id: TrackingId, sent: DateTime<Utc>, events: &mut Vec<TrackingEvent>) -> Result {
     let mut happen = |event: TrackingEvent, name: &str| -> Result {
         events.push(event.provider_event_id(name)?);
@@ -81,7 +81,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 to below 1.
+    /// A number from 0 to below 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
     fn part(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
@@ -91,7 +91,7 @@ impl Random {
         self.part() < probability
     }
 
-    /// A time to wait for something that happens after about `mean`, and before four times that.
+    /// A random waiting time of about `mean`, and below four times that.
     fn wait(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - 0.98 * self.part()).ln()
     }

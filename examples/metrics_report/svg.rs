@@ -2,12 +2,12 @@
 
 use std::fmt::Display;
 
-/// A drawing, made of elements that the style sheet knows by class.
+/// A drawing; the style sheet selects its elements by class.
 #[derive(Debug)]
 pub(crate) struct Drawing(String);
 
 impl Drawing {
-    /// An empty drawing with a title for those who cannot see it.
+    /// An empty drawing with a title for screen readers.
     pub(crate) fn new(width: u32, height: u32, title: &str, style: &str) -> Self {
         let title = escaped(title);
         Self(format!(
@@ -23,7 +23,7 @@ impl Drawing {
         ));
     }
 
-    /// A bar that says what it is under the mouse.
+    /// A bar with a tooltip.
     pub(crate) fn bar(&mut self, class: &str, [x, y, width, height]: [f64; 4], hint: &str) {
         let hint = escaped(hint);
         self.add(format_args!(

@@ -1,4 +1,4 @@
-//! What the larger examples share.
+//! Code shared by the larger examples.
 
 use std::error::Error;
 
@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 
 pub(crate) type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// The store that the environment asks for: in memory, or with `MONGODB_URI` set on that server,
-/// in the database `MONGODB_DB` (`default_name` unless set), which is emptied.
+/// The store that the environment selects: in memory, or with `MONGODB_URI` set on that server, in the
+/// database `MONGODB_DB` (default: `default_name`), which is emptied.
 pub(crate) async fn open(default_name: &str) -> Result<Store> {
     let Ok(uri) = std::env::var("MONGODB_URI") else {
         println!("Store: in memory (set MONGODB_URI for a server)");
@@ -34,7 +34,7 @@ async fn on_server(_uri: &str, _name: &str) -> Result<Store> {
     Err("this example was built without the feature mongo".into())
 }
 
-/// A campaign of a new user, which starts at `start`.
+/// A campaign of a new user that starts at `start`.
 pub(crate) async fn new_campaign(store: &Store, start: DateTime<Utc>) -> Result<Campaign> {
     let ada = store.users.create(NewUser::new("Ada", "ada@example.com")?).await?;
     let mailbox = store.mailboxes.link(NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?).await?;

@@ -1,8 +1,8 @@
 //! Mailgun's webhooks: each call is one event under `event-data`.
 //!
-//! Written from <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads>.
-//! The variables of a message (`v:tracking_id` when it is sent) come back as `user-variables`;
-//! a message without any has an empty array there instead of an object.
+//! Based on <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads>. The
+//! variables of a message (`v:tracking_id` when it is sent) come back as `user-variables`; a message without
+//! variables has an empty array there instead of an object.
 //!
 //! A real service checks the HMAC in `signature` first.
 

@@ -1,12 +1,12 @@
-//! Webhooks of four e-mail providers into exact metrics.
+//! Exact metrics from the webhooks of four e-mail providers.
 //!
-//! Recorded calls of SendGrid, Mailgun, Postmark and Amazon SES (`fixtures/`) are parsed into
-//! tracking events and recorded through an [`EventRecorder`]: twice, as providers do.
+//! The example parses recorded calls of SendGrid, Mailgun, Postmark and Amazon SES (`fixtures/`) into
+//! tracking events, and records them through an [`EventRecorder`]: twice, because providers repeat calls.
 //!
-//! Run with `cargo run --example webhook_ingest`: in memory, nothing needed. With `MONGODB_URI` set
-//! it does the same on that server, in the database `MONGODB_DB` (`campaign_store_webhooks` unless
-//! set), which it empties at the start and leaves in place. Its tests run with
-//! `cargo test --example webhook_ingest`.
+//! Run it with `cargo run --example webhook_ingest`: it runs in memory and needs no server. With
+//! `MONGODB_URI` set it does the same on that server, in the database `MONGODB_DB` (default:
+//! `campaign_store_webhooks`), which it empties at the start and leaves in place. Its tests run with `cargo
+//! test --example webhook_ingest`.
 
 mod mailgun;
 mod payload;
@@ -28,7 +28,7 @@ use payload::{Payload, Refused};
 use support::Result;
 use tally::Tally;
 
-/// A provider: its recorded calls, and how to read one.
+/// A provider: its recorded calls, and the parser for them.
 struct Provider {
     name: &'static str,
     calls: &'static [&'static str],
@@ -42,7 +42,7 @@ const PROVIDERS: [Provider; 4] = [
     Provider { name: "Amazon SES", calls: ses::CALLS, parse: ses::parse },
 ];
 
-/// An e-mail that the recorded calls are about.
+/// An e-mail that the recorded calls refer to.
 #[derive(Deserialize)]
 struct Sent {
     tracking_id: TrackingId,
@@ -54,7 +54,7 @@ async fn main() -> Result {
     let store = support::open("campaign_store_webhooks").await?;
     let campaign = send(&store).await?;
     let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
-    for round in ["The first time", "The same calls again"] {
+    for round in ["First delivery", "Same calls again"] {
         println!("\n{round}\n{}", Tally::HEADER);
         for provider in &PROVIDERS {
             println!("{}", ingest(&recorder, provider).await?);
@@ -66,7 +66,7 @@ async fn main() -> Result {
     Ok(())
 }
 
-/// Records what was sent, each e-mail with the tracking id that its provider will give back.
+/// Records the sends, each with the tracking id that its provider will return.
 async fn send(store: &Store) -> Result<Campaign> {
     let start: DateTime<Utc> = "2026-03-16T08:33:20Z".parse()?;
     let campaign = support::new_campaign(store, start).await?;
@@ -79,8 +79,8 @@ async fn send(store: &Store) -> Result<Campaign> {
     Ok(campaign)
 }
 
-/// What the webhook's handler does with each call. It answers the provider when the outcomes are
-/// there: an error makes the provider call again, and what was recorded then is a duplicate.
+/// The work of the webhook's handler for each call. It answers the provider once the outcomes are known:
+/// after an error the provider retries the call, and events that were already recorded are then duplicates.
 async fn ingest(recorder: &EventRecorder, provider: &Provider) -> Result<Tally> {
     let mut tally = Tally::new(provider.name);
     for call in provider.calls {
@@ -128,7 +128,7 @@ mod tests {
         let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
 
         let first = ingest_all(&recorder).await;
-        // SendGrid's call repeats an event within itself and names an e-mail of somebody else.
+        // SendGrid's call contains one event twice, and an event of an e-mail that is not ours.
         let [sendgrid, others @ ..] = first.as_slice() else { panic!("four providers") };
         assert_eq!((sendgrid.duplicates, sendgrid.unknown), (1, 1));
         assert!(others.iter().all(|tally| (tally.duplicates, tally.unknown) == (0, 0)));
@@ -152,7 +152,7 @@ mod tests {
         ingest_all(&recorder).await;
         let id = "a0000000-0000-4000-8000-000000000001".parse().unwrap();
         let row = store.email_tracking.get(id).await.unwrap().unwrap();
-        // The click came first in the call, and the open was five seconds before it.
+        // The call has the click first, although the open was five seconds earlier.
         let after_start = |at: Option<DateTime<Utc>>| (at.unwrap() - row.sent_at).num_seconds();
         assert_eq!([row.delivered_at, row.opened_at, row.clicked_at].map(after_start), [3, 900, 905]);
         assert_eq!((row.opens, row.clicks), (2, 1));

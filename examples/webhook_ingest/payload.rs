@@ -1,4 +1,4 @@
-//! What the providers have in common.
+//! Types and checks that the providers share.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use serde::de::DeserializeOwned;
 #[derive(Debug, Default)]
 pub(crate) struct Payload {
     pub(crate) events: Vec<TrackingEvent>,
-    /// Reports that say nothing about one of our e-mails: of another kind, such as a delay, or of
-    /// an e-mail that carries no tracking id.
+    /// The number of reports that concern none of our e-mails: reports of another kind, such as a delay, or
+    /// on an e-mail without a tracking id.
     pub(crate) skipped: usize,
 }
 
-/// What a provider reports.
+/// A report of a provider.
 ///
-/// Only a bounce for good is a [`Bounced`](Report::Bounced): a bounced e-mail suppresses its
-/// recipient, which a full mailbox is no reason for.
+/// Only a permanent bounce is a [`Bounced`](Report::Bounced): a bounced e-mail suppresses its recipient, and
+/// a full mailbox is no reason for that.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Report<'a> {
     Delivered,
@@ -35,7 +35,7 @@ impl Payload {
         self.skipped += 1;
     }
 
-    /// Takes a report in. `event_id` is how the provider names it, each time that it sends it.
+    /// Adds a report. `event_id` is the provider's id of the report, the same in every repetition.
     pub(crate) fn report(
         &mut self,
         report: Report<'_>,
@@ -62,7 +62,7 @@ impl Payload {
     }
 }
 
-/// A reason as one line of at most 255 bytes: servers answer in several lines, and at any length.
+/// A reason as one line of at most 255 bytes: servers answer in several lines and at any length.
 fn one_line(reason: &str) -> Option<String> {
     let words: Vec<_> =
         reason.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
@@ -71,13 +71,13 @@ fn one_line(reason: &str) -> Option<String> {
     line.get(..end).map(|line| line.trim_end().to_owned())
 }
 
-/// Why a call was refused. It names places and fields, and never repeats a value: payloads hold
+/// Why a call was refused. The text names places and fields, and never repeats a value: payloads contain
 /// addresses.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Refused {
-    /// It is not JSON, or not of the form that the provider documents.
+    /// The call is not JSON, or not in the form that the provider documents.
     Malformed { line: usize, column: usize },
-    /// A field that this kind of report must have is missing.
+    /// A field that this kind of report requires is missing.
     Missing(&'static str),
     /// A value was refused.
     Invalid(Invalid),
@@ -103,18 +103,18 @@ impl From<Invalid> for Refused {
     }
 }
 
-/// Reads JSON. The errors of `serde_json` can quote the text, so only their place is kept.
+/// Reads JSON. The errors of `serde_json` can quote the text, so only their position is kept.
 pub(crate) fn json<T: DeserializeOwned>(text: &str) -> Result<T, Refused> {
     serde_json::from_str(text)
         .map_err(|error| Refused::Malformed { line: error.line(), column: error.column() })
 }
 
-/// A field that must be there.
+/// A required field.
 pub(crate) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, Refused> {
     value.ok_or(Refused::Missing(field))
 }
 
-/// A time in seconds since 1970, with a fraction or without.
+/// A time in seconds since 1970, with or without a fraction.
 #[expect(clippy::cast_possible_truncation, reason = "what is out of bounds saturates and is refused")]
 pub(crate) fn unix_time(seconds: f64) -> Result<DateTime<Utc>, Refused> {
     DateTime::from_timestamp_millis((seconds * 1_000.0).round() as i64)

@@ -1,12 +1,12 @@
-//! Postmark's webhooks: each call is one record, whose `RecordType` says of which kind.
+//! Postmark's webhooks: each call is one record, and its `RecordType` names the kind.
 //!
-//! Written from the pages of <https://postmarkapp.com/developer/webhooks/webhooks-overview>. The
-//! `Metadata` of a message comes back with each record. A reply has none: it comes in through the
-//! inbound webhook, so a message is sent with `Reply-To: <inbound hash>+<tracking id>@…`, and the
-//! part after the plus comes back as `MailboxHash`.
+//! Based on the pages of <https://postmarkapp.com/developer/webhooks/webhooks-overview>. The `Metadata` of a
+//! message comes back with each record. A reply has none, because it arrives through the inbound webhook. A
+//! message is therefore sent with `Reply-To: <inbound hash>+<tracking id>@…`, and the part after the plus
+//! comes back as `MailboxHash`.
 //!
-//! Records have no id of their own (bounces apart), so one is made of what does not change when a
-//! record is sent again. A real service protects its URL by basic authentication.
+//! Except for bounces, records have no id of their own, so one is made of the fields that do not change when
+//! a record is repeated. A real service protects its URL with basic authentication.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -41,14 +41,14 @@ struct Record {
     metadata: Metadata,
     #[serde(alias = "DeliveredAt", alias = "ReceivedAt", alias = "BouncedAt", alias = "ChangedAt")]
     at: Option<DateTime<Utc>>,
-    /// Of a bounce.
+    /// Only in a bounce.
     #[serde(rename = "Type")]
     bounce_type: Option<String>,
     details: Option<String>,
-    /// Of a change of the subscription.
+    /// Only in a change of the subscription.
     suppress_sending: Option<bool>,
     suppression_reason: Option<String>,
-    /// Of an inbound message.
+    /// Only in an inbound message.
     mailbox_hash: Option<String>,
     date: Option<String>,
 }
@@ -87,7 +87,7 @@ fn report_of(record: &Record) -> Option<Report<'_>> {
             Some(Report::Bounced(record.details.as_deref()))
         }
         ("SpamComplaint", _) => Some(Report::Complained),
-        // Suppressions for a bounce or a complaint have records of their own.
+        // Suppressions after a bounce or a complaint have their own records.
         ("SubscriptionChange", _) => (record.suppress_sending == Some(true)
             && record.suppression_reason.as_deref() == Some("ManualSuppression"))
         .then_some(Report::Unsubscribed),

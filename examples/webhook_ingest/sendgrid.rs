@@ -1,8 +1,8 @@
 //! SendGrid's Event Webhook: each call is an array of events.
 //!
-//! Written from <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>. The
-//! `custom_args` of a message come back as fields of each of its events, so a message is sent with
-//! `"custom_args": {"tracking_id": "…"}`.
+//! Based on <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>. The `custom_args` of
+//! a message come back as fields of each of its events, so a message is sent with `"custom_args":
+//! {"tracking_id": "…"}`.
 //!
 //! A real service checks `X-Twilio-Email-Event-Webhook-Signature` over the raw body first.
 
@@ -20,7 +20,7 @@ struct Event {
     timestamp: Option<f64>,
     sg_event_id: Option<String>,
     tracking_id: Option<String>,
-    /// Of a bounce: `bounce` for good, or `blocked` for now.
+    /// Only in a bounce: `bounce` if it is permanent, `blocked` if it is temporary.
     #[serde(rename = "type")]
     bounce_type: Option<String>,
     reason: Option<String>,

@@ -1,10 +1,10 @@
-//! Amazon SES event publishing through SNS: each call is a notification, whose `Message` is the
-//! event as JSON in a text.
+//! Amazon SES event publishing through SNS: each call is a notification, and its `Message` is the event as
+//! JSON text.
 //!
-//! Written from <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html>
-//! and <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>. A message is
-//! sent with the tag `tracking_id` (`EmailTags`, or the header `X-SES-MESSAGE-TAGS`), which comes
-//! back in `mail.tags`. SNS repeats a notification under the same `MessageId`.
+//! Based on <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html> and
+//! <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>. A message is sent with the
+//! tag `tracking_id` (`EmailTags`, or the header `X-SES-MESSAGE-TAGS`), which comes back in `mail.tags`. SNS
+//! repeats a notification under the same `MessageId`.
 //!
 //! A real service checks the signature of the notification first, and confirms a subscription.
 
@@ -105,7 +105,7 @@ fn report_of(event: &Event) -> Option<Report<'_>> {
         "Delivery" => Some(Report::Delivered),
         "Open" => Some(Report::Opened),
         "Click" => Some(Report::Clicked),
-        // Automatic replies come as transient bounces, too.
+        // Automatic replies also arrive as transient bounces.
         "Bounce" => {
             let bounce = happening.filter(|bounce| bounce.bounce_type.as_deref() == Some("Permanent"))?;
             let recipient = bounce.bounced_recipients.first();

@@ -1,4 +1,4 @@
-//! What the calls of a provider did.
+//! The effects of a provider's calls.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a [`CampaignRepository`](crate::CampaignRepository) must do.
+//! The contract of [`CampaignRepository`](crate::CampaignRepository).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ pub(super) fn hours(hours: f64) -> CampaignDuration {
     CampaignDuration::hours(hours).expect("a valid duration")
 }
 
-/// A campaign of a day that is to start at `start_time`.
+/// A one-day campaign that starts at `start_time`.
 pub(super) fn planned(user: UserId, mailbox: MailboxId, start_time: DateTime<Utc>) -> NewCampaign {
     NewCampaign::new(user, mailbox, "Autumn", "Leaves", "They fall.", start_time, hours(24.0))
         .expect("valid inputs")
@@ -27,7 +27,7 @@ pub(super) async fn create(db: &Opened, campaign: NewCampaign) -> Campaign {
     db.store.campaigns.create(campaign).await.expect("a new campaign")
 }
 
-/// A new campaign that was brought into `status` by legal steps.
+/// A new campaign that legal transitions brought into `status`.
 pub(super) async fn campaign_in(
     db: &Opened,
     user: &User,
@@ -60,7 +60,7 @@ pub(super) async fn list(db: &Opened, filter: &CampaignFilter) -> Vec<Campaign> 
     page.expect("a page of campaigns").items
 }
 
-/// The streamed campaigns in the order of their ids.
+/// The streamed campaigns, ordered by id.
 pub(super) async fn streamed(db: &Opened, filter: &CampaignFilter) -> Vec<Campaign> {
     let stream = db.second.campaigns.stream(filter).await.expect("a stream");
     let mut campaigns = fixtures::drain(stream).await;
@@ -68,7 +68,7 @@ pub(super) async fn streamed(db: &Opened, filter: &CampaignFilter) -> Vec<Campai
     campaigns
 }
 
-/// Tries to create a campaign beside that of a scene, and checks that nothing was written.
+/// Tries to create a second campaign in a scene, and checks that nothing was written.
 async fn refuse_to_create(db: &Opened, existing: &Campaign, new: NewCampaign, expected: &Error) {
     assert_fails(db.store.campaigns.create(new).await, expected);
     assert_eq!(list(db, &CampaignFilter::all()).await, std::slice::from_ref(existing));
@@ -85,7 +85,7 @@ async fn refuse_to_update(db: &Opened, campaign: &Campaign, patch: CampaignPatch
     assert_eq!(metrics_of(db, campaign.id).await, metrics);
 }
 
-/// Changes a campaign and checks that it is as `expected` then, in a later version.
+/// Changes a campaign, and checks that it equals `expected` but for a later version.
 async fn update_to(db: &Opened, patch: CampaignPatch, expected: &mut Campaign) {
     let update = db.store.campaigns.update(expected.id, patch, expected.updated_at).await;
     let changed = update.expect("a changed campaign");
@@ -107,7 +107,7 @@ fn foreign(mailbox: &Mailbox) -> Error {
     Error::ForeignMailbox { mailbox: mailbox.id.to_string() }
 }
 
-/// What a filter names: an owner, a mailbox and a status.
+/// The arguments of a filter: an owner, a mailbox and a status.
 type Named = (Option<UserId>, Option<MailboxId>, Option<CampaignStatus>);
 
 fn filter_of((user, mailbox, status): Named) -> CampaignFilter {
@@ -127,7 +127,7 @@ fn is_named(campaign: &Campaign, (user, mailbox, status): Named) -> bool {
         && status.is_none_or(|status| campaign.status == status)
 }
 
-/// A new campaign is stored with every field as it was given.
+/// A new campaign is stored with all fields as given.
 pub async fn every_field_of_a_new_campaign_is_read_back(db: &Opened) {
     let owner = fixtures::user(db, "ada").await;
     let creator = fixtures::user(db, "bob").await;
@@ -161,7 +161,7 @@ pub async fn every_field_of_a_new_campaign_is_read_back(db: &Opened) {
     assert_eq!(stored(db, expected.id).await, expected);
 }
 
-/// The longest texts that are allowed are stored whole.
+/// The longest allowed texts are stored in full.
 pub async fn the_longest_texts_are_kept(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let (name, subject, message) = ("n".repeat(255), "s".repeat(998), "m".repeat(1024 * 1024));
@@ -173,7 +173,7 @@ pub async fn the_longest_texts_are_kept(db: &Opened) {
     assert!((found.campaign_name, found.subject, found.message) == (name, subject, message));
 }
 
-/// Texts of a new campaign that look like operators or paths are stored as texts.
+/// A new campaign stores texts that look like operators or paths as plain texts.
 pub async fn texts_that_look_like_operators_are_kept(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let (name, subject, message) = ("$set.x", "$subject.a.b", "$$ROOT.message\n$unset: .x.");
@@ -185,7 +185,7 @@ pub async fn texts_that_look_like_operators_are_kept(db: &Opened) {
     assert_eq!([&*found.campaign_name, &*found.subject, &*found.message], [name, subject, message]);
 }
 
-/// Texts of a patch that look like operators or paths are stored as texts.
+/// A patch stores texts that look like operators or paths as plain texts.
 pub async fn texts_of_a_patch_that_look_like_operators_are_kept(db: &Opened) {
     let mut campaign = fixtures::scene(db).await.campaign;
     let (name, subject, message) = ("$campaign_name.x", "$set.x", "$$NOW\n{\"$literal\": \".a.b\"}");
@@ -200,7 +200,7 @@ pub async fn texts_of_a_patch_that_look_like_operators_are_kept(db: &Opened) {
     update_to(db, patch, &mut campaign).await;
 }
 
-/// With a campaign its one metrics record comes into being.
+/// Creating a campaign creates its one metrics record.
 pub async fn creation_makes_the_metrics_record(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let page = PageRequest::default();
@@ -213,7 +213,7 @@ pub async fn creation_makes_the_metrics_record(db: &Opened) {
     assert_eq!(metrics[0].totals.sent, 0);
 }
 
-/// The owner counts as the creator unless another user is named.
+/// The owner is the creator unless another user is named.
 pub async fn the_owner_is_the_creator_unless_another_is_named(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let bob = fixtures::user(db, "bob").await;
@@ -224,7 +224,7 @@ pub async fn the_owner_is_the_creator_unless_another_is_named(db: &Opened) {
     assert_eq!(stored(db, by_bob.id).await.created_by, bob.id);
 }
 
-/// A campaign of a user who does not exist is not created.
+/// A campaign is not created if its user does not exist.
 pub async fn an_unknown_owner_is_refused(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let unknown = UserId::new();
@@ -233,7 +233,7 @@ pub async fn an_unknown_owner_is_refused(db: &Opened) {
     refuse_to_create(db, &scene.campaign, new, &expected).await;
 }
 
-/// A campaign by a creator who does not exist is not created.
+/// A campaign is not created if its creator does not exist.
 pub async fn an_unknown_creator_is_refused(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let unknown = UserId::new();
@@ -242,7 +242,7 @@ pub async fn an_unknown_creator_is_refused(db: &Opened) {
     refuse_to_create(db, &scene.campaign, new, &expected).await;
 }
 
-/// A campaign from a mailbox that does not exist is not created.
+/// A campaign is not created if its mailbox does not exist.
 pub async fn an_unknown_mailbox_is_refused(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let unknown = MailboxId::new();
@@ -251,7 +251,7 @@ pub async fn an_unknown_mailbox_is_refused(db: &Opened) {
     refuse_to_create(db, &scene.campaign, new, &expected).await;
 }
 
-/// A campaign from another user's mailbox is not created, whoever creates it.
+/// A campaign cannot use another user's mailbox, no matter who creates it.
 pub async fn a_mailbox_of_another_user_is_refused(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let bob = fixtures::user(db, "bob").await;
@@ -281,7 +281,7 @@ pub async fn the_end_is_the_start_plus_the_duration(db: &Opened) {
     }
 }
 
-/// A patch changes the field that it names and leaves the others alone.
+/// A patch changes the field that it names and no other.
 pub async fn a_patch_changes_what_it_names_and_nothing_else(db: &Opened) {
     let mut campaign = fixtures::scene(db).await.campaign;
 
@@ -312,7 +312,7 @@ pub async fn a_patch_can_change_many_fields(db: &Opened) {
     update_to(db, patch, &mut campaign).await;
 }
 
-/// A new start moves the end along.
+/// A new start moves the end too.
 pub async fn a_new_start_moves_the_end(db: &Opened) {
     let mut campaign = fixtures::scene(db).await.campaign;
     for shift in [TimeDelta::days(40), TimeDelta::days(-80), -MILLISECOND] {
@@ -323,7 +323,7 @@ pub async fn a_new_start_moves_the_end(db: &Opened) {
     }
 }
 
-/// A new duration moves the end and leaves the start.
+/// A new duration moves the end and keeps the start.
 pub async fn a_new_duration_moves_the_end(db: &Opened) {
     let mut campaign = fixtures::scene(db).await.campaign;
     for (length, period) in [(48.0, TimeDelta::days(2)), (1.75, TimeDelta::minutes(105))] {
@@ -334,7 +334,7 @@ pub async fn a_new_duration_moves_the_end(db: &Opened) {
     }
 }
 
-/// A campaign can go to another mailbox of its owner, and its metrics record follows.
+/// A campaign can switch to another mailbox of its owner; its metrics record follows.
 pub async fn the_metrics_record_follows_the_campaign_to_another_mailbox(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let other = fixtures::mailbox(db, &scene.user, "other@work.example").await;
@@ -384,7 +384,7 @@ pub async fn a_paused_campaign_can_be_changed(db: &Opened) {
     update_to(db, renaming(), &mut campaign).await;
 }
 
-/// A patch of any version but the present one is a conflict and changes nothing.
+/// A patch of any version but the current one is a conflict and changes nothing.
 pub async fn a_stale_version_is_a_conflict(db: &Opened) {
     let old = fixtures::scene(db).await.campaign;
     let present = db.store.campaigns.add_recipients(old.id, 1).await.expect("more recipients");
@@ -395,7 +395,7 @@ pub async fn a_stale_version_is_a_conflict(db: &Opened) {
     }
 }
 
-/// Of many patches of one version, one is taken and the others are conflicts.
+/// If many callers patch one version, one succeeds and the others get a conflict.
 pub async fn of_concurrent_patches_of_one_version_one_wins(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let updates = crowd(db, async |store, n| {
@@ -408,7 +408,7 @@ pub async fn of_concurrent_patches_of_one_version_one_wins(db: &Opened) {
     assert_eq!(stored(db, campaign.id).await, winner);
 }
 
-/// What does not exist is not found, and a look-up of it gives nothing.
+/// Writes to an unknown campaign fail with `NotFound`, and a look-up returns nothing.
 pub async fn an_unknown_campaign_is_not_found(db: &Opened) {
     let campaigns = &db.store.campaigns;
     let unknown = CampaignId::from(Uuid::nil());
@@ -422,7 +422,7 @@ pub async fn an_unknown_campaign_is_not_found(db: &Opened) {
     assert_eq!(list(db, &CampaignFilter::all()).await, []);
 }
 
-/// A patch that would put the end out of the calendar changes nothing.
+/// A patch that would move the end beyond the calendar changes nothing.
 pub async fn an_end_out_of_the_calendar_is_refused(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let expected = Error::from(Invalid::new("start_time", Problem::OutOfCalendar));
@@ -433,7 +433,7 @@ pub async fn an_end_out_of_the_calendar_is_refused(db: &Opened) {
     }
 }
 
-/// A list and a stream hold exactly the campaigns that their filter names.
+/// Lists and streams return exactly the campaigns that match the filter.
 pub async fn lists_and_streams_hold_what_the_filter_names(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let other = fixtures::mailbox(db, &scene.user, "other@work.example").await;
@@ -463,7 +463,7 @@ pub async fn lists_and_streams_hold_what_the_filter_names(db: &Opened) {
     }
 }
 
-/// Campaigns are listed as they were created, whenever they start, or the other way round.
+/// Campaigns are listed in order of creation or its reverse, whenever they start.
 pub async fn lists_are_in_the_order_of_creation(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let mut created = vec![scene.campaign.clone()];
@@ -481,7 +481,7 @@ pub async fn lists_are_in_the_order_of_creation(db: &Opened) {
     assert_eq!(newest_first, created);
 }
 
-/// Every write makes a later version, though the clock stands still.
+/// Every write makes the version later, even if the clock stands still.
 pub async fn every_write_makes_a_later_version(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let (campaigns, id) = (&db.store.campaigns, campaign.id);
@@ -507,7 +507,7 @@ pub async fn every_write_makes_a_later_version(db: &Opened) {
     assert!(versions.is_sorted_by(|earlier, later| earlier < later), "{versions:?}");
 }
 
-/// A version has the clock's time, and is later than the one before when the clock goes back.
+/// A version is the clock's time, or later than the previous version if the clock went back.
 pub async fn a_version_is_later_though_the_clock_goes_back(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     db.clock.advance(TimeDelta::minutes(90));

@@ -1,4 +1,4 @@
-//! How campaigns go from one status to another.
+//! Status transitions of campaigns.
 
 use super::campaign::{MILLISECOND, campaign_in, create, illegal, list, planned, stored};
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use super::fixtures::{self, CROWD, assert_fails, crowd, only_winner};
 use super::{Opened, start};
 use crate::{Campaign, CampaignFilter, CampaignStatus, CampaignTransition, Error, PageRequest, UserId};
 
-/// Each legal transition leads to its status and changes nothing else.
+/// Each legal transition sets its status and changes nothing else.
 pub async fn every_legal_transition_is_made(db: &Opened) {
     let scene = fixtures::scene(db).await;
     for transition in CampaignTransition::ALL {
@@ -26,7 +26,7 @@ pub async fn every_legal_transition_is_made(db: &Opened) {
     }
 }
 
-/// Each illegal transition is refused by its name and changes nothing.
+/// Each illegal transition is refused with an error that names it, and changes nothing.
 pub async fn every_illegal_transition_is_refused(db: &Opened) {
     let scene = fixtures::scene(db).await;
     for status in CampaignStatus::ALL {
@@ -42,7 +42,7 @@ pub async fn every_illegal_transition_is_refused(db: &Opened) {
     }
 }
 
-/// The methods that are named after the transitions make them.
+/// Each method named after a transition performs it.
 pub async fn the_named_methods_make_their_transitions(db: &Opened) {
     use CampaignStatus::{Active, Cancelled, Completed, Paused, Scheduled};
     let scene = fixtures::scene(db).await;
@@ -62,7 +62,7 @@ pub async fn the_named_methods_make_their_transitions(db: &Opened) {
     assert_eq!(statuses, [Paused, Scheduled, Active, Paused, Active, Completed, Cancelled]);
 }
 
-/// Of many who start a campaign at once, one succeeds.
+/// If many callers start a campaign at once, one succeeds.
 pub async fn of_concurrent_starts_one_wins(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let starts = crowd(db, async |store, _| store.campaigns.start(campaign.id).await).await;
@@ -71,7 +71,7 @@ pub async fn of_concurrent_starts_one_wins(db: &Opened) {
     assert_eq!(stored(db, campaign.id).await, winner);
 }
 
-/// A campaign is due from the millisecond of its start on.
+/// A campaign is due from the millisecond of its start.
 pub async fn a_campaign_is_due_at_its_start(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let campaigns = &db.store.campaigns;
@@ -83,7 +83,7 @@ pub async fn a_campaign_is_due_at_its_start(db: &Opened) {
     assert_eq!(claimed[0].id, campaign.id);
 }
 
-/// The earliest due campaigns are claimed first, and no more than the limit.
+/// The earliest due campaigns are claimed first, up to the limit.
 pub async fn the_earliest_due_campaigns_are_claimed_first(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let mut ids = Vec::new();
@@ -102,7 +102,7 @@ pub async fn the_earliest_due_campaigns_are_claimed_first(db: &Opened) {
     assert_eq!(claims, [vec![ids[1], ids[3], ids[0]], vec![ids[4]], vec![]]);
 }
 
-/// Claimed campaigns are active, are stored so, and are otherwise as before.
+/// A claimed campaign is active, is stored as active, and is otherwise unchanged.
 pub async fn claimed_campaigns_are_active(db: &Opened) {
     let before = fixtures::scene(db).await.campaign;
     let claimed = db.store.campaigns.claim_due(before.start_time, 1).await.expect("the campaign");
@@ -112,7 +112,7 @@ pub async fn claimed_campaigns_are_active(db: &Opened) {
     assert_eq!(claimed, [Campaign { status: CampaignStatus::Active, updated_at, ..before }]);
 }
 
-/// Campaigns that are paused, under way or over are not claimed.
+/// Campaigns that are paused, active or over are not claimed.
 pub async fn scheduled_campaigns_alone_are_claimed(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let mut others = Vec::new();
@@ -130,7 +130,7 @@ pub async fn scheduled_campaigns_alone_are_claimed(db: &Opened) {
     }
 }
 
-/// A campaign that was claimed, paused and rescheduled is claimed again.
+/// A campaign that was claimed, paused and rescheduled can be claimed again.
 pub async fn a_rescheduled_campaign_is_claimed_again(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let campaigns = &db.store.campaigns;
@@ -143,7 +143,7 @@ pub async fn a_rescheduled_campaign_is_claimed_again(db: &Opened) {
     assert_eq!(stored(db, campaign.id).await.status, CampaignStatus::Scheduled);
 }
 
-/// A claim with a limit out of bounds is refused and claims nothing.
+/// A claim with an out-of-bounds limit is refused and claims nothing.
 pub async fn a_claim_of_none_or_of_too_many_is_refused(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let campaigns = &db.store.campaigns;
@@ -157,7 +157,7 @@ pub async fn a_claim_of_none_or_of_too_many_is_refused(db: &Opened) {
     assert_eq!(claim.expect("the campaign").len(), 1);
 }
 
-/// Many workers at once claim all that is due, and each campaign goes to one of them.
+/// Many concurrent workers claim all due campaigns, and each campaign goes to one of them.
 pub async fn concurrent_workers_claim_each_campaign_once(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let mut due = vec![scene.campaign.id];
@@ -180,7 +180,7 @@ pub async fn concurrent_workers_claim_each_campaign_once(db: &Opened) {
     assert_eq!(list(db, &active).await.len(), 30);
 }
 
-/// An active campaign is completed from the millisecond of its end on, and counted.
+/// From the millisecond of its end, an active campaign is completed and counted.
 pub async fn active_campaigns_are_completed_at_their_end(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let campaigns = &db.store.campaigns;
@@ -219,7 +219,7 @@ pub async fn active_campaigns_alone_expire(db: &Opened) {
     }
 }
 
-/// Many who complete expired campaigns at once count each campaign once.
+/// If many callers complete expired campaigns at once, each campaign is counted once.
 pub async fn concurrent_completions_count_each_campaign_once(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let active = CampaignStatus::Active;
@@ -233,7 +233,7 @@ pub async fn concurrent_completions_count_each_campaign_once(db: &Opened) {
     assert_eq!(list(db, &CampaignFilter::all().status(active)).await, []);
 }
 
-/// Campaigns are counted by status, those of one user or of all.
+/// Campaigns are counted by status, for one user or for all.
 pub async fn campaigns_are_counted_by_status(db: &Opened) {
     use CampaignStatus::{Active, Cancelled, Completed, Paused, Scheduled};
     let scene = fixtures::scene(db).await;
@@ -256,7 +256,7 @@ pub async fn campaigns_are_counted_by_status(db: &Opened) {
     }
 }
 
-/// Recipients that many add at once are all counted, each time in a version of its own.
+/// Concurrent additions of recipients are all counted, each with its own version.
 pub async fn recipients_added_at_once_add_up(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let additions = crowd(db, async |store, n| {
@@ -276,7 +276,7 @@ pub async fn recipients_added_at_once_add_up(db: &Opened) {
     assert_eq!(Some(&found.updated_at), versions.last());
 }
 
-/// Recipients are added while the campaign is not over, to more than 32 bits can count.
+/// Recipients can be added until the campaign is over; the count can exceed 32 bits.
 pub async fn recipients_are_added_until_the_campaign_is_over(db: &Opened) {
     use CampaignStatus::{Active, Paused, Scheduled};
     let scene = fixtures::scene(db).await;
@@ -293,7 +293,7 @@ pub async fn recipients_are_added_until_the_campaign_is_over(db: &Opened) {
     }
 }
 
-/// A campaign that is over gets no more recipients.
+/// A campaign that is over accepts no more recipients.
 pub async fn a_campaign_that_is_over_gets_no_recipients(db: &Opened) {
     let scene = fixtures::scene(db).await;
     for status in [CampaignStatus::Completed, CampaignStatus::Cancelled] {

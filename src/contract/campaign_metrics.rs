@@ -1,4 +1,4 @@
-//! What a [`CampaignMetricsRepository`](crate::CampaignMetricsRepository) must do.
+//! The contract of [`CampaignMetricsRepository`](crate::CampaignMetricsRepository).
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::{
     PageRequest, Rates, Totals, TrackingFilter, UserId,
 };
 
-/// Ada's campaign, another from her second mailbox, and one of Bob's.
+/// Ada's campaign, another one from her second mailbox, and one of Bob's.
 async fn three_campaigns(db: &Opened) -> [Campaign; 3] {
     let ada = fixtures::scene(db).await;
     let other = fixtures::mailbox(db, &ada.user, "other@work.example").await;
@@ -23,7 +23,7 @@ async fn totals(db: &Opened, filter: &MetricsFilter) -> Totals {
     db.store.campaign_metrics.totals(filter).await.expect("the totals")
 }
 
-/// The campaigns whose metrics are listed, in the order of the list.
+/// The campaigns whose metrics are listed, in list order.
 async fn listed(db: &Opened, filter: &MetricsFilter, page: &PageRequest) -> Vec<CampaignId> {
     let page = db.store.campaign_metrics.list(filter, page).await.expect("a page");
     page.items.iter().map(|metrics| metrics.campaign_id).collect()
@@ -37,7 +37,7 @@ pub async fn an_unknown_campaign_has_no_metrics(db: &Opened) {
     assert_eq!(metrics.expect("a look-up"), None);
 }
 
-/// The metrics of a new campaign are zeros.
+/// The metrics of a new campaign are zero.
 pub async fn a_new_campaign_has_zeros(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let metrics = metrics_of(db, campaign.id).await;
@@ -56,7 +56,7 @@ pub async fn a_new_campaign_has_zeros(db: &Opened) {
     assert_eq!(same, Some(expected));
 }
 
-/// Recorded sends are counted in their campaign's metrics and in no other's.
+/// Recorded sends count in the metrics of their campaign and no other.
 pub async fn recorded_sends_are_counted(db: &Opened) {
     let [campaign, other, _] = three_campaigns(db).await;
     let before = metrics_of(db, campaign.id).await;
@@ -70,7 +70,7 @@ pub async fn recorded_sends_are_counted(db: &Opened) {
     assert_eq!(metrics_of(db, other.id).await, untouched);
 }
 
-/// Every batch that counts makes `last_updated` later, though the clock stands still.
+/// Every batch that counts makes `last_updated` later, even if the clock stands still.
 pub async fn every_count_makes_a_later_version(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let mut versions = vec![metrics_of(db, campaign.id).await.last_updated];
@@ -82,7 +82,7 @@ pub async fn every_count_makes_a_later_version(db: &Opened) {
     assert_eq!(metrics_of(db, campaign.id).await.totals, only_sent(4));
 }
 
-/// A list holds the metrics of the campaigns that its filter names, in the order of creation.
+/// A list returns the metrics of the campaigns that match the filter, in order of creation.
 pub async fn lists_hold_what_the_filter_names(db: &Opened) {
     let [first, second, third] = three_campaigns(db).await;
     let unknown = CampaignId::from(Uuid::nil());
@@ -103,7 +103,7 @@ pub async fn lists_hold_what_the_filter_names(db: &Opened) {
     }
 }
 
-/// What is listed is what is looked up.
+/// Listed metrics equal looked-up metrics.
 pub async fn lists_and_look_ups_agree(db: &Opened) {
     let campaigns = three_campaigns(db).await;
     record(db, sends(&campaigns[1], 5)).await;
@@ -116,7 +116,7 @@ pub async fn lists_and_look_ups_agree(db: &Opened) {
     assert_eq!(listed.expect("a page").items, looked_up);
 }
 
-/// Pages give each record once, in the order of creation.
+/// Pages return each record once, in order of creation.
 pub async fn pages_give_each_record_once(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let mut created = vec![scene.campaign.id];
@@ -131,7 +131,7 @@ pub async fn pages_give_each_record_once(db: &Opened) {
     assert_eq!(paged, created);
 }
 
-/// Totals are the sum over the campaigns that their filter names.
+/// Totals are the sum over the campaigns that match the filter.
 pub async fn totals_are_of_what_the_filter_names(db: &Opened) {
     let [first, second, third] = three_campaigns(db).await;
     let unknown = CampaignId::from(Uuid::nil());
@@ -153,13 +153,13 @@ pub async fn totals_are_of_what_the_filter_names(db: &Opened) {
     }
 }
 
-/// The totals of an empty store are zeros.
+/// The totals of an empty store are zero.
 pub async fn totals_of_nothing_are_zeros(db: &Opened) {
     assert_eq!(totals(db, &MetricsFilter::all()).await, only_sent(0));
     assert_eq!(listed(db, &MetricsFilter::all(), &PageRequest::default()).await, []);
 }
 
-/// When a campaign goes to another mailbox, all of its e-mails count for that one.
+/// When a campaign switches to another mailbox, all of its e-mails count for the new one.
 pub async fn totals_by_mailbox_follow_the_campaign(db: &Opened) {
     let [campaign, second, _] = three_campaigns(db).await;
     record(db, sends(&campaign, 3)).await;
@@ -171,7 +171,7 @@ pub async fn totals_by_mailbox_follow_the_campaign(db: &Opened) {
     assert_eq!(totals(db, &MetricsFilter::mailbox(second.mailbox_id)).await, only_sent(4));
 }
 
-/// The totals, of each campaign and of all, are the sum of what the rows contribute.
+/// The totals of one campaign and of all campaigns are the sum of what their rows contribute.
 pub async fn totals_are_the_sum_of_the_rows(db: &Opened) {
     let campaigns = three_campaigns(db).await;
     for (campaign, n) in campaigns.iter().zip([7, 0, 13]) {

@@ -1,9 +1,9 @@
-//! The list of the cases, as tests.
+//! The list of cases, as tests.
 
-/// Makes a test of every case of the suite, in a module for each part of it.
+/// Makes a test of every case of the suite, in one module per part.
 ///
-/// `harness` is a type that implements [`Harness`](crate::contract::Harness), `test` the attribute
-/// that makes a test of an `async fn`.
+/// `harness` is a type that implements [`Harness`](crate::contract::Harness); `test` is the attribute that
+/// turns an `async fn` into a test.
 #[macro_export]
 macro_rules! contract_tests {
     (harness = $harness:ty, test = $test:meta) => {
@@ -298,7 +298,7 @@ macro_rules! contract_module {
 
 #[cfg(test)]
 mod tests {
-    /// A case that is not in the list would never run.
+    /// A case missing from the list would never run.
     #[test]
     fn every_case_is_in_the_list() {
         let list = include_str!("cases.rs");

@@ -1,4 +1,4 @@
-//! The contract of the secrets of [`MailboxRepository`](crate::MailboxRepository).
+//! The contract of the secrets of [`MailboxRepository`](crate::MailboxSecretsRepository).
 
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, TryStreamExt};
@@ -12,10 +12,10 @@ use crate::{
     MailboxPatch, MailboxStatus, ReencryptPlan, RefreshToken, SecretProblem, Store,
 };
 
-/// The texts of secrets: password, access token, refresh token.
+/// Secrets as texts: password, access token, refresh token.
 pub(super) type Texts<'a> = [Option<&'a str>; 3];
 
-/// Credentials of these texts.
+/// Credentials with these texts.
 pub(super) fn credentials([password, access, refresh]: Texts<'_>) -> Credentials {
     let mut credentials = Credentials::new();
     credentials.password = password.map(|text| MailboxPassword::new(text).expect("a valid password"));
@@ -24,14 +24,14 @@ pub(super) fn credentials([password, access, refresh]: Texts<'_>) -> Credentials
     credentials
 }
 
-/// Links a mailbox of a new user `name` with secrets.
+/// Links a mailbox with secrets for a new user `name`.
 pub(super) async fn linked(db: &Opened, store: &Store, name: &str, texts: Texts<'_>) -> Mailbox {
     let owner = user(db, name).await;
     let new = new_mailbox(&owner, &format!("{name}@work.example")).credentials(credentials(texts));
     store.mailboxes.link(new).await.expect("a free address")
 }
 
-/// Checks what the secrets of a mailbox are.
+/// Checks the secrets of a mailbox.
 pub(super) async fn assert_secrets(store: &Store, id: MailboxId, texts: Texts<'_>) {
     let found = store.mailbox_secrets.credentials(id).await.expect("secrets that open").expect("a mailbox");
     let found = [
@@ -53,7 +53,7 @@ pub async fn secrets_read_back_as_they_were_linked(db: &Opened) {
     }
 }
 
-/// The shortest and longest secrets read back, and those that look like something else.
+/// The shortest and longest secrets read back, and so do secrets that look like something else.
 pub async fn any_text_of_the_bounds_reads_back_the_same(db: &Opened) {
     let (long_password, long_token) = ("é".repeat(512), "x".repeat(16_384));
     let block = "y".repeat(64);
@@ -71,12 +71,12 @@ pub async fn any_text_of_the_bounds_reads_back_the_same(db: &Opened) {
     }
 }
 
-/// A mailbox that is not there has no secrets.
+/// A mailbox that does not exist has no secrets.
 pub async fn an_unknown_mailbox_has_no_secrets(db: &Opened) {
     assert!(db.store.mailbox_secrets.credentials(MailboxId::new()).await.expect("an answer").is_none());
 }
 
-/// What is replaced is what is given.
+/// Only the given secrets are replaced.
 pub async fn replaced_secrets_leave_the_others(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", ALL).await;
     let mut expected = ALL;
@@ -89,7 +89,7 @@ pub async fn replaced_secrets_leave_the_others(db: &Opened) {
     }
 }
 
-/// Replacing secrets makes a later version and changes nothing else that can be seen.
+/// Replacing secrets makes the version later and changes nothing else that is visible.
 pub async fn replacing_secrets_is_a_write_of_nothing_else(db: &Opened) {
     let mut mailbox = linked(db, &db.store, "ada", [None; 3]).await;
     for texts in [ALL, ALL, [None; 3]] {
@@ -103,7 +103,7 @@ pub async fn replacing_secrets_is_a_write_of_nothing_else(db: &Opened) {
     }
 }
 
-/// Refreshed tokens replace those they were refreshed with; a refresh token that is not renewed stays.
+/// Refreshed tokens replace the used ones; a refresh token that is not renewed stays.
 pub async fn refreshed_tokens_take_the_place_of_those_used(db: &Opened) {
     let mut mailbox = linked(db, &db.store, "ada", ALL).await;
     let used = credentials(ALL);
@@ -114,7 +114,7 @@ pub async fn refreshed_tokens_take_the_place_of_those_used(db: &Opened) {
     mailbox.updated_at = refreshed.updated_at;
     assert_eq!(refreshed, mailbox);
     assert_secrets(&db.second, mailbox.id, [ALL[0], Some("a2"), ALL[2]]).await;
-    // The password is no token: it does not have to be known.
+    // The password is not a token: the caller need not know it.
     let used = credentials([None, Some("a2"), ALL[2]]);
     let new = credentials([None, Some("a3"), Some("r3")]);
     db.second
@@ -125,7 +125,7 @@ pub async fn refreshed_tokens_take_the_place_of_those_used(db: &Opened) {
     assert_secrets(&db.store, mailbox.id, [ALL[0], Some("a3"), Some("r3")]).await;
 }
 
-/// Tokens that are not those that were used are a conflict, and nothing changes.
+/// If the used tokens are not the current ones, the refresh is a conflict and changes nothing.
 pub async fn tokens_that_somebody_else_replaced_are_a_conflict(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", ALL).await;
     for used in [
@@ -143,7 +143,7 @@ pub async fn tokens_that_somebody_else_replaced_are_a_conflict(db: &Opened) {
     assert_eq!(all_mailboxes(db).await, [mailbox]);
 }
 
-/// Of many who refresh the same tokens at once, one succeeds.
+/// If many callers refresh the same tokens at once, one succeeds.
 pub async fn one_of_many_refreshes_the_tokens(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", ALL).await;
     let texts = |n: usize| (format!("access of {n}").replace(' ', "-"), format!("refresh-of-{n}"));
@@ -158,7 +158,7 @@ pub async fn one_of_many_refreshes_the_tokens(db: &Opened) {
     assert_secrets(&db.store, mailbox.id, [ALL[0], Some(&access), Some(&refresh)]).await;
 }
 
-/// Whatever changes but the tokens does not stand in the way of a refresh.
+/// Only a change of the tokens prevents a refresh.
 pub async fn other_changes_are_no_obstacle_to_a_refresh(db: &Opened) {
     let old = db.with_vault(&vault(&[key(1, 1)]).await).await;
     let store = db.with_vault(&vault(&[key(2, 2), key(1, 1)]).await).await;
@@ -176,7 +176,7 @@ pub async fn other_changes_are_no_obstacle_to_a_refresh(db: &Opened) {
     assert_secrets(&store, mailbox.id, [Some("another"), Some("a2"), Some("r2")]).await;
 }
 
-/// A refresh succeeds while others change the mailbox all the time.
+/// A refresh succeeds while others keep changing the mailbox.
 pub async fn a_refresh_and_many_touches_at_once_all_succeed(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", ALL).await;
     let used = credentials(ALL);
@@ -200,7 +200,7 @@ pub async fn secrets_of_an_unknown_mailbox_cannot_be_replaced(db: &Opened) {
     assert!(all_mailboxes(db).await.is_empty());
 }
 
-/// Secrets that do not open are no obstacle to anything but reading them.
+/// Secrets that do not open prevent nothing but reading them.
 pub async fn no_other_method_opens_a_secret(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", ALL).await;
     let forged = db.with_vault(&vault(&[key(1, 9)]).await).await;
@@ -230,7 +230,7 @@ pub async fn no_other_method_opens_a_secret(db: &Opened) {
     mailboxes.unlink(id).await.expect("nobody needs the mailbox");
 }
 
-/// A key that is not in the ring is named.
+/// The error names a key that is not in the keyring.
 pub async fn a_secret_under_an_unknown_key_is_named(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", [None, ALL[1], None]).await;
     let stranger = db.with_vault(&vault(&[key(7, 7)]).await).await;
@@ -242,14 +242,14 @@ pub async fn a_secret_under_an_unknown_key_is_named(db: &Opened) {
     assert_secrets(&db.store, mailbox.id, [None, ALL[1], None]).await;
 }
 
-/// A key that is disabled is named.
+/// The error names a disabled key.
 pub async fn a_secret_under_a_disabled_key_is_named(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", [None, None, ALL[2]]).await;
     let disabled = vault(&[key(2, 2), format!("{}:disabled", key(1, 1))]).await;
     let store = db.with_vault(&disabled).await;
     let problem = Error::secret(mailbox.id, "refresh_token", SecretProblem::KeyDisabled(1));
     assert_fails(store.mailbox_secrets.credentials(mailbox.id).await, &problem);
-    // A new value is under the primary key, and opens.
+    // A new value is sealed with the primary key, and opens.
     store
         .mailbox_secrets
         .replace_credentials(mailbox.id, credentials([None, None, Some("r2")]))

@@ -1,4 +1,4 @@
-//! What an [`EmailTrackingRepository`](crate::EmailTrackingRepository) must do with events.
+//! The contract of events in [`EmailTrackingRepository`](crate::EmailTrackingRepository).
 
 use std::collections::HashSet;
 
@@ -64,7 +64,7 @@ pub async fn an_event_changes_its_row_and_the_metrics(db: &Opened) {
     assert_eq!(totals(db, campaign.id).await, Totals { delivered: 1, ..only_sent(2) });
 }
 
-/// Every kind of event is kept with its time, its count and its reason.
+/// Every kind of event is stored with its time, count and reason.
 pub async fn every_kind_of_event_is_read_back(db: &Opened) {
     let (campaign, ids) = sent(db, 1).await;
     let id = ids[0];
@@ -97,7 +97,7 @@ pub async fn every_kind_of_event_is_read_back(db: &Opened) {
     assert_eq!(totals(db, campaign.id).await, expected);
 }
 
-/// A click is an open and a delivery too, without being counted among the opens.
+/// A click implies an open and a delivery, but does not count as another open.
 pub async fn a_click_is_an_open_and_a_delivery(db: &Opened) {
     let (campaign, ids) = sent(db, 1).await;
     assert_eq!(happen(db, vec![TrackingEvent::clicked(ids[0], minute(3))]).await, [First]);
@@ -110,7 +110,7 @@ pub async fn a_click_is_an_open_and_a_delivery(db: &Opened) {
     assert_eq!(totals(db, campaign.id).await, expected);
 }
 
-/// The earliest event gives the time, whenever it comes; every event is counted.
+/// The earliest event sets the time, in whatever order events arrive; every event is counted.
 pub async fn the_earliest_event_gives_the_time(db: &Opened) {
     let (campaign, ids) = sent(db, 1).await;
     for (at, outcome) in [(5, First), (3, Repeat), (7, Repeat)] {
@@ -122,7 +122,7 @@ pub async fn the_earliest_event_gives_the_time(db: &Opened) {
     assert_eq!(totals(db, campaign.id).await, expected);
 }
 
-/// Several events of one e-mail in one batch are applied one after the other.
+/// Several events of one e-mail in one batch are applied one after another.
 pub async fn events_of_one_email_in_a_batch_add_up(db: &Opened) {
     let (_, ids) = sent(db, 2).await;
     let events = vec![
@@ -135,14 +135,14 @@ pub async fn events_of_one_email_in_a_batch_add_up(db: &Opened) {
     assert_eq!((row(db, ids[0]).await.opens, row(db, ids[1]).await.opens), (2, 1));
 }
 
-/// An event that was recorded with its provider's id is not recorded again.
+/// An event recorded with a provider event id is not recorded again.
 pub async fn an_event_with_a_known_id_is_a_duplicate(db: &Opened) {
     let (campaign, ids) = sent(db, 1).await;
     let event = named(TrackingEvent::opened(ids[0], minute(2)), "evt-1");
     assert_eq!(happen(db, vec![event.clone(), event.clone()]).await, [First, Duplicate]);
     let (before, metrics) = (row(db, ids[0]).await, metrics_of(db, campaign.id).await);
     assert_eq!(happen(db, vec![event.clone()]).await, [Duplicate]);
-    // The id counts, whatever else the event says.
+    // The id decides, whatever else the event says.
     let other = named(TrackingEvent::clicked(ids[0], minute(1)), "evt-1");
     assert_eq!(happen(db, vec![other, event]).await, [Duplicate, Duplicate]);
     assert_eq!(row(db, ids[0]).await, before);
@@ -158,7 +158,7 @@ pub async fn an_event_id_holds_for_its_email(db: &Opened) {
     assert_eq!(happen(db, events).await, [Duplicate, Duplicate]);
 }
 
-/// An event of an unknown e-mail is not remembered, so it can come again once the e-mail is there.
+/// An event of an unknown e-mail is not remembered, so it can be retried once the e-mail exists.
 pub async fn an_event_of_an_unknown_email_can_come_again(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let late = send(&campaign, "late@example.com");
@@ -169,7 +169,7 @@ pub async fn an_event_of_an_unknown_email_can_come_again(db: &Opened) {
     assert_eq!(totals(db, campaign.id).await, Totals { delivered: 1, opened: 1, ..only_sent(1) });
 }
 
-/// A batch can mix all outcomes; they are in its order.
+/// One batch can have all outcomes; they are in batch order.
 pub async fn outcomes_are_in_the_order_of_the_batch(db: &Opened) {
     let (_, ids) = sent(db, 2).await;
     let open = |id| TrackingEvent::opened(id, minute(2));
@@ -187,7 +187,7 @@ pub async fn outcomes_are_in_the_order_of_the_batch(db: &Opened) {
     assert_eq!(happen(db, events).await, expected);
 }
 
-/// A bounce takes the delivery and the open back, even if it is heard of first.
+/// A bounce revokes the delivery and the open, even if it arrives first.
 pub async fn a_bounce_stands_above_all(db: &Opened) {
     let (campaign, ids) = sent(db, 2).await;
     happen(db, vec![TrackingEvent::opened(ids[0], minute(1))]).await;
@@ -201,7 +201,7 @@ pub async fn a_bounce_stands_above_all(db: &Opened) {
     assert_eq!(metrics.rates, Rates::of(&metrics.totals));
 }
 
-/// Of several bounce reasons the smallest text stays, and none never replaces one.
+/// Of several bounce reasons the smallest text stays; a missing reason never replaces one.
 pub async fn the_smallest_bounce_reason_stays(db: &Opened) {
     let (_, ids) = sent(db, 1).await;
     let bounce = |reason| TrackingEvent::bounced(ids[0], minute(1), reason).expect("a valid reason");
@@ -217,7 +217,7 @@ pub async fn the_smallest_bounce_reason_stays(db: &Opened) {
     }
 }
 
-/// A batch can be of many campaigns, each of which is counted for itself.
+/// A batch can span many campaigns; each is counted separately.
 pub async fn a_batch_of_thousands_is_counted_by_campaign(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let mut campaigns = vec![scene.campaign];
@@ -240,12 +240,12 @@ pub async fn a_batch_of_thousands_is_counted_by_campaign(db: &Opened) {
     }
 }
 
-/// An empty batch is no error.
+/// An empty batch is not an error.
 pub async fn an_empty_batch_of_events_is_no_error(db: &Opened) {
     assert_eq!(happen(db, Vec::new()).await, []);
 }
 
-/// The same events, brought by many at once, count once.
+/// If many callers record the same events at once, each event counts once.
 pub async fn the_same_events_by_many_at_once_count_once(db: &Opened) {
     let (campaign, ids) = sent(db, 5).await;
     let outcomes = crowd(db, async |store, n| {
@@ -264,7 +264,7 @@ pub async fn the_same_events_by_many_at_once_count_once(db: &Opened) {
     assert_eq!(totals(db, campaign.id).await, Totals { delivered: 5, opened: 5, ..only_sent(5) });
 }
 
-/// Different events, brought by many at once, are all counted.
+/// If many callers record different events at once, all of them count.
 pub async fn different_events_by_many_at_once_all_count(db: &Opened) {
     let (campaign, ids) = sent(db, 3).await;
     let outcomes = crowd(db, async |store, n| {
@@ -281,7 +281,7 @@ pub async fn different_events_by_many_at_once_all_count(db: &Opened) {
     assert_eq!(totals(db, campaign.id).await, Totals { delivered: 3, opened: 3, ..only_sent(3) });
 }
 
-/// Whoever bounced or unsubscribed is suppressed for the sender, and for nobody else.
+/// A recipient who bounced or unsubscribed is suppressed for that sender, and for no other.
 pub async fn whoever_bounced_or_unsubscribed_is_suppressed(db: &Opened) {
     let (campaign, ids) = sent(db, 4).await;
     let events = vec![
@@ -302,7 +302,7 @@ pub async fn whoever_bounced_or_unsubscribed_is_suppressed(db: &Opened) {
     assert_eq!(others.expect("an answer"), HashSet::new());
 }
 
-/// Thousands of recipients can be asked for at once, none too.
+/// A look-up accepts thousands of recipients, or none.
 pub async fn thousands_of_recipients_can_be_checked(db: &Opened) {
     let (campaign, ids) = sent(db, 2_500).await;
     happen(db, ids.iter().step_by(2).map(|id| TrackingEvent::unsubscribed(*id, minute(1))).collect()).await;

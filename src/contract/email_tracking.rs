@@ -1,4 +1,4 @@
-//! What an [`EmailTrackingRepository`](crate::EmailTrackingRepository) must do.
+//! The contract of [`EmailTrackingRepository`](crate::EmailTrackingRepository).
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -25,7 +25,7 @@ async fn list(db: &Opened, filter: &TrackingFilter) -> Vec<EmailTracking> {
     page.expect("a page of e-mails").items
 }
 
-/// The streamed rows in the order of their ids.
+/// The streamed rows, ordered by id.
 async fn streamed(db: &Opened, filter: &TrackingFilter) -> Vec<EmailTracking> {
     let stream = db.second.email_tracking.stream(filter).await.expect("a stream");
     let mut rows = fixtures::drain(stream).await;
@@ -39,12 +39,12 @@ async fn found(db: &Opened, campaign: &Campaign, recipient: &str) -> Vec<Trackin
     rows.expect("the e-mails").iter().map(|row| row.id).collect()
 }
 
-/// What the store knows about a campaign that does not exist.
+/// The same campaign under an id that does not exist.
 fn unknown(campaign: &Campaign) -> Campaign {
     Campaign { id: CampaignId::from(Uuid::nil()), ..campaign.clone() }
 }
 
-/// A send is stored with every field as it was given.
+/// A send is stored with all fields as given.
 pub async fn every_field_of_a_send_is_read_back(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let sent_at = start() - TimeDelta::milliseconds(5_001);
@@ -82,7 +82,7 @@ pub async fn every_field_of_a_send_is_read_back(db: &Opened) {
     assert_eq!(row(db, expected.id).await, Some(expected));
 }
 
-/// A send without texts of its own has those of its campaign, and no recipient's name.
+/// A send without its own texts takes those of its campaign, and has no recipient name.
 pub async fn a_plain_send_has_the_texts_of_its_campaign(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let send = fixtures::send(&campaign, "bob@example.com");
@@ -93,13 +93,13 @@ pub async fn a_plain_send_has_the_texts_of_its_campaign(db: &Opened) {
     assert_eq!((row.subject, row.message), (campaign.subject, campaign.message));
 }
 
-/// What was not recorded is not there.
+/// An e-mail that was not recorded is not found.
 pub async fn an_unknown_send_is_not_there(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     assert_eq!(row(db, fixtures::send(&campaign, "bob@example.com").id()).await, None);
 }
 
-/// Both handles see what either recorded.
+/// Each handle sees what the other one recorded.
 pub async fn the_second_handle_sees_the_rows(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let batch = sends(&campaign, 2);
@@ -114,7 +114,7 @@ pub async fn the_second_handle_sees_the_rows(db: &Opened) {
     }
 }
 
-/// A batch that is recorded again changes neither the rows nor the metrics.
+/// Recording a batch again changes neither rows nor metrics.
 pub async fn a_batch_that_is_repeated_changes_nothing(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let batch = sends(&campaign, 5);
@@ -127,7 +127,7 @@ pub async fn a_batch_that_is_repeated_changes_nothing(db: &Opened) {
     assert_eq!(metrics_of(db, campaign.id).await, metrics);
 }
 
-/// Of sends with one id in a batch the first is recorded, however far apart they are.
+/// Of several sends with one id in a batch, the first is recorded, however far apart they are.
 pub async fn an_id_that_comes_twice_in_a_batch_is_recorded_once(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let mut batch = sends(&campaign, 1_200);
@@ -143,7 +143,7 @@ pub async fn an_id_that_comes_twice_in_a_batch_is_recorded_once(db: &Opened) {
     assert_eq!(metrics_of(db, campaign.id).await.totals, only_sent(1_200));
 }
 
-/// An id belongs to the send that was recorded first, whatever a later one says.
+/// An id belongs to the send recorded first, whatever a later one says.
 pub async fn the_first_send_with_an_id_stays(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let other = fixtures::campaign(db, &scene.user, &scene.mailbox).await;
@@ -161,7 +161,7 @@ pub async fn the_first_send_with_an_id_stays(db: &Opened) {
     assert_eq!(metrics_of(db, other.id).await.totals, only_sent(0));
 }
 
-/// The outcomes are in the order of the sends, and one send's does not touch the others.
+/// Outcomes are in the order of the sends, and one send's outcome does not affect the others.
 pub async fn a_batch_can_mix_new_old_and_unknown_sends(db: &Opened) {
     use SendOutcome::{AlreadyRecorded as Old, Recorded as New, UnknownCampaign as Unknown};
     let scene = fixtures::scene(db).await;
@@ -185,7 +185,7 @@ pub async fn a_batch_can_mix_new_old_and_unknown_sends(db: &Opened) {
     assert_eq!(metrics_of(db, other.id).await.totals, only_sent(1));
 }
 
-/// Sends of a campaign that does not exist are not recorded, however often they are tried.
+/// Sends of an unknown campaign are not recorded, however often they are retried.
 pub async fn sends_of_an_unknown_campaign_are_not_recorded(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let batch = sends(&unknown(&campaign), 3);
@@ -197,7 +197,7 @@ pub async fn sends_of_an_unknown_campaign_are_not_recorded(db: &Opened) {
     assert_eq!(metrics.expect("a look-up"), None);
 }
 
-/// An empty batch has no outcomes and is no error.
+/// An empty batch has no outcomes and is not an error.
 pub async fn an_empty_batch_is_no_error(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let metrics = metrics_of(db, campaign.id).await;
@@ -205,7 +205,7 @@ pub async fn an_empty_batch_is_no_error(db: &Opened) {
     assert_eq!(metrics_of(db, campaign.id).await, metrics);
 }
 
-/// A batch of thousands is recorded whole, and each send is counted for its campaign.
+/// A batch of thousands is recorded completely, and each send is counted for its campaign.
 pub async fn a_batch_of_thousands_is_counted_by_campaign(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let second = fixtures::campaign(db, &scene.user, &scene.mailbox).await;
@@ -225,7 +225,7 @@ pub async fn a_batch_of_thousands_is_counted_by_campaign(db: &Opened) {
     }
 }
 
-/// When many record the same sends at once, each is recorded and counted once.
+/// If many callers record the same sends at once, each send is recorded and counted once.
 pub async fn sends_recorded_by_many_at_once_count_once(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let batch = sends(&campaign, 200);
@@ -245,7 +245,7 @@ pub async fn sends_recorded_by_many_at_once_count_once(db: &Opened) {
     assert_eq!(list(db, &TrackingFilter::campaign(campaign.id)).await.len(), 200);
 }
 
-/// When many record different sends of one campaign at once, none is lost from the metrics.
+/// If many callers record different sends of one campaign at once, the metrics count them all.
 pub async fn different_sends_recorded_at_once_are_all_counted(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let batch = sends(&campaign, 200);
@@ -261,7 +261,7 @@ pub async fn different_sends_recorded_at_once_are_all_counted(db: &Opened) {
     assert_eq!(list(db, &TrackingFilter::campaign(campaign.id)).await.len(), 200);
 }
 
-/// Sends are recorded whatever the status of their campaign, also when it is over.
+/// Sends are recorded whatever the status of their campaign, even if it is over.
 pub async fn sends_of_a_campaign_that_is_over_are_recorded(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     db.store.campaigns.cancel(campaign.id).await.expect("a cancelled campaign");
@@ -269,7 +269,7 @@ pub async fn sends_of_a_campaign_that_is_over_are_recorded(db: &Opened) {
     assert_eq!(metrics_of(db, campaign.id).await.totals, only_sent(3));
 }
 
-/// A row names the mailbox that its send was made with, also when the campaign has another now.
+/// A row names the mailbox of its send, even if the campaign has since switched to another one.
 pub async fn rows_keep_the_mailbox_that_they_were_sent_from(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let other = fixtures::mailbox(db, &scene.user, "other@work.example").await;
@@ -288,7 +288,7 @@ pub async fn rows_keep_the_mailbox_that_they_were_sent_from(db: &Opened) {
     assert_eq!(metrics_of(db, campaign.id).await.totals, only_sent(2));
 }
 
-/// A send is found under the id that its campaign, recipient and number give.
+/// A send is found by the id derived from its campaign, recipient and number.
 pub async fn a_send_has_the_id_of_its_recipient_and_number(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let bob = address("bob@example.com");
@@ -302,7 +302,7 @@ pub async fn a_send_has_the_id_of_its_recipient_and_number(db: &Opened) {
     assert_eq!(metrics_of(db, campaign.id).await.totals, only_sent(3));
 }
 
-/// A send can have an id of the caller's making.
+/// The caller can choose the id of a send.
 pub async fn a_send_can_have_an_id_of_the_callers(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let ids = [TrackingId::new_at(start()), TrackingId::from(Uuid::max())];
@@ -313,7 +313,7 @@ pub async fn a_send_can_have_an_id_of_the_callers(db: &Opened) {
     }
 }
 
-/// The e-mails of a campaign to a recipient are found in order, without those of others.
+/// The e-mails of a campaign to a recipient are found in order, without those to other recipients.
 pub async fn the_emails_to_a_recipient_are_found_oldest_first(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let other = fixtures::campaign(db, &scene.user, &scene.mailbox).await;
@@ -336,7 +336,7 @@ pub async fn the_emails_to_a_recipient_are_found_oldest_first(db: &Opened) {
     assert_eq!(found(db, &unknown(&other), "bob@example.com").await, []);
 }
 
-/// Neither a stranger nor a recipient who was merely written to is suppressed.
+/// Neither an unknown recipient nor one who was merely sent an e-mail is suppressed.
 pub async fn nobody_is_suppressed_for_getting_an_email(db: &Opened) {
     let scene = fixtures::scene(db).await;
     record(db, vec![fixtures::send(&scene.campaign, "bob@example.com")]).await;
@@ -350,7 +350,7 @@ pub async fn nobody_is_suppressed_for_getting_an_email(db: &Opened) {
     }
 }
 
-/// A list and a stream hold exactly the e-mails that their filter names.
+/// Lists and streams return exactly the e-mails that match the filter.
 pub async fn lists_and_streams_hold_what_the_filter_names(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let second = fixtures::campaign(db, &scene.user, &scene.mailbox).await;
@@ -384,7 +384,7 @@ pub async fn lists_and_streams_hold_what_the_filter_names(db: &Opened) {
     }
 }
 
-/// An e-mail of which nothing was heard is in no state.
+/// An e-mail without events is in no state.
 pub async fn a_plain_send_is_in_no_state(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     record(db, sends(&campaign, 3)).await;
@@ -400,7 +400,7 @@ pub async fn a_plain_send_is_in_no_state(db: &Opened) {
     }
 }
 
-/// E-mails are listed as they were recorded, whenever they were sent, or the other way round.
+/// E-mails are listed in the order in which they were recorded or its reverse, whenever they were sent.
 pub async fn lists_are_in_the_order_of_recording(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let mut recorded = Vec::new();
@@ -421,7 +421,7 @@ pub async fn lists_are_in_the_order_of_recording(db: &Opened) {
     assert_eq!(newest_first, recorded);
 }
 
-/// Pages give each e-mail once, in the order of the list.
+/// Pages return each e-mail once, in list order.
 pub async fn pages_give_each_email_once(db: &Opened) {
     let scene = fixtures::scene(db).await;
     let other = fixtures::campaign(db, &scene.user, &scene.mailbox).await;
@@ -439,7 +439,7 @@ pub async fn pages_give_each_email_once(db: &Opened) {
     assert_eq!(ids.len(), 20);
 }
 
-/// A stream gives thousands of e-mails, each once.
+/// A stream returns thousands of e-mails, each once.
 pub async fn a_stream_gives_thousands_of_emails(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let batch = sends(&campaign, 2_500);

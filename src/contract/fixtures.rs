@@ -1,4 +1,4 @@
-//! Small builders and checks that the cases share.
+//! Small builders and checks shared by the cases.
 
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -11,7 +11,7 @@ use crate::{
     Result, SendOutcome, Store, Totals, User, UserFilter,
 };
 
-/// How many callers a [`crowd`] has.
+/// The number of callers in a [`crowd`].
 pub(crate) const CROWD: usize = 16;
 
 /// A user with a mailbox and a campaign that is sent from it.
@@ -30,7 +30,7 @@ pub(crate) async fn scene(db: &Opened) -> Scene {
     Scene { user, mailbox, campaign }
 }
 
-/// Creates a user who is called `name` and logs in with it.
+/// Creates a user with `name` as name and login id.
 pub(crate) async fn user(db: &Opened, name: &str) -> User {
     db.store.users.create(new_user(name)).await.expect("a free login id")
 }
@@ -40,7 +40,7 @@ pub(crate) async fn mailbox(db: &Opened, user: &User, email: &str) -> Mailbox {
     db.store.mailboxes.link(new_mailbox(user, email)).await.expect("a free address")
 }
 
-/// Links `count` mailboxes, the first of which is the user's primary one.
+/// Links `count` mailboxes; the first one is the user's primary mailbox.
 pub(crate) async fn mailboxes(db: &Opened, user: &User, count: usize) -> Vec<Mailbox> {
     let mut linked = Vec::with_capacity(count);
     for n in 0..count {
@@ -49,12 +49,12 @@ pub(crate) async fn mailboxes(db: &Opened, user: &User, count: usize) -> Vec<Mai
     linked
 }
 
-/// Creates a campaign of a day that is to start in an hour.
+/// Creates a one-day campaign that starts in an hour.
 pub(crate) async fn campaign(db: &Opened, user: &User, mailbox: &Mailbox) -> Campaign {
     db.store.campaigns.create(new_campaign(user, mailbox)).await.expect("a mailbox of the user")
 }
 
-/// A user who is called `name` and logs in with it.
+/// A user with `name` as name and login id.
 pub(crate) fn new_user(name: &str) -> NewUser {
     NewUser::new(name, name).expect("a valid name")
 }
@@ -64,7 +64,7 @@ pub(crate) fn new_mailbox(user: &User, email: &str) -> NewMailbox {
     NewMailbox::new(user.id, email, Provider::Gmail).expect("a valid address")
 }
 
-/// A campaign of a day that is to start in an hour.
+/// A one-day campaign that starts in an hour.
 pub(crate) fn new_campaign(user: &User, mailbox: &Mailbox) -> NewCampaign {
     NewCampaign::new(
         user.id,
@@ -115,14 +115,14 @@ pub(crate) async fn all_mailboxes(db: &Opened) -> Vec<Mailbox> {
     mailboxes.expect("a page of mailboxes").items
 }
 
-/// Lets [`CROWD`] callers act at once, on either handle in turn. Each is told its number.
+/// Lets [`CROWD`] callers act at once, alternating between the two handles. Each gets its number.
 pub(crate) async fn crowd<T>(db: &Opened, act: impl AsyncFn(&Store, usize) -> T) -> Vec<T> {
     let handles = [&db.store, &db.second];
     join_all((0..CROWD).map(|n| act(handles[n % 2], n))).await
 }
 
-/// Lets one of a [`crowd`], the `place`-th, remove what all others begin to use. Checks that it is
-/// removed and never used (`missing`) or used and never removed (`in_use`). Gives the number of
+/// Lets one caller of a [`crowd`], the `place`-th, remove what all others begin to use. Checks that it is
+/// either removed and never used (`missing`), or used and never removed (`in_use`). Returns the number of
 /// uses.
 pub(crate) async fn remove_or_use(
     db: &Opened,
@@ -149,7 +149,7 @@ pub(crate) async fn remove_or_use(
     used.len()
 }
 
-/// Checks that `result` is the error `expected`, which the texts tell apart.
+/// Checks that `result` is the error `expected`, by comparing their texts.
 #[track_caller]
 pub(crate) fn assert_fails<T>(result: Result<T>, expected: &Error) {
     match result {
@@ -184,7 +184,7 @@ pub(crate) async fn metrics_of(db: &Opened, campaign_id: CampaignId) -> Campaign
     metrics.expect("a look-up").expect("the metrics record")
 }
 
-/// The totals of `n` e-mails of which nothing was heard.
+/// The totals of `n` e-mails without events.
 pub(crate) fn only_sent(n: u64) -> Totals {
     Totals { sent: n, ..Totals::default() }
 }
@@ -211,7 +211,7 @@ pub(crate) async fn record(db: &Opened, sends: Vec<NewSend>) {
     assert_eq!(outcomes.expect("the outcomes"), expected);
 }
 
-/// `n` sends of the campaign, each to a recipient of its own.
+/// `n` sends of the campaign, each to a different recipient.
 pub(crate) fn sends(campaign: &Campaign, n: usize) -> Vec<NewSend> {
     (0..n).map(|i| send(campaign, &format!("recipient{i}@example.com"))).collect()
 }

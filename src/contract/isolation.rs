@@ -1,4 +1,4 @@
-//! What holds at any moment, whoever works at the same time.
+//! Invariants that hold at any moment, whatever others do concurrently.
 
 use super::mailbox::{get, listed_primary, primary, set_primary, unlink};
 
@@ -8,7 +8,7 @@ use super::fixtures::{
 };
 use crate::{Collection, Error};
 
-/// Unlinking a mailbox and creating campaigns at once leaves no campaign without its mailbox.
+/// Unlinking a mailbox while campaigns are created leaves no campaign without its mailbox.
 pub async fn an_unlink_and_many_campaigns_at_once_leave_no_orphan(db: &Opened) {
     let ada = user(db, "ada").await;
     for round in 0..4 {
@@ -29,7 +29,7 @@ pub async fn an_unlink_and_many_campaigns_at_once_leave_no_orphan(db: &Opened) {
     }
 }
 
-/// While many switch the primary mailbox, everybody sees exactly one at any look.
+/// While many callers switch the primary mailbox, everybody sees exactly one at any moment.
 pub async fn exactly_one_mailbox_is_primary_at_any_look(db: &Opened) {
     let ada = user(db, "ada").await;
     let boxes = mailboxes(db, &ada, 4).await;
@@ -47,7 +47,8 @@ pub async fn exactly_one_mailbox_is_primary_at_any_look(db: &Opened) {
     assert_eq!(primary(&db.second, &ada).await, Some(listed));
 }
 
-/// While many are unlinked, the primary one among them, everybody sees exactly one at any look.
+/// While many mailboxes are unlinked, the primary one among them, everybody sees exactly one primary mailbox
+/// at any moment.
 pub async fn exactly_one_mailbox_is_primary_while_many_are_unlinked(db: &Opened) {
     let ada = user(db, "ada").await;
     let boxes = mailboxes(db, &ada, CROWD + 2).await;
@@ -59,7 +60,7 @@ pub async fn exactly_one_mailbox_is_primary_while_many_are_unlinked(db: &Opened)
     assert_eq!(listed_primary(&db.store, &ada).await.id, boxes[CROWD].id);
 }
 
-/// Deleting a user and linking mailboxes at once leaves no mailbox without its user.
+/// Deleting a user while mailboxes are linked leaves no mailbox without its user.
 pub async fn a_delete_and_many_links_at_once_leave_no_orphan(db: &Opened) {
     for round in 0..4 {
         let ada = user(db, &format!("ada{round}")).await;

@@ -37,7 +37,7 @@ pub(super) async fn primary(store: &Store, user: &User) -> Option<Mailbox> {
     found.expect("a readable mailbox")
 }
 
-/// The mailboxes of the user that a list shows as primary.
+/// The mailboxes that the user's list shows as primary.
 pub(super) async fn listed_primaries(store: &Store, user: &User) -> Vec<Mailbox> {
     let filter = MailboxFilter::user(user.id);
     let page = store.mailboxes.list(&filter, &everything()).await;
@@ -46,20 +46,20 @@ pub(super) async fn listed_primaries(store: &Store, user: &User) -> Vec<Mailbox>
     listed
 }
 
-/// The one mailbox of the user that a list shows as primary.
+/// The one mailbox that the user's list shows as primary.
 pub(super) async fn listed_primary(store: &Store, user: &User) -> Mailbox {
     let mut listed = listed_primaries(store, user).await;
     assert_eq!(listed.len(), 1, "exactly one is primary");
     listed.remove(0)
 }
 
-/// The id of the mailbox whose turn it is.
+/// The id of the least recently used mailbox.
 pub(super) async fn next_in_turn(db: &Opened, user: &User) -> Option<MailboxId> {
     let found = db.store.mailboxes.least_recently_used(user.id).await;
     found.expect("a readable mailbox").map(|mailbox| mailbox.id)
 }
 
-/// Updates the version of the mailbox that is given.
+/// Updates the given version of the mailbox.
 pub(super) async fn update(db: &Opened, mailbox: &Mailbox, patch: MailboxPatch) -> Mailbox {
     let updated = db.store.mailboxes.update(mailbox.id, patch, mailbox.updated_at);
     updated.await.expect("the current version and a free address")
@@ -85,7 +85,7 @@ pub(super) async fn unlink(store: &Store, id: MailboxId) {
     unlinked.expect("nobody needs the mailbox");
 }
 
-/// What `mailbox` is after each of one write of every kind; `other` is primary in the end.
+/// `mailbox` after each of a series of writes, one of every kind; `other` is primary in the end.
 async fn after_every_write(db: &Opened, mailbox: &Mailbox, other: &Mailbox) -> Vec<Mailbox> {
     let status =
         if mailbox.status == MailboxStatus::Active { MailboxStatus::Error } else { MailboxStatus::Active };
@@ -98,7 +98,7 @@ async fn after_every_write(db: &Opened, mailbox: &Mailbox, other: &Mailbox) -> V
     vec![patched, promoted, demoted, marked, touched]
 }
 
-/// A linked mailbox has the values it was given and reads back the same.
+/// A linked mailbox has the given values and reads back the same.
 pub async fn a_linked_mailbox_reads_back_the_same(db: &Opened) {
     let ada = user(db, "ada").await;
     let owner = profile(json!({
@@ -140,7 +140,7 @@ pub async fn a_mailbox_of_any_provider_can_be_linked(db: &Opened) {
     }
 }
 
-/// A profile keeps keys and values that mean something to a database.
+/// A profile keeps keys and values that have a meaning in a database.
 pub async fn a_profile_is_never_taken_for_a_command(db: &Opened) {
     let ada = user(db, "ada").await;
     let owner = profile(json!({
@@ -162,7 +162,7 @@ pub async fn a_profile_is_never_taken_for_a_command(db: &Opened) {
     assert_eq!(get(db, other.id).await, Some(updated));
 }
 
-/// Looking for what does not exist gives none.
+/// A look-up of a mailbox that does not exist returns nothing.
 pub async fn an_unknown_mailbox_is_none(db: &Opened) {
     let ada = user(db, "ada").await;
     let bob = user(db, "bob").await;
@@ -183,7 +183,7 @@ pub async fn a_mailbox_needs_its_user(db: &Opened) {
     assert!(all_mailboxes(db).await.is_empty());
 }
 
-/// A user links an address once, but two users can link the same one.
+/// A user links an address only once, but two users can link the same one.
 pub async fn an_address_is_unique_for_each_user(db: &Opened) {
     let ada = user(db, "ada").await;
     let bob = user(db, "bob").await;
@@ -238,7 +238,7 @@ pub async fn a_patch_sets_what_it_names_and_keeps_the_rest(db: &Opened) {
     assert_eq!(get(db, linked.id).await, Some(linked));
 }
 
-/// An empty patch is a write like any other: it checks the version and raises it.
+/// An empty patch is a normal write: it checks and raises the version.
 pub async fn an_empty_patch_checks_and_raises_the_version(db: &Opened) {
     let ada = user(db, "ada").await;
     let mut linked = mailbox(db, &ada, "ada@work.example").await;
@@ -265,7 +265,7 @@ pub async fn a_stale_version_is_a_conflict(db: &Opened) {
     }
 }
 
-/// Of many who update one version at once, one succeeds.
+/// If many callers update one version at once, one succeeds.
 pub async fn one_of_many_updates_a_version(db: &Opened) {
     let ada = user(db, "ada").await;
     let linked = mailbox(db, &ada, "ada@work.example").await;
@@ -280,7 +280,7 @@ pub async fn one_of_many_updates_a_version(db: &Opened) {
     assert_eq!(all_mailboxes(db).await, [winner]);
 }
 
-/// A mailbox cannot get an address that its user linked already, but one of another user.
+/// A mailbox cannot take an address that its user already linked, but can take one that another user linked.
 pub async fn a_changed_address_must_be_free(db: &Opened) {
     let ada = user(db, "ada").await;
     let bob = user(db, "bob").await;
@@ -301,7 +301,7 @@ pub async fn a_changed_address_must_be_free(db: &Opened) {
     update(db, &updated, same.expect("a valid address")).await;
 }
 
-/// Every write that needs a mailbox fails for one that does not exist.
+/// Every write to a mailbox that does not exist fails.
 pub async fn a_write_of_an_unknown_mailbox_is_not_found(db: &Opened) {
     let store = &db.store.mailboxes;
     let id = MailboxId::new();
@@ -316,7 +316,7 @@ pub async fn a_write_of_an_unknown_mailbox_is_not_found(db: &Opened) {
     assert!(all_mailboxes(db).await.is_empty());
 }
 
-/// Every write makes the version later, also when the clock stands still or goes back.
+/// Every write makes the version later, even if the clock stands still or goes back.
 pub async fn every_write_makes_the_version_later(db: &Opened) {
     let ada = user(db, "ada").await;
     let other = mailbox(db, &ada, "other@work.example").await;
@@ -330,7 +330,7 @@ pub async fn every_write_makes_the_version_later(db: &Opened) {
     assert_eq!(get(db, history[0].id).await.as_ref(), history.last());
 }
 
-/// A status is set and changes nothing else.
+/// Setting a status changes nothing else.
 pub async fn a_status_can_be_set(db: &Opened) {
     let ada = user(db, "ada").await;
     let mut linked = mailbox(db, &ada, "ada@work.example").await;
@@ -342,7 +342,7 @@ pub async fn a_status_can_be_set(db: &Opened) {
     }
 }
 
-/// A use is recorded with the store's time and changes nothing else.
+/// Recording a use sets the store's time and changes nothing else.
 pub async fn a_touch_records_the_time_of_the_store(db: &Opened) {
     let ada = user(db, "ada").await;
     let mut linked = mailbox(db, &ada, "ada@work.example").await;
@@ -356,7 +356,7 @@ pub async fn a_touch_records_the_time_of_the_store(db: &Opened) {
     }
 }
 
-/// Mailboxes take turns: those never used first, then the one used longest ago, the oldest first.
+/// Mailboxes take turns: the least recently used one is next, unused ones first; ties go to the oldest.
 pub async fn mailboxes_take_turns(db: &Opened) {
     let ada = user(db, "ada").await;
     let ids: Vec<_> = mailboxes(db, &ada, 3).await.iter().map(|mailbox| mailbox.id).collect();
@@ -364,7 +364,7 @@ pub async fn mailboxes_take_turns(db: &Opened) {
         assert_eq!(next_in_turn(db, &ada).await, Some(*id));
         touch(db, *id).await;
     }
-    // All were used at the same time.
+    // All have the same time of last use.
     assert_eq!(next_in_turn(db, &ada).await, Some(ids[0]));
     for used in [1, 0] {
         db.clock.advance(TimeDelta::seconds(1));
@@ -379,7 +379,7 @@ pub async fn mailboxes_take_turns(db: &Opened) {
     assert_eq!(next_in_turn(db, &ada).await, Some(unused.id));
 }
 
-/// A mailbox has no turn while it is not active or cannot send.
+/// A mailbox is skipped while it is inactive or cannot send.
 pub async fn mailboxes_that_cannot_be_used_have_no_turn(db: &Opened) {
     let ada = user(db, "ada").await;
     let bob = user(db, "bob").await;
@@ -396,7 +396,7 @@ pub async fn mailboxes_that_cannot_be_used_have_no_turn(db: &Opened) {
     assert_eq!(next_in_turn(db, &ada).await, Some(boxes[0].id));
 }
 
-/// All filters of owners, an address, activity and status.
+/// All combinations of owner, address, activity and status.
 fn every_filter(owners: [UserId; 2], email: &EmailAddress) -> Vec<MailboxFilter> {
     let mut filters = Vec::new();
     let [ada, bob] = owners.map(MailboxFilter::user);
@@ -413,7 +413,7 @@ fn every_filter(owners: [UserId; 2], email: &EmailAddress) -> Vec<MailboxFilter>
     filters
 }
 
-/// Whether a list by `filter` should have `mailbox`.
+/// Whether a list with `filter` should contain `mailbox`.
 fn belongs(mailbox: &Mailbox, filter: &MailboxFilter) -> bool {
     filter.user_id.is_none_or(|user_id| mailbox.user_id == user_id)
         && filter.email.as_ref().is_none_or(|email| mailbox.email == *email)
@@ -421,7 +421,7 @@ fn belongs(mailbox: &Mailbox, filter: &MailboxFilter) -> bool {
         && filter.status.is_none_or(|status| mailbox.status == status)
 }
 
-/// Pages and streams hold the mailboxes that fit the filter, and no others.
+/// Pages and streams return the mailboxes that match the filter, and no others.
 pub async fn a_list_holds_what_fits_its_filter(db: &Opened) {
     let ada = user(db, "ada").await;
     let bob = user(db, "bob").await;
@@ -447,7 +447,7 @@ pub async fn a_list_holds_what_fits_its_filter(db: &Opened) {
     }
 }
 
-/// What one handle writes the other one sees at once.
+/// Each handle sees at once what the other one wrote.
 pub async fn another_handle_sees_every_write_of_a_mailbox(db: &Opened) {
     let ada = user(db, "ada").await;
     let linked = mailbox(db, &ada, "ada@work.example").await;

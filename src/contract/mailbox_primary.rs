@@ -1,4 +1,4 @@
-//! Which mailbox is primary, and when one can go.
+//! Primary mailboxes, and when a mailbox can be unlinked.
 
 use super::mailbox::{get, listed_primaries, listed_primary, next_in_turn, primary, set_primary, unlink};
 
@@ -10,7 +10,7 @@ use super::fixtures::{
 use crate::schema::index::MAILBOXES_USER_ID_EMAIL;
 use crate::{CampaignPatch, CampaignTransition, Collection, Error};
 
-/// The first mailbox of a user is primary, and the next ones are not.
+/// A user's first mailbox is primary; later ones are not.
 pub async fn the_first_mailbox_is_primary(db: &Opened) {
     let ada = user(db, "ada").await;
     let first = mailbox(db, &ada, "first@work.example").await;
@@ -20,7 +20,7 @@ pub async fn the_first_mailbox_is_primary(db: &Opened) {
     assert_eq!(primary(&db.store, &ada).await, Some(first));
 }
 
-/// A mailbox that is linked as primary takes the place of the present one.
+/// A mailbox linked as primary replaces the current primary mailbox.
 pub async fn a_mailbox_linked_as_primary_takes_over(db: &Opened) {
     let ada = user(db, "ada").await;
     let mut first = mailbox(db, &ada, "first@work.example").await;
@@ -35,7 +35,7 @@ pub async fn a_mailbox_linked_as_primary_takes_over(db: &Opened) {
     assert_eq!(all_mailboxes(db).await, [first, second]);
 }
 
-/// The primary mailbox can be switched, and again to the same one.
+/// The primary mailbox can be switched, even to itself.
 pub async fn the_primary_mailbox_can_be_switched(db: &Opened) {
     let ada = user(db, "ada").await;
     let bob = user(db, "bob").await;
@@ -53,7 +53,7 @@ pub async fn the_primary_mailbox_can_be_switched(db: &Opened) {
     assert_eq!(primary(&db.store, &bob).await, Some(foreign));
 }
 
-/// Of many first mailboxes that are linked at once, one is primary.
+/// If many first mailboxes are linked at once, one is primary.
 pub async fn one_of_many_first_mailboxes_is_primary(db: &Opened) {
     let ada = user(db, "ada").await;
     let linked = crowd(db, async |store, n| {
@@ -67,7 +67,7 @@ pub async fn one_of_many_first_mailboxes_is_primary(db: &Opened) {
     assert_eq!(primary(&db.store, &ada).await, Some(listed));
 }
 
-/// Of many mailboxes that are linked as primary at once, one is it in the end.
+/// If many mailboxes are linked as primary at once, one is primary in the end.
 pub async fn one_of_many_mailboxes_linked_as_primary_is_it_in_the_end(db: &Opened) {
     let ada = user(db, "ada").await;
     let linked = crowd(db, async |store, n| {
@@ -81,7 +81,7 @@ pub async fn one_of_many_mailboxes_linked_as_primary_is_it_in_the_end(db: &Opene
     assert_eq!(primary(&db.store, &ada).await, Some(listed));
 }
 
-/// Of many who link one address for a user at once, one succeeds.
+/// If many callers link one address for a user at once, one succeeds.
 pub async fn one_of_many_links_an_address(db: &Opened) {
     let ada = user(db, "ada").await;
     let results = crowd(db, async |store, _| {
@@ -95,7 +95,7 @@ pub async fn one_of_many_links_an_address(db: &Opened) {
     assert_eq!(all_mailboxes(db).await, [winner]);
 }
 
-/// When the primary mailbox is unlinked, the oldest remaining one takes its place.
+/// When the primary mailbox is unlinked, the oldest remaining one becomes primary.
 pub async fn the_oldest_remaining_mailbox_becomes_primary(db: &Opened) {
     let ada = user(db, "ada").await;
     let boxes = mailboxes(db, &ada, 4).await;
@@ -114,7 +114,7 @@ pub async fn the_oldest_remaining_mailbox_becomes_primary(db: &Opened) {
     assert_eq!(all_mailboxes(db).await, [promoted]);
 }
 
-/// An unlinked mailbox is gone, its address is free, and of the last one nothing is primary.
+/// An unlinked mailbox is gone and its address is free; after the last one, no mailbox is primary.
 pub async fn an_unlinked_mailbox_is_gone(db: &Opened) {
     let ada = user(db, "ada").await;
     let first = mailbox(db, &ada, "ada@work.example").await;
@@ -131,8 +131,8 @@ pub async fn an_unlinked_mailbox_is_gone(db: &Opened) {
     assert_eq!(all_mailboxes(db).await, [again]);
 }
 
-/// Of the mailboxes that are left when many are unlinked at once, one is primary, and nobody ever
-/// sees two.
+/// When many mailboxes are unlinked at once, one of the rest is primary, and nobody ever sees two primary
+/// ones.
 pub async fn many_unlinks_at_once_leave_one_primary(db: &Opened) {
     let ada = user(db, "ada").await;
     let boxes = mailboxes(db, &ada, CROWD + 2).await;
@@ -147,7 +147,7 @@ pub async fn many_unlinks_at_once_leave_one_primary(db: &Opened) {
     assert_eq!(primary(&db.store, &ada).await, Some(listed));
 }
 
-/// A mailbox cannot be unlinked before all its campaigns are over, and can be afterwards.
+/// A mailbox cannot be unlinked until all its campaigns are over.
 pub async fn a_mailbox_of_an_unfinished_campaign_is_in_use(db: &Opened) {
     let Scene { user, mailbox, campaign: first } = scene(db).await;
     let second = campaign(db, &user, &mailbox).await;
@@ -170,7 +170,7 @@ pub async fn a_mailbox_of_an_unfinished_campaign_is_in_use(db: &Opened) {
     assert_eq!(campaign.map(|campaign| campaign.mailbox_id), Some(mailbox.id));
 }
 
-/// A mailbox is free when its campaign was given another one.
+/// A mailbox can be unlinked once its campaign has switched to another one.
 pub async fn a_mailbox_that_a_campaign_left_is_free(db: &Opened) {
     let Scene { user, mailbox: old, campaign } = scene(db).await;
     let new = mailbox(db, &user, "new@work.example").await;

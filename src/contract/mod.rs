@@ -1,8 +1,8 @@
-//! The contract of the repositories as tests, for whoever writes a store.
+//! The contract of the repositories as a test suite, for authors of stores.
 //!
-//! Every case is a function that opens nothing itself: it is given a fresh, empty store with a
-//! second handle on the same data and the clock that both use. The suite sees a store through its
-//! traits alone. It is not covered by semantic versioning: a new version may have new cases.
+//! Each case is a function that opens nothing itself: it receives a fresh, empty store, a second handle on
+//! the same data, and the clock that both use. The suite uses only the traits of a store. It is not covered
+//! by semantic versioning: a new version may have new cases.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -66,20 +66,20 @@ use crate::clock::ManualClock;
 use crate::repository::Store;
 use crate::secret::{PasswordOptions, PasswordPolicy, Vault};
 
-/// How the suite gets a store.
+/// How the suite opens stores.
 #[expect(async_fn_in_trait, reason = "a test needs no Send future")]
 pub trait Harness {
-    /// Opens a fresh, empty store, provisioned, whose clock shows [`start`].
+    /// Opens a fresh, empty, provisioned store whose clock shows [`start`].
     async fn open() -> Opened;
 }
 
-/// A store to test.
+/// A store under test.
 pub struct Opened {
     /// The store.
     pub store: Store,
     /// A second handle on the same data.
     pub second: Store,
-    /// The clock of both.
+    /// The clock that both use.
     pub clock: Arc<ManualClock>,
     reopen: Option<Reopen>,
     guard: Option<Box<dyn Any + Send>>,
@@ -88,14 +88,14 @@ pub struct Opened {
 type Reopen = Box<dyn Fn(Vault, PasswordOptions) -> BoxFuture<'static, Store> + Send + Sync>;
 
 impl Opened {
-    /// A store, a second handle on its data, and the clock of both.
+    /// A store, a second handle on its data, and the clock that both use.
     #[must_use]
     pub fn new(store: Store, second: Store, clock: Arc<ManualClock>) -> Self {
         Self { store, second, clock, reopen: None, guard: None }
     }
 
-    /// Opens further handles on the same data by `reopen`, each with the keys and the way of hashing
-    /// that a case needs.
+    /// Opens further handles on the same data with `reopen`, each with the keys and the password options that
+    /// a case needs.
     #[must_use]
     pub fn reopened_by<F: Future<Output = Store> + Send + 'static>(
         mut self,
@@ -111,7 +111,7 @@ impl Opened {
         self.reopen(vault.clone(), cheap).await
     }
 
-    /// A handle that hashes in this way.
+    /// A handle with these password options.
     pub(crate) async fn with_passwords(&self, passwords: PasswordOptions) -> Store {
         self.reopen(vault(&[key(1, 1)]).await, passwords).await
     }
@@ -121,7 +121,7 @@ impl Opened {
         reopen(vault, passwords).await
     }
 
-    /// Keeps `guard` until the case is over, to clean up when it is dropped.
+    /// Keeps `guard` until the case is over; dropping it cleans up.
     #[must_use]
     pub fn guarded_by(mut self, guard: impl Any + Send) -> Self {
         self.guard = Some(Box::new(guard));
@@ -138,7 +138,7 @@ impl fmt::Debug for Opened {
     }
 }
 
-/// What the clock of a fresh store shows: 2026-01-05 09:00:00.123 UTC.
+/// The time that the clock of a fresh store shows: 2026-01-05 09:00:00.123 UTC.
 #[must_use]
 pub fn start() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(1_767_603_600_123).expect("a valid time")

@@ -12,7 +12,7 @@ use crate::{
 
 const BOTH: [Order; 2] = [Order::OldestFirst, Order::NewestFirst];
 
-/// A list to page through, as the ids of its records.
+/// A list to page through, reduced to the ids of its records.
 trait List {
     /// Adds the `n`-th record.
     async fn add(&self, n: usize) -> ObjectId;
@@ -21,7 +21,7 @@ trait List {
     async fn stream(&self) -> Vec<ObjectId>;
 }
 
-/// The users that fit a filter.
+/// The users that match a filter.
 struct Users<'a> {
     db: &'a Opened,
     filter: UserFilter,
@@ -70,7 +70,7 @@ struct Mailboxes<'a> {
 }
 
 impl<'a> Mailboxes<'a> {
-    /// Those of Ada, beside whose there is one of Bob.
+    /// Ada's mailboxes; Bob has one too.
     async fn of_ada(db: &'a Opened) -> Self {
         let owner = user(db, "ada").await;
         let bob = user(db, "bob").await;
@@ -120,7 +120,7 @@ fn at_most(limit: usize) -> PageRequest {
     PageRequest::new(limit).expect("a valid limit")
 }
 
-/// A page of three records, after `cursor` where there is one.
+/// A page of three records, after `cursor` if there is one.
 async fn three(list: &impl List, order: Order, cursor: Option<Cursor>) -> Page<ObjectId> {
     let request = at_most(3).order(order);
     let request = match cursor {
@@ -144,20 +144,20 @@ async fn pages(list: &impl List, order: Order, mut cursor: Option<Cursor>) -> Ve
     }
 }
 
-/// Adds two users and gives the cursor between them.
+/// Adds two users and returns the cursor between them.
 async fn cursor_of_users(db: &Opened) -> Cursor {
     fill(&Users::all(db), 2).await;
     let page = Users::all(db).page(&at_most(1)).await.expect("a page");
     page.next.expect("two users")
 }
 
-/// Checks that the list of all users does not take `cursor`.
+/// Checks that the list of all users refuses `cursor`.
 async fn assert_refused(db: &Opened, cursor: Cursor) {
     let page = Users::all(db).page(&at_most(1).after(cursor)).await;
     assert_fails(page, &Error::InvalidCursor);
 }
 
-/// Pages hold every record once, in the order of creation or its reverse.
+/// Pages return every record once, in order of creation or its reverse.
 pub async fn pages_hold_every_record_once_in_order(db: &Opened) {
     async fn check(list: &impl List) {
         let mut ids = fill(list, 10).await;
@@ -172,7 +172,7 @@ pub async fn pages_hold_every_record_once_in_order(db: &Opened) {
     check(&Mailboxes::of_ada(db).await).await;
 }
 
-/// The last page names no next one, also when it is full, and an empty list is one page.
+/// The last page has no next cursor, even if it is full; an empty list is one page.
 pub async fn the_last_page_has_no_next_one(db: &Opened) {
     async fn check(list: &impl List) {
         let empty = [Vec::<ObjectId>::new()];
@@ -190,7 +190,7 @@ pub async fn the_last_page_has_no_next_one(db: &Opened) {
     check(&Mailboxes::of_ada(db).await).await;
 }
 
-/// Records that are removed between two pages, also the last one seen, shift no others.
+/// Removing records between two pages, even the last one seen, does not shift the others.
 pub async fn removals_between_two_pages_shift_nothing(db: &Opened) {
     async fn check(list: &impl List) {
         let mut ids = fill(list, 10).await;
@@ -200,7 +200,7 @@ pub async fn removals_between_two_pages_shift_nothing(db: &Opened) {
             for place in [5, 2, 0] {
                 list.remove(ids.remove(place)).await;
             }
-            // Of the first page only the second record remains.
+            // Only the second record of the first page remains.
             assert_eq!(pages(list, order, first.next).await.concat(), ids[1..]);
             ids.reverse();
         }
@@ -209,7 +209,7 @@ pub async fn removals_between_two_pages_shift_nothing(db: &Opened) {
     check(&Mailboxes::of_ada(db).await).await;
 }
 
-/// When everything after a page was removed, the next one is empty and the last.
+/// If everything after a page was removed, the next page is empty and the last one.
 pub async fn a_page_after_which_nothing_remains_is_followed_by_an_empty_one(db: &Opened) {
     async fn check(list: &impl List) {
         let ids = fill(list, 4).await;
@@ -223,7 +223,7 @@ pub async fn a_page_after_which_nothing_remains_is_followed_by_an_empty_one(db: 
     check(&Mailboxes::of_ada(db).await).await;
 }
 
-/// Records that are added between two pages come last, and are not seen where they come first.
+/// Records added between two pages come last in order of creation; in reverse order they are not seen.
 pub async fn additions_between_two_pages_come_last(db: &Opened) {
     async fn check(list: &impl List) {
         let ids = fill(list, 4).await;
@@ -248,14 +248,14 @@ pub async fn the_limit_can_change_between_two_pages(db: &Opened) {
         let request = at_most(3).after(first.next.expect("more records"));
         let second = list.page(&request).await.expect("a page");
         assert_eq!(second.items, ids[1..4]);
-        // A request can be made again.
+        // A request can be repeated.
         assert_eq!(list.page(&request).await.expect("a page"), second);
     }
     check(&Users::all(db)).await;
     check(&Mailboxes::of_ada(db).await).await;
 }
 
-/// A stream holds every record once.
+/// A stream returns every record once.
 pub async fn a_stream_holds_every_record_once(db: &Opened) {
     async fn check(list: &impl List) {
         assert!(list.stream().await.is_empty());
@@ -269,13 +269,13 @@ pub async fn a_stream_holds_every_record_once(db: &Opened) {
     check(&Mailboxes::of_ada(db).await).await;
 }
 
-/// Switches a user.
+/// Activates or deactivates a user.
 async fn set_active(db: &Opened, id: ObjectId, is_active: bool) {
     let switched = db.store.users.set_active(UserId::from(id), is_active).await;
     switched.expect("the user exists");
 }
 
-/// Pages and streams hold the records that fit the filter, and no others.
+/// Pages and streams return the records that match the filter, and no others.
 pub async fn the_filter_holds_for_pages_and_streams(db: &Opened) {
     let (mut active, mut inactive) = (Vec::new(), Vec::new());
     for (n, id) in fill(&Users::all(db), 10).await.into_iter().enumerate() {
@@ -295,7 +295,7 @@ pub async fn the_filter_holds_for_pages_and_streams(db: &Opened) {
     }
 }
 
-/// Records that leave the filter between two pages, also the last one seen, shift no others.
+/// Records that leave the filter between two pages, even the last one seen, do not shift the others.
 pub async fn a_record_that_leaves_the_filter_shifts_nothing(db: &Opened) {
     let ids = fill(&Users::all(db), 6).await;
     let list = Users::active(db, true);
@@ -307,7 +307,7 @@ pub async fn a_record_that_leaves_the_filter_shifts_nothing(db: &Opened) {
     assert_eq!(rest, [&ids[4..]]);
 }
 
-/// A cursor of users is refused by a list with another filter, in another order, or of others.
+/// A cursor of users works only in its own list: not with another filter, order or collection.
 pub async fn a_cursor_of_users_works_in_its_own_list_alone(db: &Opened) {
     let cursor = cursor_of_users(db).await;
     let request = at_most(1).after(cursor);
@@ -325,7 +325,7 @@ pub async fn a_cursor_of_users_works_in_its_own_list_alone(db: &Opened) {
     assert_eq!(page.expect("its own list").items.len(), 1);
 }
 
-/// A cursor of mailboxes is refused by a list with another filter, in another order, or of others.
+/// A cursor of mailboxes works only in its own list: not with another filter, order or collection.
 pub async fn a_cursor_of_mailboxes_works_in_its_own_list_alone(db: &Opened) {
     let list = Mailboxes::of_ada(db).await;
     fill(&list, 2).await;
@@ -351,7 +351,7 @@ pub async fn a_cursor_of_mailboxes_works_in_its_own_list_alone(db: &Opened) {
     assert_eq!(page.expect("its own list").items.len(), 1);
 }
 
-/// A cursor in which a bit was flipped is refused, wherever it is.
+/// A cursor with a flipped bit is refused, whichever bit it is.
 pub async fn a_cursor_with_a_flipped_bit_is_refused(db: &Opened) {
     let text = cursor_of_users(db).await.to_string();
     for place in 0..text.len() {
@@ -362,7 +362,7 @@ pub async fn a_cursor_with_a_flipped_bit_is_refused(db: &Opened) {
     }
 }
 
-/// A cursor that is too short or too long is refused, when it is read or when it is used.
+/// A cursor that is too short or too long is refused, when it is parsed or when it is used.
 pub async fn a_cursor_of_another_length_is_refused(db: &Opened) {
     let text = cursor_of_users(db).await.to_string();
     let mut damaged: Vec<_> = (0..text.len()).map(|length| text[..length].to_owned()).collect();
@@ -374,7 +374,7 @@ pub async fn a_cursor_of_another_length_is_refused(db: &Opened) {
     }
 }
 
-/// A cursor survives its way to a client and back, and then works on another handle.
+/// A cursor survives a round trip to a client, and then works on another handle.
 pub async fn a_cursor_survives_text_and_json(db: &Opened) {
     let cursor = cursor_of_users(db).await;
     let text = cursor.to_string();

@@ -33,14 +33,14 @@ async fn set_password(store: &Store, id: UserId, text: &str) -> User {
     user.expect("the user exists")
 }
 
-/// A user who is created with a password logs in with it, from any handle.
+/// A user created with a password can log in with it, on any handle.
 pub async fn a_user_created_with_a_password_can_log_in(db: &Opened) {
     let ada = user_with_password(db, "ada").await;
     assert_eq!(verify(&db.second, "ada", RIGHT).await, LoginOutcome::Accepted(ada.clone()));
     assert_eq!(all_users(db).await, [ada]);
 }
 
-/// A password that is set replaces the one before, if there was one.
+/// A new password replaces the previous one, if any.
 pub async fn a_set_password_takes_the_place_of_the_one_before(db: &Opened) {
     let ada = user(db, "ada").await;
     for (text, before) in [("first password", None), ("second password", Some("first password"))] {
@@ -52,7 +52,7 @@ pub async fn a_set_password_takes_the_place_of_the_one_before(db: &Opened) {
     }
 }
 
-/// Setting a password makes a later version and changes nothing else that can be seen.
+/// Setting a password makes the version later and changes nothing else that is visible.
 pub async fn setting_a_password_is_a_write_of_nothing_else(db: &Opened) {
     let mut ada = user_with_password(db, "ada").await;
     let changed = set_password(&db.store, ada.id, RIGHT).await;
@@ -62,7 +62,7 @@ pub async fn setting_a_password_is_a_write_of_nothing_else(db: &Opened) {
     assert_eq!(all_users(db).await, [ada]);
 }
 
-/// There is no password without a user.
+/// The password of an unknown user cannot be set.
 pub async fn a_password_of_an_unknown_user_is_not_found(db: &Opened) {
     let id = UserId::new();
     let set = db.store.users.set_password(id, password(RIGHT)).await;
@@ -70,7 +70,7 @@ pub async fn a_password_of_an_unknown_user_is_not_found(db: &Opened) {
     assert!(all_users(db).await.is_empty());
 }
 
-/// Whatever is wrong with an attempt, the answer is the same.
+/// Every rejected attempt gets the same answer, whatever was wrong with it.
 pub async fn every_attempt_that_is_not_right_is_rejected(db: &Opened) {
     user_with_password(db, "ada").await;
     user(db, "bob").await;
@@ -104,19 +104,19 @@ pub async fn every_attempt_that_is_not_right_is_rejected(db: &Opened) {
     assert!(matches!(verify(&db.store, "ada", RIGHT).await, LoginOutcome::Accepted(_)));
 }
 
-/// A login id is the same in upper case and with spaces around it.
+/// A login id is valid in any case and with spaces around it.
 pub async fn a_login_id_is_right_in_any_case(db: &Opened) {
     let ada = user_with_password(db, "Ada@Example.com").await;
     for login_id in ["ada@example.com", "ADA@EXAMPLE.COM", " Ada@example.com\u{a0}"] {
         assert_eq!(verify(&db.store, login_id, RIGHT).await, LoginOutcome::Accepted(ada.clone()));
     }
-    // What only looks alike is another one: fullwidth, Cyrillic, dotless.
+    // Look-alikes are other ids: fullwidth, Cyrillic, dotless.
     for login_id in ["ada＠example.com", "аda@example.com", "ada@examp1e.com"] {
         assert_eq!(verify(&db.store, login_id, RIGHT).await, LoginOutcome::Rejected, "{login_id}");
     }
 }
 
-/// A password is the same however its letters are composed, and differs in everything else.
+/// Passwords that differ only in how letters are composed are equal; all others differ.
 pub async fn equivalent_forms_are_one_password_and_nothing_else_is(db: &Opened) {
     let ada = user(db, "ada").await;
     let long = "x".repeat(73);
@@ -133,18 +133,18 @@ pub async fn equivalent_forms_are_one_password_and_nothing_else_is(db: &Opened) 
     }
 }
 
-/// Who comes from Clerk cannot log in by a password, until one is set.
+/// A user from Clerk cannot log in with a password until one is set.
 pub async fn a_user_of_clerk_has_no_password(db: &Opened) {
     let clerk = ClerkUser::new("user_ada", "Ada", "ada").expect("valid input");
     let ada = db.store.users.upsert_from_clerk(clerk.clone()).await.expect("free values").into_user();
     assert_eq!(verify(&db.store, "ada", RIGHT).await, LoginOutcome::Rejected);
     set_password(&db.store, ada.id, RIGHT).await;
-    // What Clerk says later leaves the password.
+    // Later updates from Clerk keep the password.
     let ada = db.store.users.upsert_from_clerk(clerk).await.expect("free values").into_user();
     assert_eq!(verify(&db.store, "ada", RIGHT).await, LoginOutcome::Accepted(ada));
 }
 
-/// An inactive user is rejected, and accepted when active again.
+/// An inactive user is rejected, and accepted once active again.
 pub async fn an_inactive_user_is_rejected(db: &Opened) {
     let ada = user_with_password(db, "ada").await;
     for is_active in [false, true] {
@@ -154,7 +154,7 @@ pub async fn an_inactive_user_is_rejected(db: &Opened) {
     }
 }
 
-/// Neither a right nor a wrong attempt leaves anything behind.
+/// Neither a successful nor a failed attempt leaves a trace.
 pub async fn logging_in_writes_nothing(db: &Opened) {
     let ada = user_with_password(db, "ada").await;
     for text in [RIGHT, "wrong horse"] {
@@ -163,7 +163,7 @@ pub async fn logging_in_writes_nothing(db: &Opened) {
     }
 }
 
-/// Logins do not stand in each other's way.
+/// Concurrent logins do not affect each other.
 pub async fn many_can_log_in_at_once(db: &Opened) {
     user_with_password(db, "ada").await;
     let outcomes = crowd(db, async |store, n| {
@@ -175,7 +175,7 @@ pub async fn many_can_log_in_at_once(db: &Opened) {
     }
 }
 
-/// When many set a password at once, one of theirs is right in the end.
+/// If many callers set a password at once, one of their passwords is valid in the end.
 pub async fn of_passwords_set_at_once_one_is_right(db: &Opened) {
     let ada = user_with_password(db, "ada").await;
     crowd(db, async |store, n| set_password(store, ada.id, &format!("password {n}")).await).await;
@@ -188,7 +188,7 @@ pub async fn of_passwords_set_at_once_one_is_right(db: &Opened) {
     assert_eq!(verify(&db.store, "ada", RIGHT).await, LoginOutcome::Rejected);
 }
 
-/// A login by a hash that is less work than new ones replaces it, which no caller can see.
+/// A login replaces a hash that is weaker than new ones, and no caller can tell.
 pub async fn a_weak_hash_is_replaced_and_the_version_stays(db: &Opened) {
     let ada = user_with_password(db, "ada").await;
     let owasp = db.with_passwords(PasswordOptions::new()).await;
@@ -200,7 +200,7 @@ pub async fn a_weak_hash_is_replaced_and_the_version_stays(db: &Opened) {
     assert_eq!(all_users(db).await, [ada]);
 }
 
-/// A hash that is more work than new ones stays right.
+/// A hash that is stronger than new ones stays valid.
 pub async fn a_strong_hash_stays_good_for_a_weak_policy(db: &Opened) {
     let owasp = db.with_passwords(PasswordOptions::new()).await;
     let ada = owasp.users.create(new_user("ada").password(password(RIGHT))).await.expect("a free login id");
@@ -209,14 +209,14 @@ pub async fn a_strong_hash_stays_good_for_a_weak_policy(db: &Opened) {
     }
 }
 
-/// A password that is set while a login replaces the weak hash of the old one is the right one.
+/// A password that is set while a login replaces the old password's weak hash stays valid.
 pub async fn a_password_set_while_a_weak_hash_is_replaced_wins(db: &Opened) {
     let ada = user_with_password(db, "ada").await;
     let owasp = db.with_passwords(PasswordOptions::new()).await;
     let mut old = RIGHT.to_owned();
     for n in 0..5 {
         let new = format!("password {n}");
-        // The login takes two long hashes; the new password, hashed cheaply, comes in between.
+        // The login computes two slow hashes; the new password, with a fast hash, is set in between.
         join(verify(&owasp, "ada", &old), set_password(&db.store, ada.id, &new)).await;
         assert_eq!(verify(&db.store, "ada", &old).await, LoginOutcome::Rejected);
         assert!(matches!(verify(&db.store, "ada", &new).await, LoginOutcome::Accepted(_)));
@@ -224,12 +224,12 @@ pub async fn a_password_set_while_a_weak_hash_is_replaced_wins(db: &Opened) {
     }
 }
 
-/// Who waits too long for a turn is told so, and not that the password was wrong.
+/// A login that waits too long for its turn is told so, and not that the password was wrong.
 pub async fn a_full_queue_is_busy_and_says_nothing_of_the_password(db: &Opened) {
     user_with_password(db, "ada").await;
     let one = PasswordOptions::new().policy(PasswordPolicy::OWASP).at_once(1).wait(Duration::ZERO);
     let store = db.with_passwords(one).await;
-    // Both are found before either hashes.
+    // All attempts find the user before any of them hashes.
     let attempt = || store.users.verify_login(LoginAttempt::new("ada", RIGHT));
     let mut busy = 0;
     for _ in 0..5 {

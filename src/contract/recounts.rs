@@ -1,4 +1,5 @@
-//! What a [`CampaignMetricsRepository`](crate::CampaignMetricsRepository) must do with tracking rows.
+//! The contract of recounts, series and totals in
+//! [`CampaignMetricsRepository`](crate::CampaignMetricsRepository).
 
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ use crate::{
     Totals, TrackingEvent,
 };
 
-/// A campaign of three e-mails: the first was clicked, the second opened, the third bounced.
+/// A campaign with three e-mails: the first was clicked, the second opened, the third bounced.
 async fn lively(db: &Opened) -> Campaign {
     let campaign = fixtures::scene(db).await.campaign;
     let sends = sends(&campaign, 3);
@@ -42,12 +43,12 @@ async fn series(
     db.store.campaign_metrics.series(filter, state, step, period).await.expect("a series")
 }
 
-/// From a day before the start to the day after it.
+/// From a day before the start to a day after it.
 fn around() -> Range<DateTime<Utc>> {
     start() - TimeDelta::days(1)..start() + TimeDelta::days(1)
 }
 
-/// A recount of metrics that are right writes nothing.
+/// A recount of correct metrics writes nothing.
 pub async fn a_recount_of_right_metrics_changes_nothing(db: &Opened) {
     let campaign = lively(db).await;
     let before = metrics_of(db, campaign.id).await;
@@ -65,7 +66,7 @@ pub async fn a_recount_of_an_unknown_campaign_is_not_found(db: &Opened) {
     assert_fails(recounted, &Error::not_found(Collection::Campaigns, unknown));
 }
 
-/// A recount of everything looks at every campaign, also at those without e-mails.
+/// A recount of everything covers every campaign, even those without e-mails.
 pub async fn a_recount_of_all_looks_at_every_campaign(db: &Opened) {
     let campaign = lively(db).await;
     let user = fixtures::user(db, "bob").await;
@@ -91,7 +92,7 @@ pub async fn nothing_can_be_recounted(db: &Opened) {
 /// A series counts each e-mail at its first event.
 pub async fn a_series_counts_first_events(db: &Opened) {
     let campaign = lively(db).await;
-    // The clock shows a little more than nine o'clock.
+    // The clock shows slightly more than nine o'clock.
     let nine = start() - TimeDelta::milliseconds(start().timestamp_millis() % 3_600_000);
     let point = |hours, count| SeriesPoint { start: nine + TimeDelta::hours(hours), count };
     for filter in [
@@ -112,7 +113,7 @@ pub async fn a_series_counts_first_events(db: &Opened) {
     assert_eq!(days[0].start.timestamp() % 86_400, 0);
 }
 
-/// The counts of a series add up to the totals, however time is cut into periods.
+/// The counts of a series add up to the totals, however time is divided into periods.
 pub async fn the_parts_of_a_series_add_up_to_the_totals(db: &Opened) {
     lively(db).await;
     let counts = [
@@ -137,7 +138,7 @@ pub async fn the_parts_of_a_series_add_up_to_the_totals(db: &Opened) {
     }
 }
 
-/// Totals and lists can be of the campaigns that were created in a range of time.
+/// Totals and lists can be limited to the campaigns created in a time range.
 pub async fn totals_can_be_of_a_range_of_time(db: &Opened) {
     let campaign = lively(db).await;
     let created = campaign.created_at;

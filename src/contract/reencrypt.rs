@@ -1,4 +1,4 @@
-//! The contract of sealing anew, [`MailboxRepository::reencrypt`](crate::MailboxRepository::reencrypt).
+//! The contract of re-encryption, [`MailboxRepository::reencrypt`](crate::MailboxSecretsRepository::reencrypt).
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ fn under(counts: &[(u32, u64)]) -> BTreeMap<KeyId, u64> {
     counts.iter().map(|(id, n)| (KeyId::new(*id).expect("not zero"), *n)).collect()
 }
 
-/// The first run rewrites all, the second finds nothing to do, and the old key is not needed any more.
+/// The first run rewrites every mailbox, the second finds nothing to do, and the old key is no longer needed.
 pub async fn everything_is_under_the_primary_key_afterwards(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 5).await;
@@ -70,7 +70,7 @@ pub async fn everything_is_under_the_primary_key_afterwards(db: &Opened) {
     assert_eq!(second.found_under, under(&[(2, 5)]));
 }
 
-/// The secrets are the same, so the version is.
+/// The secrets stay the same, and so does the version.
 pub async fn the_version_of_a_mailbox_stays(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 3).await;
@@ -78,7 +78,7 @@ pub async fn the_version_of_a_mailbox_stays(db: &Opened) {
     assert_eq!(all_mailboxes(db).await, mailboxes);
 }
 
-/// A dry run reports what a run would do, and does nothing.
+/// A dry run reports what a run would do, and writes nothing.
 pub async fn a_dry_run_writes_nothing(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 3).await;
@@ -90,7 +90,7 @@ pub async fn a_dry_run_writes_nothing(db: &Opened) {
     assert_eq!(run(&rotation.during, ReencryptPlan::new()).await, dry);
 }
 
-/// A run that was dropped goes on where it was, without loss.
+/// A run that was cut off can resume where it stopped, without loss.
 pub async fn a_run_that_was_cut_off_can_be_resumed(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 5).await;
@@ -109,12 +109,12 @@ pub async fn a_run_that_was_cut_off_can_be_resumed(db: &Opened) {
     assert_eq!((beyond.scanned, beyond.last), (0, Some(mailboxes[4].id)));
 }
 
-/// Batches of any size find every mailbox once, and each brings a report.
+/// Batches of any size cover every mailbox once, and each batch yields a report.
 pub async fn a_report_comes_after_each_batch(db: &Opened) {
     let rotation = Rotation::new(db).await;
     rotation.linked(db, 5).await;
     for (size, scanned) in [
-        // 0 is as good as 1.
+        // 0 acts as 1.
         (0, vec![1, 2, 3, 4, 5, 5]),
         (2, vec![2, 4, 5]),
         (5, vec![5, 5]),
@@ -130,7 +130,7 @@ pub async fn a_report_comes_after_each_batch(db: &Opened) {
     }
 }
 
-/// A mailbox counts for each key that it has secrets under; one without secrets for none.
+/// A mailbox counts for each key that sealed any of its secrets; a mailbox without secrets counts for none.
 pub async fn the_reports_count_the_mailboxes_under_each_key(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let both = linked(db, &rotation.before, "both", TEXTS).await;
@@ -145,14 +145,14 @@ pub async fn the_reports_count_the_mailboxes_under_each_key(db: &Opened) {
     assert_secrets(&rotation.after, both.id, [TEXTS[0], Some("access2"), Some("refresh2")]).await;
 }
 
-/// Where there are no mailboxes, a run is done at once.
+/// Without mailboxes, a run is done immediately.
 pub async fn a_run_through_nothing_is_done(db: &Opened) {
     let reports = reports(&db.store, ReencryptPlan::new()).await;
     let done = ReencryptReport { is_done: true, ..ReencryptReport::default() };
     assert_eq!(reports, [done]);
 }
 
-/// Many runs at once rewrite each mailbox, and none of them fails.
+/// Many concurrent runs rewrite each mailbox, and none of them fails.
 pub async fn two_runs_at_once_lead_to_the_same(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 6).await;
@@ -183,7 +183,7 @@ pub async fn a_secret_that_does_not_open_is_reported_and_the_rest_done(db: &Open
     assert_eq!(listed, [broken]);
     let problem = &report.first_unreadable[0].problem;
     assert_eq!(problem, &format!("mailboxes: access_token of {broken}: {}", SecretProblem::NotAuthentic));
-    // It is as it was, also the part of it that does open.
+    // It is unchanged, even the secret in it that does open.
     rotation
         .before
         .mailbox_secrets
@@ -196,7 +196,7 @@ pub async fn a_secret_that_does_not_open_is_reported_and_the_rest_done(db: &Open
     }
 }
 
-/// What is under a disabled or an unknown key cannot be rewritten.
+/// Secrets under a disabled or an unknown key cannot be rewritten.
 pub async fn a_disabled_key_is_reported(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 2).await;
@@ -215,7 +215,7 @@ pub async fn a_disabled_key_is_reported(db: &Opened) {
     }
 }
 
-/// A mailbox that is gone when its turn comes is not missed.
+/// A run skips a mailbox that was unlinked before its turn.
 pub async fn a_mailbox_unlinked_meanwhile_is_no_obstacle(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 4).await;
@@ -233,7 +233,7 @@ pub async fn a_mailbox_unlinked_meanwhile_is_no_obstacle(db: &Opened) {
     }
 }
 
-/// Tokens that are refreshed while a run is under way are the ones that stay.
+/// Tokens that are refreshed during a run stay.
 pub async fn tokens_refreshed_meanwhile_win(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 8).await;
@@ -241,11 +241,11 @@ pub async fn tokens_refreshed_meanwhile_win(db: &Opened) {
     let refresh_all = async {
         for id in &ids {
             let new = credentials([None, Some("access2"), Some("refresh2")]);
-            // By a process that does not seal with the new key yet.
+            // This process does not seal with the new key yet.
             let store = &rotation.before;
             let used = credentials(TEXTS);
             if let Err(error) = store.mailbox_secrets.refresh_tokens(*id, &used, new.clone()).await {
-                // It cannot read what is under the new key already.
+                // It cannot read what was already re-encrypted with the new key.
                 assert!(error.to_string().ends_with("key 2 is not in the keyring"), "{error}");
                 let store = &rotation.during;
                 store.mailbox_secrets.refresh_tokens(*id, &used, new).await.expect("the same tokens");

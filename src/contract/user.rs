@@ -25,7 +25,7 @@ async fn ada(db: &Opened) -> User {
     ada.expect("free values")
 }
 
-/// What Clerk says about Ada when she has this name.
+/// Clerk's data on Ada when she has this name.
 fn clerk_ada(name: &str) -> ClerkUser {
     ClerkUser::new("user_ada", name, "ada").expect("valid input")
 }
@@ -53,19 +53,19 @@ async fn get(db: &Opened, id: UserId) -> Option<User> {
     db.store.users.get(id).await.expect("a readable user")
 }
 
-/// Updates the version of the user that is given.
+/// Updates the given version of the user.
 async fn update(db: &Opened, user: &User, patch: UserPatch) -> User {
     let updated = db.store.users.update(user.id, patch, user.updated_at);
     updated.await.expect("the current version and free values")
 }
 
-/// Creates or updates from Clerk.
+/// Creates or updates a user from Clerk's data.
 async fn upsert(db: &Opened, user: ClerkUser) -> ClerkUpsert {
     let upserted = db.store.users.upsert_from_clerk(user).await;
     upserted.expect("free values")
 }
 
-/// What [`ada`] is after each of one write of every kind.
+/// [`ada`] after each of a series of writes, one of every kind.
 async fn after_every_write(db: &Opened, ada: &User) -> Vec<User> {
     let users = &db.store.users;
     let patched = update(db, ada, UserPatch::new()).await;
@@ -80,7 +80,7 @@ async fn after_every_write(db: &Opened, ada: &User) -> Vec<User> {
     ]
 }
 
-/// Users who each have one value of [`new_ada`], and the index that forbids it.
+/// Users who each share one value with [`new_ada`], and the index that forbids it.
 fn rivals() -> [(NewUser, &'static str); 3] {
     let same_email = new_user("bob").email("ADA@Example.com");
     let same_clerk_id = new_user("bob").clerk_user_id("user_ada");
@@ -103,7 +103,7 @@ fn thefts() -> [(UserPatch, &'static str); 3] {
     ]
 }
 
-/// A created user has the values it was given and reads back the same.
+/// A created user has the given values and reads back the same.
 pub async fn a_created_user_reads_back_the_same(db: &Opened) {
     let zoe = NewUser::new("Zoë Ångström 🌷 李", "zoë").expect("valid input");
     let zoe = zoe.email("zoë@exämple.com").expect("a valid address");
@@ -122,7 +122,7 @@ pub async fn a_created_user_reads_back_the_same(db: &Opened) {
     assert_eq!(get(db, bob.id).await, Some(bob));
 }
 
-/// Names are trimmed, login ids and addresses also lower-cased and so found in any case.
+/// Names are trimmed; login ids and addresses are also lower-cased, so they are found in any case.
 pub async fn names_are_trimmed_and_found_in_any_case(db: &Opened) {
     let new = NewUser::new("  Ada L. ", " ADA ").expect("valid input");
     let new = new.email(" Ada@Example.COM ").expect("a valid address");
@@ -135,14 +135,14 @@ pub async fn names_are_trimmed_and_found_in_any_case(db: &Opened) {
     assert_eq!(by_email(&db.store, "ADA@example.com").await, Some(ada));
 }
 
-/// A Clerk id is trimmed, but its case counts.
+/// A Clerk id is trimmed, but its case matters.
 pub async fn a_clerk_id_is_found_in_its_own_case_alone(db: &Opened) {
     let ada = ada(db).await;
     assert_eq!(by_clerk_id(&db.store, " user_ada ").await, Some(ada));
     assert_eq!(by_clerk_id(&db.store, "USER_ADA").await, None);
 }
 
-/// Looking for what does not exist gives none.
+/// A look-up of a user who does not exist returns nothing.
 pub async fn an_unknown_user_is_none(db: &Opened) {
     ada(db).await;
     assert_eq!(get(db, UserId::new()).await, None);
@@ -151,7 +151,7 @@ pub async fn an_unknown_user_is_none(db: &Opened) {
     assert_eq!(by_clerk_id(&db.store, "ada").await, None);
 }
 
-/// A user with a value that another one has cannot be created.
+/// A user cannot be created with a value that another user has.
 pub async fn a_taken_value_is_refused_when_creating(db: &Opened) {
     let ada = ada(db).await;
     for (rival, index) in rivals() {
@@ -161,7 +161,7 @@ pub async fn a_taken_value_is_refused_when_creating(db: &Opened) {
     }
 }
 
-/// A user cannot get a value that another one has.
+/// A user cannot take a value that another user has.
 pub async fn a_taken_value_is_refused_when_updating(db: &Opened) {
     ada(db).await;
     let bob = user(db, "bob").await;
@@ -174,7 +174,7 @@ pub async fn a_taken_value_is_refused_when_updating(db: &Opened) {
     }
 }
 
-/// A user's own values are not taken for that user.
+/// A user's own values are not duplicates of themselves.
 pub async fn a_user_can_be_given_its_own_values_again(db: &Opened) {
     let mut ada = ada(db).await;
     for (patch, _) in thefts() {
@@ -184,7 +184,7 @@ pub async fn a_user_can_be_given_its_own_values_again(db: &Opened) {
     }
 }
 
-/// Any number of users have neither an address nor a Clerk id.
+/// Any number of users can have neither an address nor a Clerk id.
 pub async fn many_users_have_neither_address_nor_clerk_id(db: &Opened) {
     for n in 0..3 {
         user(db, &format!("user{n}")).await;
@@ -222,7 +222,7 @@ pub async fn a_patch_sets_what_it_names_and_keeps_the_rest(db: &Opened) {
     assert_eq!(get(db, ada.id).await, Some(ada));
 }
 
-/// A value that was changed finds nobody any more, and others can have it.
+/// A replaced value no longer finds the user, and others can take it.
 pub async fn a_changed_value_is_free_again(db: &Opened) {
     let ada = ada(db).await;
     let patch = UserPatch::new().login_id("lovelace");
@@ -238,7 +238,7 @@ pub async fn a_changed_value_is_free_again(db: &Opened) {
     assert_eq!(by_login_id(&db.store, "ada").await, Some(successor));
 }
 
-/// A cleared value is gone, finds nobody any more, and others can have it.
+/// A cleared value is gone, no longer finds the user, and others can take it.
 pub async fn a_cleared_value_is_gone_and_free_again(db: &Opened) {
     let mut ada = ada(db).await;
     let patch = UserPatch::new().clear_email().clear_clerk_user_id();
@@ -269,7 +269,7 @@ pub async fn a_stale_version_is_a_conflict(db: &Opened) {
     }
 }
 
-/// Every write that needs a user fails for one who does not exist.
+/// Every write to a user who does not exist fails.
 pub async fn a_write_of_an_unknown_user_is_not_found(db: &Opened) {
     let users = &db.store.users;
     let id = UserId::new();
@@ -281,7 +281,7 @@ pub async fn a_write_of_an_unknown_user_is_not_found(db: &Opened) {
     assert!(all_users(db).await.is_empty());
 }
 
-/// An empty patch is a write like any other: it checks the version and raises it.
+/// An empty patch is a normal write: it checks and raises the version.
 pub async fn an_empty_patch_checks_and_raises_the_version(db: &Opened) {
     let mut ada = ada(db).await;
     let stale = ada.updated_at;
@@ -293,7 +293,7 @@ pub async fn an_empty_patch_checks_and_raises_the_version(db: &Opened) {
     assert_fails(again, &Error::conflict(Collection::Users, ada.id));
 }
 
-/// Every write makes the version later, also when the clock stands still or goes back.
+/// Every write makes the version later, even if the clock stands still or goes back.
 pub async fn every_write_makes_the_version_later(db: &Opened) {
     let created = ada(db).await;
     let standing = after_every_write(db, &created).await;
@@ -304,7 +304,7 @@ pub async fn every_write_makes_the_version_later(db: &Opened) {
     assert_eq!(get(db, history[0].id).await.as_ref(), history.last());
 }
 
-/// A version is the time of the write where the clock allows it.
+/// A version is the time of the write if the clock allows it.
 pub async fn a_version_is_the_time_of_the_write(db: &Opened) {
     let ada = ada(db).await;
     db.clock.advance(TimeDelta::hours(1));
@@ -312,7 +312,7 @@ pub async fn a_version_is_the_time_of_the_write(db: &Opened) {
     assert_eq!(updated.updated_at, db.clock.now());
 }
 
-/// No write changes when a user was created.
+/// No write changes the creation time of a user.
 pub async fn created_at_never_changes(db: &Opened) {
     let ada = ada(db).await;
     db.clock.advance(TimeDelta::hours(1));
@@ -321,7 +321,7 @@ pub async fn created_at_never_changes(db: &Opened) {
     assert!(history.iter().all(|user| user.id == ada.id));
 }
 
-/// A login is recorded with the store's time and changes nothing else.
+/// Recording a login sets the store's time and changes nothing else.
 pub async fn a_login_is_recorded_with_the_time_of_the_store(db: &Opened) {
     let mut ada = ada(db).await;
     for _ in 0..2 {
@@ -335,7 +335,7 @@ pub async fn a_login_is_recorded_with_the_time_of_the_store(db: &Opened) {
     }
 }
 
-/// Activating and deactivating a user twice is no error.
+/// Activating or deactivating a user twice is not an error.
 pub async fn a_user_can_be_switched_twice(db: &Opened) {
     let mut ada = ada(db).await;
     for is_active in [false, false, true, true] {
@@ -348,7 +348,7 @@ pub async fn a_user_can_be_switched_twice(db: &Opened) {
     }
 }
 
-/// Of many who create a user with one login id at once, one succeeds.
+/// If many callers create a user with one login id at once, one succeeds.
 pub async fn one_of_many_creates_a_login_id(db: &Opened) {
     let results = crowd(db, async |store, n| {
         let new = NewUser::new(format!("Ada {n}"), "ada").expect("valid input");
@@ -360,7 +360,7 @@ pub async fn one_of_many_creates_a_login_id(db: &Opened) {
     assert_eq!(all_users(db).await, [winner]);
 }
 
-/// Of many who update one version at once, one succeeds.
+/// If many callers update one version at once, one succeeds.
 pub async fn one_of_many_updates_a_version(db: &Opened) {
     let ada = ada(db).await;
     let results = crowd(db, async |store, n| {
@@ -374,7 +374,7 @@ pub async fn one_of_many_updates_a_version(db: &Opened) {
     assert_eq!(all_users(db).await, [winner]);
 }
 
-/// The first sight of a Clerk id creates the user.
+/// A new Clerk id creates a user.
 pub async fn an_unknown_clerk_id_creates_a_user(db: &Opened) {
     let clerk = clerk_ada(" Ada ").email("Ada@example.com");
     let created = upsert(db, clerk.expect("a valid address")).await;
@@ -389,14 +389,14 @@ pub async fn an_unknown_clerk_id_creates_a_user(db: &Opened) {
     assert_eq!(all_users(db).await, [ada]);
 }
 
-/// A known Clerk id updates the name, and the address where there is one, and nothing else.
+/// A known Clerk id updates the name, the address if there is one, and nothing else.
 pub async fn a_known_clerk_id_updates_its_user(db: &Opened) {
     let created = ada(db).await;
     let switched = db.store.users.set_active(created.id, false).await;
     let mut ada = switched.expect("the user exists");
     let bob = user(db, "bob").await;
 
-    // Bob's login id is no obstacle, because Ada keeps hers.
+    // Bob's login id does not conflict, because Ada keeps hers.
     let renamed = ClerkUser::new("user_ada", "Ada Lovelace", "bob").expect("valid input");
     let updated = upsert(db, renamed.clone()).await;
     assert!(matches!(updated, ClerkUpsert::Updated(_)));
@@ -414,7 +414,7 @@ pub async fn a_known_clerk_id_updates_its_user(db: &Opened) {
     assert_eq!(all_users(db).await, [ada, bob]);
 }
 
-/// Of many who see a new Clerk id at once, one creates the user and the others update it.
+/// If many callers see a new Clerk id at once, one creates the user and the others update it.
 pub async fn one_of_many_creates_the_user_of_a_clerk_id(db: &Opened) {
     let results = crowd(db, async |store, n| {
         let ada = clerk_ada(&format!("Ada {n}"));
@@ -431,7 +431,7 @@ pub async fn one_of_many_creates_the_user_of_a_clerk_id(db: &Opened) {
     assert_eq!(all_users(db).await, Vec::from_iter(history.pop()));
 }
 
-/// Clerk cannot give a user the login id or the address of another one.
+/// Clerk's data cannot give a user the login id or address of another one.
 pub async fn clerk_cannot_take_the_values_of_another_user(db: &Opened) {
     let bob = new_user("bob").email("bob@example.com");
     let bob = db.store.users.create(bob.expect("a valid address")).await;
@@ -450,7 +450,7 @@ pub async fn clerk_cannot_take_the_values_of_another_user(db: &Opened) {
     assert_eq!(all_users(db).await, before);
 }
 
-/// A deleted user is gone, and others can have the values.
+/// A deleted user is gone, and others can take the values.
 pub async fn a_deleted_user_is_gone_and_its_values_are_free(db: &Opened) {
     let ada = ada(db).await;
     let users = &db.store.users;
@@ -466,7 +466,7 @@ pub async fn a_deleted_user_is_gone_and_its_values_are_free(db: &Opened) {
     assert_eq!(all_users(db).await, [successor]);
 }
 
-/// A user cannot be deleted while mailboxes are linked, and can be afterwards.
+/// A user cannot be deleted until all mailboxes are unlinked.
 pub async fn a_user_with_mailboxes_is_in_use(db: &Opened) {
     let ada = ada(db).await;
     let linked = mailbox(db, &ada, "ada@work.example").await;
@@ -481,7 +481,7 @@ pub async fn a_user_with_mailboxes_is_in_use(db: &Opened) {
     assert_eq!(get(db, ada.id).await, None);
 }
 
-/// The campaigns of a deleted user stay and keep naming the user.
+/// The campaigns of a deleted user stay and still name the user.
 pub async fn campaigns_that_are_over_keep_naming_a_deleted_user(db: &Opened) {
     let scene = scene(db).await;
     let cancelled = db.store.campaigns.cancel(scene.campaign.id).await;
@@ -494,7 +494,7 @@ pub async fn campaigns_that_are_over_keep_naming_a_deleted_user(db: &Opened) {
     assert_eq!(campaign.expect("a readable campaign"), Some(cancelled));
 }
 
-/// What one handle writes the other one sees at once.
+/// Each handle sees at once what the other one wrote.
 pub async fn another_handle_sees_every_write_of_a_user(db: &Opened) {
     let ada = ada(db).await;
     let found = by_clerk_id(&db.second, "user_ada").await;

@@ -1,5 +1,5 @@
-//! What the database adds up itself: the table of signals as expressions. It is right for rows with the
-//! types that the store writes; the others are counted apart, for the reader to decide.
+//! Aggregations in the database: the table of signals as expressions. They are correct for rows with the
+//! types that the store writes; other rows are counted separately, and the reader decides what they mean.
 
 use bson::raw::{RawDocument, cstr};
 use bson::{Bson, Document, doc};
@@ -16,12 +16,12 @@ const ROWS: Field = cstr!("rows");
 const ODD: Field = cstr!("odd");
 const COUNT: Field = cstr!("count");
 
-/// Rows of a campaign, added up.
+/// The totals of a campaign's rows.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Group {
     /// All rows.
     pub(crate) rows: u64,
-    /// The rows that only the reader can count. If there are any, the totals are a guess.
+    /// Rows that only the reader can count. If there are any, the totals are a guess.
     pub(crate) odd: u64,
     pub(crate) totals: Totals,
 }
@@ -46,7 +46,7 @@ pub(crate) fn group_by_campaign() -> Document {
     doc! { "$group": group }
 }
 
-/// A campaign and its rows, from such a stage.
+/// A campaign and the totals of its rows, from the output of that stage.
 pub(crate) fn grouped(group: &RawDocument) -> Result<(CampaignId, Group)> {
     let fields = Fields::of(Collection::EmailTracking, group)?;
     let mut totals = Totals { sent: fields.required(ROWS)?, ..Totals::default() };
@@ -59,22 +59,22 @@ pub(crate) fn grouped(group: &RawDocument) -> Result<(CampaignId, Group)> {
     Ok((fields.required(ID)?, group))
 }
 
-/// How many rows such a stage put together, whatever their campaign is.
+/// The number of rows in the output of that stage, whatever their campaign.
 pub(crate) fn rows_of(group: &RawDocument) -> Result<u64> {
     Fields::of(Collection::EmailTracking, group)?.required(ROWS)
 }
 
-/// The rows that the query finds and the database can count.
+/// The rows that match the query and that the database can count.
 pub(crate) fn ordinary(query: &Query) -> Document {
     doc! { "$and": [query.to_filter(), { "$nor": [is_odd()] }] }
 }
 
-/// The rows that the query finds and only the reader can count.
+/// The rows that match the query and that only the reader can count.
 pub(crate) fn odd(query: &Query) -> Document {
     doc! { "$and": [query.to_filter(), is_odd()] }
 }
 
-/// The stage that adds up metrics.
+/// The stage that sums metrics.
 pub(crate) fn sum_of_totals() -> Document {
     let mut group = doc! { "_id": null };
     for name in Totals::names(Texts::Read) {
@@ -83,13 +83,13 @@ pub(crate) fn sum_of_totals() -> Document {
     doc! { "$group": group }
 }
 
-/// The totals from such a stage.
+/// The totals from the output of that stage.
 pub(crate) fn summed_totals(group: &RawDocument) -> Result<Totals> {
     Totals::read(&Fields::of(Collection::CampaignMetrics, group)?, Texts::Read)
 }
 
-/// The stages that count, of the rows that `query` finds, those that reach the state in each step from
-/// `start` to before `end`, and apart from them the odd ones.
+/// The stages that count the rows of `query` that reach the state, per step from `start` to before `end`; odd
+/// rows are counted separately.
 pub(crate) fn series(
     query: Query,
     state: Signal,
@@ -114,19 +114,19 @@ pub(crate) fn series(
     ]
 }
 
-/// The odd rows that `query` finds and that may be in the state.
+/// The odd rows that match `query` and may be in the state.
 pub(crate) fn odd_in_state(query: Query, state: Signal) -> Document {
     odd(&in_state(query, state))
 }
 
-/// A step, from these stages; `None` stands for the odd rows.
+/// A step from the output of these stages; `None` stands for the odd rows.
 pub(crate) fn point(group: &RawDocument) -> Result<Option<SeriesPoint>> {
     let fields = Fields::of(Collection::EmailTracking, group)?;
     let count = fields.required(COUNT)?;
     Ok(fields.optional(ID)?.map(|start| SeriesPoint { start, count }))
 }
 
-/// What an ordinary row shows a signal by.
+/// The expressions, any of which shows the signal in an ordinary row.
 fn signs(signal: Signal) -> Vec<Document> {
     let mut signs = Vec::new();
     for rule in signal.evidence() {

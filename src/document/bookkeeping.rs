@@ -1,4 +1,4 @@
-//! What the store keeps for itself.
+//! Documents that the store keeps for its own use.
 
 use bson::raw::{RawDocument, RawDocumentBuf, cstr};
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use crate::model::CampaignId;
 
 const EXPIRES_AT: Field = cstr!("expires_at");
 
-/// That an event was seen, until the database removes it.
+/// The receipt of an event that was seen, until the database removes it.
 pub(crate) fn receipt(receipt: &str, expires_at: DateTime<Utc>) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
     document.append(ID, receipt);
@@ -16,19 +16,19 @@ pub(crate) fn receipt(receipt: &str, expires_at: DateTime<Utc>) -> RawDocumentBu
     document
 }
 
-/// Those of the receipts that are there.
+/// The existing ones among these receipts.
 pub(crate) fn receipts(receipts: &[String]) -> Query {
     Query::all().one_of(ID, receipts)
 }
 
-/// The campaign that a mark of version 0.1 names: marks have its id, a slash and an id of their own as
-/// their `_id`.
+/// The campaign that a mark of version 0.1 names: the `_id` of a mark is the campaign's id, a slash and an id
+/// of its own.
 pub(crate) fn marked_campaign(mark: &RawDocument) -> Option<CampaignId> {
     mark.get_str(ID.as_str()).ok()?.split_once('/')?.0.parse().ok()
 }
 
 /// The marks of a campaign.
 pub(crate) fn marks_of(campaign_id: CampaignId) -> Query {
-    // What starts with the campaign's id and a slash; a zero is the character after it.
+    // The ids that start with the campaign's id and a slash; a zero is the character after the slash.
     Query::all().within(ID, &format!("{campaign_id}/"), &format!("{campaign_id}0"))
 }

@@ -51,7 +51,7 @@ impl Record for Campaign {
 }
 
 impl Campaign {
-    /// Writes the stored form under this `_id`, which a campaign does not know.
+    /// Writes the stored form with this `_id`, which a campaign does not know.
     pub(crate) fn encode_as(&self, id: ObjectId) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
         document.append(ID, id);
@@ -61,7 +61,7 @@ impl Campaign {
 }
 
 impl Campaign {
-    /// The changes of `patch`, if the campaign is still of the expected version and may be changed.
+    /// The changes of `patch`, if the campaign still has the expected version and may be changed.
     pub(crate) fn patched(
         &self,
         patch: &CampaignPatch,
@@ -77,7 +77,7 @@ impl Campaign {
 }
 
 impl CampaignPatch {
-    /// The changes, with the period that the patch leads to.
+    /// The changes, with the period that results from the patch.
     pub(crate) fn changes(&self, period: Option<Period>, now: DateTime<Utc>) -> Changes {
         let changes = Changes::at(now)
             .set_if(field::mailbox_id, self.mailbox_id.as_ref())
@@ -112,18 +112,18 @@ impl CampaignFilter {
         Self::all().status(CampaignStatus::Active).query().at_most(field::end_time, now)
     }
 
-    /// The campaigns that are to be sent from a mailbox and are not over.
+    /// The campaigns that send from a mailbox and are not over.
     pub(crate) fn needing(mailbox_id: MailboxId) -> Query {
         Self::all().mailbox(mailbox_id).query().one_of(field::status, CampaignStatus::UNFINISHED)
     }
 }
 
-/// The change to another status.
+/// The change that sets another status.
 pub(crate) fn status_change(status: CampaignStatus, now: DateTime<Utc>) -> Changes {
     Changes::at(now).set(field::status, &status)
 }
 
-/// A status and its number, as the database groups campaigns.
+/// A status and its number of campaigns, as the database groups them.
 #[cfg(feature = "mongo")]
 pub(crate) fn status_count(group: &RawDocument) -> Result<(CampaignStatus, u64)> {
     let fields = Fields::of(Collection::Campaigns, group)?;

@@ -44,7 +44,7 @@ impl Record for CampaignMetrics {
     }
 }
 
-/// The change to these totals.
+/// The change that sets these totals.
 pub(crate) fn totals_change(totals: &Totals, now: DateTime<Utc>) -> Changes {
     let changes = Changes::versioned_by(field::last_updated, now);
     Rates::of(totals).set_all(totals.set_all(changes))
@@ -70,7 +70,7 @@ impl MetricsFilter {
         }
     }
 
-    /// The tracking rows of a user's campaigns or of all, if that is what the filter names; of other
+    /// The tracking rows of a user's campaigns or of all campaigns, if the filter names just that; for other
     /// filters the campaigns must be looked up.
     pub(crate) fn rows(&self) -> Option<TrackingFilter> {
         match self {

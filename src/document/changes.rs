@@ -1,5 +1,5 @@
-//! How to change a document: one description, which the database reads as an update and the
-//! in-memory store carries out itself.
+//! Changes of a document: one description, which the database runs as an update and the in-memory store
+//! applies itself.
 
 use bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
 #[cfg(feature = "mongo")]
@@ -10,7 +10,7 @@ use super::{Field, Stored, UPDATED_AT};
 use crate::clock::next_version;
 use crate::model::Change;
 
-/// Fields to set and to remove, together with the version of a document that has one.
+/// Fields to set and to remove, together with the version if the document has one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Changes {
     version: Option<(Field, DateTime<Utc>)>,
@@ -20,17 +20,17 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Changes nothing but the version, `updated_at`.
+    /// Changes only the version, `updated_at`.
     pub(crate) fn at(now: DateTime<Utc>) -> Self {
         Self::versioned_by(UPDATED_AT, now)
     }
 
-    /// The same where the version is another field.
+    /// The same, with another field as the version.
     pub(crate) fn versioned_by(version: Field, now: DateTime<Utc>) -> Self {
         Self { version: Some((version, now)), ..Self::unversioned() }
     }
 
-    /// The same where there is no version.
+    /// The same, without a version.
     pub(crate) fn unversioned() -> Self {
         Self { version: None, set: Vec::new(), unset: Vec::new(), add: None }
     }
@@ -60,7 +60,7 @@ impl Changes {
         }
     }
 
-    /// Also does this to a field.
+    /// Also makes this change to a field.
     pub(crate) fn change(self, field: Field, change: &Change<impl Stored>) -> Self {
         match change {
             Change::Keep => self,
@@ -81,7 +81,7 @@ impl Changes {
         let reference = |field: Field| format!("${}", field.as_str());
         let mut set = Document::new();
         for (field, value) in &self.set {
-            // Without `$literal` a text that starts with `$` would be read as the name of a field.
+            // Without `$literal`, a text that starts with `$` would be read as a field name.
             set.insert(field.as_str(), doc! { "$literal": bson(value) });
         }
         if let Some((field, n)) = self.add {
@@ -102,8 +102,8 @@ impl Changes {
         pipeline
     }
 
-    /// The changes as a plain update: nothing but fields to set, to values known here. The server is
-    /// faster with it than with a pipeline. A version must be the next one already.
+    /// The changes as a plain update, which only sets fields to values known here. The server runs it faster
+    /// than a pipeline. A version must already be the next one.
     #[cfg(feature = "mongo")]
     pub(crate) fn to_plain_update(&self) -> RawDocumentBuf {
         let mut set = RawDocumentBuf::new();
@@ -116,8 +116,7 @@ impl Changes {
         rawdoc! { "$set": set }
     }
 
-    /// The pipeline for a document that may not be there: then it becomes `new`, in the one step
-    /// that the database offers for that.
+    /// The pipeline of an upsert: if the document does not exist yet, it becomes `new` in the same step.
     #[cfg(feature = "mongo")]
     pub(crate) fn to_upsert_pipeline(&self, new: &Document) -> Vec<Document> {
         let created = doc! { "$eq": [{ "$type": "$_id" }, "missing"] };
@@ -140,7 +139,7 @@ impl Changes {
         pipeline
     }
 
-    /// The document as it is after the changes.
+    /// The document after the changes.
     pub(crate) fn apply_to(&self, document: &RawDocument) -> RawDocumentBuf {
         let mut values: Vec<(Field, Option<RawBson>)> = Vec::with_capacity(self.set.len() + 2);
         for (field, value) in &self.set {

@@ -66,7 +66,7 @@ impl Record for EmailTracking {
     }
 }
 
-/// The fields of a row whose texts are not read: what events need.
+/// The fields that events need: all of a row but its texts.
 #[cfg(feature = "mongo")]
 pub(crate) fn without_texts() -> impl Iterator<Item = &'static str> {
     let names = [ID].into_iter().chain(EmailTracking::names(Texts::Leave));
@@ -80,7 +80,7 @@ pub(crate) fn keyed_without_texts(document: &RawDocument) -> Result<(ObjectId, E
     Ok((fields.required(ID)?, read(&fields, Texts::Leave)?))
 }
 
-/// Where a row is, and what it counts for.
+/// The `_id` of a row, and the campaign that it counts for.
 #[cfg(feature = "mongo")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowKey {
@@ -88,7 +88,7 @@ pub(crate) struct RowKey {
     pub(crate) campaign_id: CampaignId,
 }
 
-/// The key of a row, by its tracking id.
+/// The key of a row, with its tracking id.
 #[cfg(feature = "mongo")]
 pub(crate) fn row_key(document: &RawDocument) -> Result<(TrackingId, RowKey)> {
     let fields = Fields::of(Collection::EmailTracking, document)?;
@@ -96,7 +96,7 @@ pub(crate) fn row_key(document: &RawDocument) -> Result<(TrackingId, RowKey)> {
     Ok((fields.required(field::id)?, key))
 }
 
-/// What events changed in a row.
+/// The changes that events made to a row.
 pub(crate) fn event_changes(before: &EmailTracking, after: &EmailTracking) -> Changes {
     before.set_other(after, Changes::unversioned())
 }
@@ -114,7 +114,7 @@ impl TrackingFilter {
     }
 }
 
-/// The rows that keep a user from writing to one of these recipients again.
+/// The rows that bar a user from writing to one of these recipients again.
 pub(crate) fn suppressing(user_id: UserId, recipients: &[EmailAddress]) -> Query {
     marks::suppressing(TrackingFilter::user(user_id).query().one_of(field::recipient_email, recipients))
 }

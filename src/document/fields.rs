@@ -13,8 +13,7 @@ use crate::error::{Error, Result};
 
 /// The fields of a document.
 ///
-/// Look-ups go on from where the last one ended, so reading fields in their stored order costs one
-/// pass.
+/// Look-ups continue where the last one ended, so reading fields in stored order takes one pass.
 pub(crate) struct Fields<'a> {
     collection: Collection,
     all: Vec<(&'a str, RawBsonRef<'a>)>,
@@ -33,27 +32,27 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// A field that must be there.
+    /// A required field.
     pub(crate) fn required<T: Stored>(&self, name: Field) -> Result<T> {
         self.required_named(name.as_str())
     }
 
-    /// The same by a name that is no constant of the record.
+    /// The same, for a name that is not a constant of the record.
     pub(crate) fn required_named<T: Stored>(&self, name: &'static str) -> Result<T> {
         self.read(name, T::read)?.ok_or_else(|| self.corrupt(name, "is missing"))
     }
 
-    /// A field that may be absent.
+    /// An optional field.
     pub(crate) fn optional<T: Stored>(&self, name: Field) -> Result<Option<T>> {
         self.read(name.as_str(), T::read)
     }
 
-    /// What events left in a row.
+    /// The mark that events left in a row.
     pub(crate) fn mark<T: Marked>(&self, name: Field) -> Result<T> {
         self.read(name.as_str(), T::read).map(Option::unwrap_or_default)
     }
 
-    /// The value of a field. An explicit null is absent too: old documents have them.
+    /// The value of a field. An explicit null counts as absent: old documents have them.
     pub(crate) fn value(&self, name: &str) -> Option<RawBsonRef<'a>> {
         self.find(name).filter(is_there)
     }

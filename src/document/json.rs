@@ -1,4 +1,4 @@
-//! JSON objects as BSON documents. Not extended JSON: a key such as `$oid` is a key like others.
+//! JSON objects as BSON documents. This is not extended JSON: a key such as `$oid` has no special meaning.
 
 use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, Document};
@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 
 use super::problem::Problem;
 
-/// How deep a stored object may be; deeper ones cannot be in a database.
+/// The maximum depth of a stored object; a database cannot hold deeper ones.
 const MAX_DEPTH: usize = 200;
 
 pub(super) fn to_document(map: &Map<String, Value>) -> Document {

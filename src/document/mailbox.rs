@@ -69,7 +69,7 @@ fn stored_secret(value: RawBsonRef<'_>) -> StoredSecret {
     value.as_str().map_or(StoredSecret::Other, |text| StoredSecret::Text(text.to_owned().into()))
 }
 
-/// The name under which a secret is stored.
+/// The stored name of a secret.
 pub(crate) fn secret_field(field: SecretField) -> Field {
     match field {
         SecretField::Password => cstr!("password"),
@@ -78,17 +78,17 @@ pub(crate) fn secret_field(field: SecretField) -> Field {
     }
 }
 
-/// New secrets under the names that they are stored under.
+/// New secrets by their stored names.
 pub(crate) fn secret_texts(sealed: &[SealedField]) -> impl Iterator<Item = (Field, &str)> {
     sealed.iter().map(|(field, text)| (secret_field(*field), text.as_str()))
 }
 
-/// The change to new secrets.
+/// The change that sets new secrets.
 pub(crate) fn secrets_change(sealed: &[SealedField], now: DateTime<Utc>) -> Changes {
     secret_texts(sealed).fold(Changes::at(now), |changes, (field, text)| changes.set(field, &text.to_owned()))
 }
 
-/// The change to the same secrets, re-encrypted.
+/// The change that sets the same secrets, re-encrypted.
 pub(crate) fn reencryption(reencrypted: &Reencrypted) -> Changes {
     reencrypted.fields.iter().fold(Changes::unversioned(), |changes, (field, _, new)| {
         changes.set(secret_field(*field), &new.as_str().to_owned())
@@ -106,7 +106,7 @@ impl MailboxPatch {
 }
 
 impl Mailbox {
-    /// The change that a use for sending makes.
+    /// The change that records a use for sending.
     pub(crate) fn use_change(now: DateTime<Utc>) -> Changes {
         Changes::at(now).set(field::last_used, &now)
     }
@@ -132,7 +132,7 @@ pub(crate) fn primary_of(user_id: UserId) -> Query {
     Query::all().is(field::user_id, &user_id).is(field::is_primary, &true)
 }
 
-/// The change to a primary mailbox, or to one that is not.
+/// The change that makes a mailbox primary or not primary.
 pub(crate) fn primary_change(is_primary: bool, now: DateTime<Utc>) -> Changes {
     Changes::at(now).set(field::is_primary, &is_primary)
 }

@@ -1,5 +1,5 @@
-//! What events leave in a row, as it is stored: what each BSON type means there. Other programs wrote
-//! rows with other types, and an opt-out must not be lost for one. The reader, the filters and the
+//! The marks that events leave in a row, in stored form: the meaning of each BSON type. Other programs wrote
+//! rows with other types, and an opt-out must not be lost because of that. The reader, the filters and the
 //! aggregations all follow this file.
 //!
 //! | | Means none | Means a value | Anything else |
@@ -23,7 +23,7 @@ use crate::model::{EmailTracking, Signal};
 #[cfg(feature = "mongo")]
 use crate::model::{Mark, Rule};
 
-/// Texts by which programs say that there is no time, in lower case.
+/// Texts that mean that there is no time, in lower case.
 pub(super) const NO_TIME: [&str; 7] = ["", "none", "null", "undefined", "nan", "false", "0"];
 
 /// A value that events leave in a row.
@@ -37,13 +37,13 @@ pub(crate) trait Marked: Default + PartialEq {
     /// Reads a value, tolerantly.
     fn read(value: RawBsonRef<'_>) -> Result<Self, Problem>;
 
-    /// The stored form; absent where there is none.
+    /// The stored form; absent if there is none.
     fn to_stored(&self) -> Option<RawBson>;
 
-    /// Whether it says that something happened.
+    /// Whether the value says that something happened.
     fn is_set(&self) -> bool;
 
-    /// The server's conditions of which one holds when it says so, for values that can be read.
+    /// Conditions for the server, one of which holds if a readable value says that something happened.
     fn is_set_filters(name: &'static str) -> [Document; 2];
 }
 
@@ -156,7 +156,7 @@ pub(super) fn old_flags() -> impl Iterator<Item = &'static str> {
     Signal::ALL.iter().filter_map(|signal| signal.rule().old_flag)
 }
 
-/// Adds the further signs of rows of older programs to a row that was read.
+/// Adds the further signs of older programs to a row that was read.
 pub(super) fn settle(row: &mut EmailTracking, fields: &Fields<'_>) {
     for rule in Signal::ALL.iter().map(|signal| signal.rule()) {
         if let (Some(count), Some(old_flag)) = (rule.count, rule.old_flag)
@@ -176,8 +176,8 @@ pub(super) fn settle(row: &mut EmailTracking, fields: &Fields<'_>) {
 }
 
 impl Signal {
-    /// The conditions of which one holds for the rows that show the signal, but for bounces, which void
-    /// some.
+    /// The conditions, any of which shows the signal in a row; a bounce, which voids some signals, is not
+    /// considered.
     fn signs(self) -> Vec<Condition> {
         let mut signs = Vec::new();
         for rule in self.evidence() {
@@ -194,13 +194,13 @@ impl Signal {
     }
 }
 
-/// The rows that count as this.
+/// The rows that count as this state.
 pub(super) fn in_state(query: Query, state: Signal) -> Query {
     let query = query.and(Condition::Any(state.state().signs()));
     if state.rule().is_voided { query.and(Condition::None(Signal::Bounced.signs())) } else { query }
 }
 
-/// The rows that keep their user from writing to the recipient again.
+/// The rows that bar their user from writing to the recipient again.
 pub(super) fn suppressing(query: Query) -> Query {
     let reasons = Signal::states().filter(|state| state.rule().suppresses);
     query.and(Condition::Any(reasons.flat_map(Signal::signs).collect()))
@@ -232,7 +232,7 @@ pub(super) fn is_odd() -> Document {
     let mut signs = Vec::new();
     for (name, types) in marks() {
         signs.push(doc! { name: { "$exists": true, "$not": { "$type": types.to_vec() } } });
-        // To a filter, an array has the types of its elements, too.
+        // In a filter, an array also has the types of its elements.
         signs.push(doc! { name: { "$type": "array" } });
         if types == <u64 as Marked>::TYPES {
             signs.push(doc! { name: { "$lt": 0 } });
@@ -243,7 +243,7 @@ pub(super) fn is_odd() -> Document {
     doc! { "$or": signs }
 }
 
-/// The same as an expression.
+/// The same, as an expression.
 #[cfg(feature = "mongo")]
 pub(super) fn is_odd_expression() -> Document {
     let mut signs = Vec::new();
@@ -252,7 +252,7 @@ pub(super) fn is_odd_expression() -> Document {
         let field = format!("${name}");
         signs.push(doc! { "$not": [{ "$in": [{ "$type": &field }, types.clone()] }] });
         if types.contains(&"long") {
-            // Null and what is missing are less than any number.
+            // Null and missing values are less than any number.
             signs.push(doc! { "$and": [{ "$lt": [&field, 0] }, { "$gt": [&field, null] }] });
         }
     }

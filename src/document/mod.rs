@@ -1,8 +1,8 @@
-//! The stored form of each record: the only place that knows the names and types of the fields.
+//! The stored form of each record: the only place that knows the names and types of stored fields.
 //!
-//! Each field is declared once, by a line of [`part!`](record::part). Documents are written and read as
-//! raw BSON. That is one codec for every path into the database, it names the field that cannot be read
-//! without repeating its value, and it is fast.
+//! Each field is declared once, by a line of [`part!`](record::part). Documents are written and read as raw
+//! BSON. It is fast and the one codec for every path into the database, and its errors name an unreadable
+//! field without repeating the value.
 
 #[cfg(feature = "mongo")]
 pub(crate) mod aggregation;
@@ -42,12 +42,12 @@ pub(crate) use stored::{Stored, Unread};
 /// The name of a field.
 pub(crate) type Field = &'static CStr;
 
-/// Every document has it.
+/// The id, which every document has.
 pub(crate) const ID: Field = cstr!("_id");
 /// The version of users, mailboxes and campaigns.
 pub(crate) const UPDATED_AT: Field = cstr!("updated_at");
 
-/// A document with further fields of text.
+/// A document with additional text fields.
 pub(crate) fn with_texts<'a>(
     mut document: RawDocumentBuf,
     texts: impl IntoIterator<Item = (Field, &'a str)>,

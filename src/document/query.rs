@@ -1,5 +1,4 @@
-//! Which documents to find: one description, which the database reads as a filter and the
-//! in-memory store as a predicate.
+//! Queries: one description, which the database reads as a filter and the in-memory store as a predicate.
 
 use std::cmp::Ordering;
 
@@ -11,7 +10,7 @@ use super::{Field, Marked, Stored};
 use crate::collection::Collection;
 use crate::page::ListTag;
 
-/// A value that a field can be asked for.
+/// A value that a field can be compared with.
 pub(crate) trait Wanted {
     fn wanted(self) -> Bson;
 }
@@ -28,7 +27,7 @@ impl Wanted for &str {
     }
 }
 
-/// For documents of no model: those of the migration and of bookkeeping.
+/// For documents without a model: those of the migration and of bookkeeping.
 #[cfg(feature = "mongo")]
 impl Wanted for Bson {
     fn wanted(self) -> Bson {
@@ -47,22 +46,22 @@ impl Wanted for bson::oid::ObjectId {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Query(Vec<Condition>);
 
-/// What must hold of one field, or of several.
+/// A condition on one field, or on several.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Condition {
-    /// It has this value.
+    /// The field has this value.
     Is(&'static str, Bson),
-    /// It has one of these values.
+    /// The field has one of these values.
     OneOf(&'static str, Vec<Bson>),
-    /// It is a date at or before this one.
+    /// The field is a date at or before this one.
     AtMost(&'static str, bson::DateTime),
-    /// It is a date or a text from the first to before the second.
+    /// The field is a date or a text from the first to before the second.
     Within(&'static str, Bson, Bson),
-    /// It is absent or null.
+    /// The field is absent or null.
     Absent(&'static str),
-    /// It is a text that is not empty.
+    /// The field is a text that is not empty.
     Text(&'static str),
-    /// It is a time that events left, a count over 0, or a flag that is set; see `marks.rs`.
+    /// The field is a time that events left, a count over 0, or a flag that is set; see `marks.rs`.
     TimeSet(&'static str),
     CountSet(&'static str),
     FlagSet(&'static str),
@@ -75,7 +74,7 @@ pub(crate) enum Condition {
 }
 
 impl Query {
-    /// Everything.
+    /// Matches every document.
     pub(crate) fn all() -> Self {
         Self::default()
     }
@@ -91,7 +90,7 @@ impl Query {
         self.and(Condition::Is(field.as_str(), value.wanted()))
     }
 
-    /// Also requires that the field has this value, if there is one to require.
+    /// Also requires that the field has this value, if there is one.
     pub(crate) fn and_is(self, field: Field, value: Option<impl Wanted>) -> Self {
         match value {
             Some(value) => self.is(field, value),
@@ -114,7 +113,7 @@ impl Query {
         self.and(Condition::Within(field.as_str(), start.to_bson(), end.to_bson()))
     }
 
-    /// What tells the list of what the query finds from other lists.
+    /// A tag that tells the list of this query from other lists.
     pub(crate) fn list_tag(&self, collection: Collection) -> ListTag {
         ListTag::new(collection.name(), self.to_filter().to_string().as_bytes())
     }
@@ -123,7 +122,7 @@ impl Query {
         &self.0
     }
 
-    /// The query as the database's filter.
+    /// The query as a filter for the database.
     pub(crate) fn to_filter(&self) -> Document {
         let mut filter = Document::new();
         for condition in &self.0 {
@@ -137,7 +136,7 @@ impl Query {
         filter
     }
 
-    /// Whether the query finds `document`.
+    /// Whether `document` matches the query.
     pub(crate) fn matches(&self, document: &RawDocument) -> bool {
         self.0.iter().all(|condition| condition.matches(document))
     }

@@ -1,4 +1,4 @@
-//! The declaration of a stored record: one line a field.
+//! The declaration of a stored record: one line per field.
 
 use bson::raw::{RawDocument, RawDocumentBuf};
 
@@ -8,9 +8,9 @@ use super::{Changes, Field, Fields};
 use crate::collection::Collection;
 use crate::error::Result;
 
-/// What can be read from a stored document.
+/// A type that can be read from a stored document.
 pub(crate) trait Decode: Sized + Send + 'static {
-    /// Where it is stored.
+    /// The collection that stores it.
     const COLLECTION: Collection;
 
     /// Reads the stored form.
@@ -19,13 +19,13 @@ pub(crate) trait Decode: Sized + Send + 'static {
 
 /// A record that has a stored form.
 pub(crate) trait Record: Decode {
-    /// Writes the stored form, for an insert: an `_id` that the record does not know is new.
+    /// Writes the stored form for an insert, with a new `_id` if the record does not know one.
     fn encode(&self) -> RawDocumentBuf;
 }
 
-/// Fields that stand in a document together: a whole record, or a part of one. Made by [`part!`].
+/// Fields that a document stores together: a whole record, or a part of one. Implemented by [`part!`].
 pub(crate) trait Part: Sized {
-    /// The stored names, in the stored order.
+    /// The stored names, in stored order.
     fn names(texts: Texts) -> Vec<Field>;
 
     /// Reads the fields.
@@ -34,11 +34,11 @@ pub(crate) trait Part: Sized {
     /// Adds the fields to a document.
     fn append(&self, document: &mut RawDocumentBuf);
 
-    /// Adds what can be read to the shape of a document.
+    /// Adds the readable fields to the shape of a document.
     #[cfg(feature = "mongo")]
     fn shape(shape: Shape) -> Shape;
 
-    /// Sets all fields that are there.
+    /// Sets all fields that are present.
     fn set_all(&self, changes: Changes) -> Changes {
         let mut document = RawDocumentBuf::new();
         self.append(&mut document);
@@ -50,33 +50,33 @@ pub(crate) trait Part: Sized {
         })
     }
 
-    /// Sets the fields that differ in `other`, but for texts.
+    /// Sets the fields that differ in `other`, except texts.
     fn set_other(&self, other: &Self, changes: Changes) -> Changes;
 }
 
-/// Whether a reading takes the texts of a record, which can be large.
+/// Whether to read the texts of a record, which can be large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Texts {
-    /// All of the record.
+    /// The whole record.
     Read,
-    /// All but the fields that are declared as `text`.
+    /// All fields except those declared as `text`.
     #[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "in memory a text costs nothing"))]
     Leave,
 }
 
-/// Declares fields that stand in a document together. From it follow their names (a module `field`),
-/// reading, also without texts, writing, the changes between two records, and the shape that a
-/// validator checks.
+/// Declares fields that a document stores together. The declaration generates their names (a module `field`),
+/// reading, with or without texts, writing, the changes between two records, and the shape that a validator
+/// checks.
 ///
-/// A line has the field of the type, the stored name, and how it is stored:
+/// A line has the field of the type, the stored name, and how the field is stored:
 ///
 /// - `required`: a document without it cannot be read;
 /// - `optional`: an `Option`, absent rather than null;
-/// - `default(value)`: always written, and `value` where it is absent;
+/// - `default(value)`: always written, and `value` if it is absent;
 /// - `mark`: what events leave in a row, read tolerantly (see [`Marked`](super::Marked));
-/// - `part`: the fields of another declaration, so without a name.
+/// - `part`: the fields of another declaration, so it has no name.
 ///
-/// `, text` at the end marks what a reading can leave out.
+/// `, text` at the end marks a field that a reading can leave out.
 macro_rules! part {
     ($part:ident {
         $($field:ident: $($name:literal)? $kind:ident $(($default:expr))? $(, $text:ident)?;)+
@@ -205,7 +205,7 @@ macro_rules! part {
 
 pub(crate) use part;
 
-/// The names of a part, which is told by the field of a record that holds it.
+/// The names of a part, given the field of a record that holds it.
 pub(crate) fn names_of<R, T: Part>(texts: Texts, _field: impl Fn(&R) -> &T) -> Vec<Field> {
     T::names(texts)
 }

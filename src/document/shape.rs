@@ -1,10 +1,10 @@
-//! What a document of a collection looks like, for the database to check.
+//! The shape of the documents of a collection, for the database to check.
 
 use bson::{Bson, Document, doc};
 
 use super::{Field, Marked, Part, Stored};
 
-/// The fields of a document, beside which it can have others.
+/// The fields of a document, which can have others too.
 #[derive(Debug)]
 pub(crate) struct Shape {
     required: Vec<Bson>,
@@ -12,30 +12,30 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Of a document without fields.
+    /// The shape of a document without fields.
     pub(crate) fn new() -> Self {
         Self { required: Vec::new(), properties: Document::new() }
     }
 
-    /// A field that must be there. It is told by the field of the record that holds it.
+    /// A required field. The field of the record that holds it determines its type.
     pub(crate) fn required<R, T: Stored>(mut self, name: Field, _field: impl Fn(&R) -> &T) -> Self {
         self.required.push(name.as_str().into());
         self.properties.insert(name.as_str(), T::schema());
         self
     }
 
-    /// A field that can be absent, or null, which means the same.
+    /// An optional field; null means the same as absent.
     pub(crate) fn optional<R, T: Stored>(self, name: Field, _field: impl Fn(&R) -> &Option<T>) -> Self {
         self.nullable(name, T::schema())
     }
 
-    /// The same for a field that has a default.
+    /// The same, for a field that has a default.
     pub(crate) fn default<R, T: Stored>(self, name: Field, _field: impl Fn(&R) -> &T) -> Self {
         self.nullable(name, T::schema())
     }
 
-    /// The same for what events leave in a row. Its schema asks for the types that the store writes,
-    /// fewer than it reads.
+    /// The same, for a mark that events leave. Its schema asks for the types that the store writes, fewer
+    /// than it reads.
     pub(crate) fn mark<R, T: Marked>(self, name: Field, _field: impl Fn(&R) -> &T) -> Self {
         self.nullable(name, T::schema())
     }
@@ -45,7 +45,7 @@ impl Shape {
         T::shape(self)
     }
 
-    /// A field that is not read with the record and can be absent.
+    /// An optional field that is not read with the record.
     pub(crate) fn beside<T: Stored>(self, name: Field) -> Self {
         self.nullable(name, T::schema())
     }

@@ -1,4 +1,4 @@
-//! How each type of the model is stored: its BSON types, read and written in one place.
+//! How each type of the model is stored: its BSON types, with reading and writing in one place.
 
 use bson::oid::ObjectId;
 use bson::raw::{RawBson, RawBsonRef, RawDocumentBuf};
@@ -24,7 +24,7 @@ pub(crate) trait Stored: Sized {
     /// Calls `write` with the stored form.
     fn with<R>(&self, write: impl FnOnce(RawBsonRef<'_>) -> R) -> R;
 
-    /// Adds it to a document.
+    /// Adds the stored form to a document.
     fn append(&self, document: &mut RawDocumentBuf, name: Field) {
         self.with(|value| document.append(name, value));
     }
@@ -40,9 +40,9 @@ pub(crate) trait Stored: Sized {
     }
 }
 
-/// A value that readings without the texts of a record leave out.
+/// A value that is left out when a record is read without its texts.
 pub(crate) trait Unread {
-    /// What stands for it.
+    /// The placeholder for the value.
     fn unread() -> Self;
 }
 
@@ -108,8 +108,7 @@ macro_rules! uuids {
 
 uuids!(CampaignId, TrackingId);
 
-/// Texts that are normalised on entry and taken as they are when they are read, since older programs
-/// wrote others.
+/// Texts that are normalised on entry, but read as they are, because older programs wrote others.
 macro_rules! texts {
     ($($text:ident),+) => {
         $(impl Stored for $text {
@@ -208,7 +207,7 @@ impl Stored for DateTime<Utc> {
     }
 }
 
-/// Percentages. Old documents have them in all types of numbers.
+/// Percentages. Old documents have them in all number types.
 impl Stored for f64 {
     fn schema() -> Document {
         doc! { "bsonType": NUMBER }
@@ -220,7 +219,7 @@ impl Stored for f64 {
             RawBsonRef::Int32(number) => Ok(number.into()),
             #[expect(clippy::cast_precision_loss, reason = "rates and hours are small")]
             RawBsonRef::Int64(number) => Ok(number as Self),
-            // Its text is the only way to its value, and a form that doubles have too.
+            // Only its text gives its value, in a form that doubles have too.
             RawBsonRef::Decimal128(number) => number.to_string().parse().map_err(|_| "is not a number"),
             _ => Err("is not a number"),
         }
@@ -231,14 +230,14 @@ impl Stored for f64 {
     }
 }
 
-/// Counts: whole numbers from 0, of any type.
+/// Counts: whole numbers from 0, in any number type.
 impl Stored for u64 {
     fn schema() -> Document {
         doc! { "bsonType": NUMBER, "minimum": 0, "multipleOf": 1 }
     }
 
     fn read(value: RawBsonRef<'_>) -> Result<Self, Problem> {
-        /// Up to here every whole number is a double.
+        /// Up to this, every whole number is a double.
         const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
         let count = match value {
             RawBsonRef::Int32(number) => Self::try_from(number).ok(),
@@ -283,7 +282,7 @@ impl Stored for UserProfile {
     }
 
     fn with<R>(&self, write: impl FnOnce(RawBsonRef<'_>) -> R) -> R {
-        // A profile has no key that a document cannot have: that was checked when it was made.
+        // A profile has no key that a document cannot have: its constructor checked that.
         write(RawBsonRef::Document(
             &RawDocumentBuf::try_from(&json::to_document(self.as_json())).unwrap_or_default(),
         ))

@@ -23,7 +23,7 @@ part! {
     }
 }
 
-/// The hash of the password, beside the record.
+/// The hash of the password, stored beside the record.
 pub(crate) const PASSWORD: Field = cstr!("password");
 
 #[cfg(feature = "mongo")]
@@ -51,13 +51,13 @@ impl Decode for StoredLogin {
     const COLLECTION: Collection = Collection::Users;
 
     fn decode(document: &RawDocument) -> Result<Self> {
-        // A hash that is no text is as good as none.
+        // A hash that is not a text counts as none.
         let password = document.get_str(PASSWORD.as_str()).ok().map(str::to_owned);
         Ok(Self { user: User::decode(document)?, password })
     }
 }
 
-/// The change to a new password.
+/// The change that sets a new password.
 pub(crate) fn password_change(hash: &str, now: DateTime<Utc>) -> Changes {
     Changes::at(now).set(PASSWORD, &hash.to_owned())
 }
@@ -79,7 +79,7 @@ impl UserPatch {
 }
 
 impl User {
-    /// The change that a login makes.
+    /// The change that records a login.
     pub(crate) fn login_change(now: DateTime<Utc>) -> Changes {
         Changes::at(now).set(field::last_login, &now)
     }

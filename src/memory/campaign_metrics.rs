@@ -22,7 +22,7 @@ use crate::repository::{CampaignMetricsRepository, RecordStream};
 pub(super) struct Metrics(pub(super) MemoryStore);
 
 impl State {
-    /// The metrics of those of the campaigns that exist, made now where they are missing.
+    /// The metrics of those campaigns that exist; missing metrics are created.
     pub(super) fn metrics_of(
         &mut self,
         campaigns: HashSet<CampaignId>,
@@ -58,7 +58,7 @@ impl State {
 }
 
 impl State {
-    /// The rows of the campaigns that a filter names.
+    /// The rows of the campaigns that match a filter.
     fn rows_of(&self, filter: &MetricsFilter) -> Result<Vec<Result<EmailTracking>>> {
         if let Some(rows) = filter.rows() {
             return Ok(self.email_tracking.records(&rows.query()));
@@ -71,7 +71,7 @@ impl State {
         Ok(rows)
     }
 
-    /// Writes the totals if the metrics have others.
+    /// Writes the totals if the metrics differ from them.
     fn correct(
         &mut self,
         metrics: CampaignMetrics,
@@ -85,7 +85,7 @@ impl State {
     }
 }
 
-/// What rows add up to, by campaign.
+/// The totals of rows, by campaign.
 fn sum_of(rows: Vec<Result<EmailTracking>>) -> Result<HashMap<CampaignId, Totals>> {
     let mut sums = HashMap::<_, Totals>::new();
     for row in rows {

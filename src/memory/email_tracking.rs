@@ -76,7 +76,7 @@ impl EmailTrackingRepository for Tracking {
         self.call(|state, now| {
             let mut outcomes = Vec::with_capacity(sends.len());
             let rows: Vec<_> = sends.into_iter().map(|send| send.build(now)).collect();
-            // Each step gives the metrics a version.
+            // Each step makes a new version of the metrics.
             for step in SendBatch::steps(&rows) {
                 outcomes.extend(state.record_step(step, now)?);
             }
@@ -86,7 +86,7 @@ impl EmailTrackingRepository for Tracking {
 
     async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>> {
         let recorded = self.call(|state, now| {
-            // Each step gives the metrics a version.
+            // Each step makes a new version of the metrics.
             let steps = EventBatch::steps(&events);
             Ok(steps.flat_map(|step| results_of(step, state.record_events(step, now))).collect())
         });

@@ -9,13 +9,13 @@ use bson::raw::{RawBsonRef, RawDocument};
 use crate::document::{Condition, Query};
 use crate::schema::IndexSpec;
 
-/// The rows by the values of the fields that a spec names.
+/// Rows by the values of the fields in a spec.
 pub(super) struct Index {
     pub(super) spec: &'static IndexSpec,
     rows: HashMap<Key, BTreeSet<ObjectId>>,
 }
 
-/// The indexed values of a row, each with its type. An absent value is a null, as in the database.
+/// The indexed values of a row, each with its type. A missing value is null, as in the database.
 type Key = Vec<u8>;
 
 impl Index {
@@ -23,7 +23,7 @@ impl Index {
         Self { spec, rows: HashMap::new() }
     }
 
-    /// Whether another row than `id` has the keys of `document` in a unique index.
+    /// Whether a row other than `id` has the keys of `document` in a unique index.
     pub(super) fn refuses(&self, id: ObjectId, document: &RawDocument) -> bool {
         self.spec.unique
             && self
@@ -48,12 +48,12 @@ impl Index {
         }
     }
 
-    /// Whether `before` and `after` are in the same place of the index.
+    /// Whether `before` and `after` have the same place in the index.
     pub(super) fn is_unchanged(&self, before: &RawDocument, after: &RawDocument) -> bool {
         self.key_of(before) == self.key_of(after)
     }
 
-    /// The rows that can answer `query`, if this index can tell: one list for each key.
+    /// The rows that can match `query`, one list per key; `None` if this index cannot tell.
     pub(super) fn candidates(&self, query: &Query) -> Option<Vec<&BTreeSet<ObjectId>>> {
         if self.spec.only_where.is_some() {
             return None;
@@ -66,7 +66,7 @@ impl Index {
         Some(keys.iter().filter_map(|key| self.rows.get(key)).collect())
     }
 
-    /// The keys that a query allows by a list of values.
+    /// The keys that a list of values in the query allows.
     fn keys_of_alternatives(&self, query: &Query) -> Option<Vec<Key>> {
         let [field] = self.spec.keys else { return None };
         query.conditions().iter().find_map(|condition| match condition {
@@ -128,7 +128,7 @@ fn append(key: &mut Key, value: RawBsonRef<'_>) {
         RawBsonRef::ObjectId(id) => key.extend(id.bytes()),
         RawBsonRef::Boolean(value) => key.push(value.into()),
         RawBsonRef::DateTime(time) => key.extend(time.timestamp_millis().to_le_bytes()),
-        // No index has a field of another type.
+        // No index covers a field of another type.
         _ => {}
     }
 }

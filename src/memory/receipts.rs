@@ -1,4 +1,4 @@
-//! The provider event ids that were seen.
+//! The provider event ids seen so far.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::schema::RECEIPT_LIFETIME;
 
-/// The receipts, each until it expires.
+/// The receipts, each kept until it expires.
 #[derive(Default)]
 pub(super) struct Receipts {
     expiries: HashMap<String, DateTime<Utc>>,
@@ -26,7 +26,7 @@ impl Receipts {
         self.expiries.insert(receipt, expiry);
     }
 
-    /// Forgets those that expired.
+    /// Removes expired receipts.
     pub(super) fn expire(&mut self, now: DateTime<Utc>) {
         while let Some((expiry, _)) = self.by_expiry.first()
             && *expiry <= now

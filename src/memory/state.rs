@@ -1,4 +1,4 @@
-//! Everything that a store holds.
+//! The state of a store.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use super::table::Table;
 use crate::collection::Collection;
 use crate::error::Error;
 
-/// The tables, and the failures that were ordered.
+/// The tables, and the failures that a test ordered.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) users: Table,
@@ -36,7 +36,7 @@ impl State {
         self.failures.push_back((collection, error));
     }
 
-    /// The failure that the next call on `collection` was ordered to have.
+    /// The failure ordered for the next call on `collection`.
     pub(super) fn next_failure(&mut self, collection: Collection) -> Option<Error> {
         let place = self.failures.iter().position(|(other, _)| *other == collection)?;
         self.failures.remove(place).map(|(_, error)| error)

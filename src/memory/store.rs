@@ -14,10 +14,10 @@ use crate::error::{Error, ProvisionError, Result};
 use crate::repository::Store;
 use crate::secret::{PasswordOptions, PasswordPolicy, Passwords, Vault};
 
-/// A store that keeps everything in memory and answers as the one on MongoDB does: the same
-/// documents, indexes, rules and errors. For unit tests and for trying things out.
+/// A store that keeps everything in memory and behaves like the store on MongoDB: the same documents,
+/// indexes, rules and errors. It is meant for unit tests and experiments.
 ///
-/// A clone shares the data.
+/// Clones share the data.
 ///
 /// ```
 /// use campaign_store::{Collection, Error, MemoryStore, NewUser};
@@ -44,13 +44,13 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store on the system's clock.
+    /// An empty store with the system's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(Arc::new(SystemClock))
     }
 
-    /// An empty store on this clock, such as a [`ManualClock`](crate::ManualClock).
+    /// An empty store with this clock, such as a [`ManualClock`](crate::ManualClock).
     #[must_use]
     pub fn with_clock(clock: Arc<impl Clock>) -> Self {
         let passwords = PasswordOptions::new().policy(PasswordPolicy::insecure_for_tests());
@@ -62,21 +62,21 @@ impl MemoryStore {
         }
     }
 
-    /// The same data, with the keys of this vault in place of a random one.
+    /// The same data, with the keys of this vault instead of a random key.
     #[must_use]
     pub fn with_vault(self, vault: Vault) -> Self {
         Self { vault: Some(vault), ..self }
     }
 
-    /// The same data, with passwords hashed as on MongoDB. Unless this is called, hashes are
-    /// [almost no work](PasswordPolicy::insecure_for_tests).
+    /// The same data, with passwords hashed as on MongoDB. Without this call, hashing is [almost no
+    /// work](PasswordPolicy::insecure_for_tests).
     #[must_use]
     pub fn with_passwords(self, options: PasswordOptions) -> Self {
         Self { passwords: Arc::new(Passwords::new(options)), ..self }
     }
 
-    /// Does nothing: the indexes are always in force. It lets a program prepare either store by
-    /// the same line.
+    /// Does nothing: the indexes are always in force. It exists so that a program can prepare either store
+    /// with the same line.
     ///
     /// # Errors
     /// None.
@@ -98,13 +98,14 @@ impl MemoryStore {
         }
     }
 
-    /// Lets the next call on the repository of `collection` fail with `error`, before it does
-    /// anything. Ordered several times, it fails as many calls, in that order.
+    /// Makes the next call on the repository of `collection` fail with `error`, before it does anything.
+    /// Several orders fail as many calls, in that order.
     pub fn fail_next(&self, collection: Collection, error: Error) {
         self.lock().order_failure(collection, error);
     }
 
-    /// Makes one call on the repository of `collection`: alone on the data, at one time.
+    /// Runs one call on the repository of `collection`, with exclusive access to the data and one reading of
+    /// the clock.
     pub(super) fn call<T>(
         &self,
         collection: Collection,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::page::{Order, Page, PageRequest};
 use crate::schema;
 
-/// The documents of a collection as they would be stored, with the indexes of the schema.
+/// The documents of a collection in stored form, with the indexes of the schema.
 pub(super) struct Table {
     collection: Collection,
     rows: BTreeMap<ObjectId, RawDocumentBuf>,
@@ -44,7 +44,7 @@ impl Table {
         Ok(())
     }
 
-    /// Changes the row of this id and reads it.
+    /// Changes the row with this id and returns it.
     pub(super) fn change<T: Decode>(&mut self, id: ObjectId, changes: &Changes) -> Result<T> {
         let before = self.rows.get(&id).ok_or_else(|| Error::not_found(self.collection, id))?;
         let after = changes.apply_to(before);
@@ -60,7 +60,7 @@ impl Table {
         Ok(record)
     }
 
-    /// Changes the row of this id, if it is still of this version, and reads it.
+    /// Changes the row with this id if it still has this version, and returns it.
     pub(super) fn change_version<T: Decode>(
         &mut self,
         id: ObjectId,
@@ -74,7 +74,7 @@ impl Table {
         }
     }
 
-    /// Changes the row that the query finds, and says whether there was one.
+    /// Changes the row that matches the query, and returns whether there was one.
     pub(super) fn change_found<T: Decode>(&mut self, query: &Query, changes: &Changes) -> Result<bool> {
         let found = self.candidates(query, Order::OldestFirst, None).find(|(_, row)| query.matches(row));
         match found.map(|(id, _)| id) {
@@ -91,17 +91,17 @@ impl Table {
         }
     }
 
-    /// The row of this id.
+    /// The row with this id.
     pub(super) fn get<T: Decode>(&self, id: ObjectId) -> Result<Option<T>> {
         self.rows.get(&id).map(|document| T::decode(document)).transpose()
     }
 
-    /// The first row that the query finds.
+    /// The first row that matches the query.
     pub(super) fn find_one<T: Decode>(&self, query: &Query) -> Result<Option<(ObjectId, T)>> {
         self.find(query, Order::OldestFirst, None, 1).pop().transpose()
     }
 
-    /// The rows after this id, each with what is read from it.
+    /// The rows after this id, each with the record read from it.
     pub(super) fn after<T: Decode, I: From<ObjectId>>(
         &self,
         after: Option<ObjectId>,
@@ -111,22 +111,22 @@ impl Table {
         self.rows.range(range).take(limit).map(|(id, row)| (I::from(*id), T::decode(row))).collect()
     }
 
-    /// Whether the query finds anything.
+    /// Whether any row matches the query.
     pub(super) fn any(&self, query: &Query) -> bool {
         self.candidates(query, Order::OldestFirst, None).any(|(_, document)| query.matches(document))
     }
 
-    /// All rows that the query finds, in the order of their ids.
+    /// All rows that match the query, ordered by id.
     pub(super) fn find_all<T: Decode>(&self, query: &Query) -> Vec<Result<(ObjectId, T)>> {
         self.find(query, Order::OldestFirst, None, usize::MAX)
     }
 
-    /// The same without the ids of the rows.
+    /// The same, without the ids of the rows.
     pub(super) fn records<T: Decode>(&self, query: &Query) -> Vec<Result<T>> {
         self.find_all(query).into_iter().map(|row| row.map(|(_, record)| record)).collect()
     }
 
-    /// A page of the rows that the query finds.
+    /// A page of the rows that match the query.
     pub(super) fn page<T: Decode>(&self, query: &Query, request: &PageRequest) -> Result<Page<T>> {
         let tag = query.list_tag(self.collection);
         let after = request.position(&tag)?;
@@ -148,7 +148,7 @@ impl Table {
             .collect()
     }
 
-    /// The rows to look at for a query, after the row `after` in this order.
+    /// The candidate rows for a query, after the row `after` in this order.
     fn candidates<'a>(
         &'a self,
         query: &Query,
@@ -188,7 +188,7 @@ impl Table {
 }
 
 impl fmt::Debug for Table {
-    /// Leaves the documents out: they hold addresses and secrets.
+    /// Omits the documents: they hold addresses and secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
             .field("collection", &self.collection)

@@ -49,7 +49,7 @@ impl Campaigns {
         campaign.ok_or_else(|| ours(Error::not_found(Collection::Campaigns, id)))
     }
 
-    /// Makes sure that the mailbox exists and is the user's, until the transaction ends.
+    /// Ensures, until the transaction ends, that the mailbox exists and belongs to the user.
     async fn hold_mailbox_of(
         &self,
         session: &mut ClientSession,
@@ -114,7 +114,7 @@ impl Campaigns {
             return Ok(campaign);
         }
         self.require_campaign(None, id).await?.require(action, allowed).map_err(ours)?;
-        // It had another status a moment ago.
+        // The status changed in the meantime.
         Err(ours(Error::conflict(Collection::Campaigns, id)))
     }
 
@@ -145,7 +145,7 @@ impl Campaigns {
 
     async fn count(&self, query: &Query) -> DriverResult<CampaignCounts> {
         let status = field::status.as_str();
-        // Any status at all: a condition, so that the server counts along the index.
+        // Matches any status: without a condition the server would not count along the index.
         let mut filter = doc! { status: { "$gte": Bson::MinKey } };
         filter.extend(query.to_filter());
         let group = doc! { "_id": format!("${status}"), "n": { "$sum": 1_i64 } };

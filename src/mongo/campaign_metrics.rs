@@ -42,7 +42,7 @@ impl Metrics {
         let pipeline = [doc! { "$match": filter.query().to_filter() }, sum_of_totals()];
         let mut sum = self.db.campaign_metrics.raw.aggregate(pipeline);
         if *filter == MetricsFilter::all() {
-            // Reading along the index of ids is no slower and does not count as a scan.
+            // Reading along the id index is not slower and does not count as a scan.
             sum = sum.hint(Hint::Keys(doc! { "_id": 1 }));
         }
         let mut groups = sum.await?;
@@ -52,7 +52,7 @@ impl Metrics {
         summed_totals(groups.current()).map_err(ours)
     }
 
-    /// The filters that find the rows of the campaigns: few at a time if they must be looked up.
+    /// The filters that find the rows of the campaigns, for a few campaigns each if they must be looked up.
     async fn filters_of_rows(&self, filter: &MetricsFilter) -> DriverResult<Vec<Query>> {
         if let Some(rows) = filter.rows() {
             return Ok(vec![rows.query()]);
@@ -83,7 +83,7 @@ impl Metrics {
             let stages = series(rows.clone(), state, step, (period.start, period.end));
             let mut points = self.db.email_tracking.raw.aggregate(stages);
             if is_all {
-                // Reading along the index of ids is no slower and does not count as a scan.
+                // Reading along the id index is not slower and does not count as a scan.
                 points = points.hint(Hint::Keys(doc! { "_id": 1 }));
             }
             let mut points = points.await?;
@@ -96,7 +96,7 @@ impl Metrics {
             if has_odd {
                 let find = self.db.email_tracking.raw.find(odd_in_state(rows, state));
                 each(None, find.projection(projection(without_texts())), |row| {
-                    // Rows that cannot be read are in no series.
+                    // Unreadable rows are in no series.
                     let first = keyed_without_texts(row).ok().and_then(|(_, row)| row.first(state));
                     if let Some(first) = first.filter(|first| period.contains(first)) {
                         *counts.entry(step.start_of(first)).or_default() += 1;
@@ -110,7 +110,7 @@ impl Metrics {
     }
 }
 
-/// The metrics of those of the campaigns that exist, made now where they are missing.
+/// The metrics of those campaigns that exist; missing metrics are created.
 pub(super) async fn metrics_of(
     db: &Connection,
     session: &mut ClientSession,
@@ -133,7 +133,7 @@ pub(super) async fn metrics_of(
     Ok(all)
 }
 
-/// The metrics of a campaign that has none, if it exists.
+/// Creates the metrics of a campaign that has none, if the campaign exists.
 async fn make_metrics(
     db: &Connection,
     session: &mut ClientSession,
@@ -154,7 +154,7 @@ pub(super) async fn change_totals(
     now: DateTime<Utc>,
 ) -> DriverResult<()> {
     let deltas = deltas.iter().filter_map(|(id, delta)| Some((metrics.get(id)?, *delta)));
-    // The transaction keeps others away.
+    // The transaction excludes concurrent changes.
     let updates = deltas.map(|(metrics, delta)| {
         let version = next_version(now, metrics.last_updated);
         let changes = totals_change(&delta.apply_to(metrics.totals), version);

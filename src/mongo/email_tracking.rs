@@ -43,7 +43,7 @@ impl Tracking {
     }
 
     /// Records a step of a batch. Sends that are `all_new` are not looked up: if one was recorded before
-    /// after all, the index refuses the step and nothing happens.
+    /// after all, the index refuses the step and nothing is written.
     async fn record_step(
         &self,
         session: &mut ClientSession,
@@ -56,14 +56,14 @@ impl Tracking {
         let metrics = metrics_of(&self.db, session, &named).await?;
         let exists = |id: &_| metrics.contains_key(id);
         let mut recorded = HashSet::new();
-        // A send of an unknown campaign meets no index, and can be recorded all the same.
+        // A send of an unknown campaign is not inserted, so no index tells whether it was recorded before.
         if !all_new || metrics.len() < named.len() {
             let ids = sends.iter().map(|send| send.id).collect();
             recorded = tracking.known(Some(&mut *session), field::id, &ids).await?;
         }
         let batch = SendBatch::new(sends, recorded, exists);
-        // The metrics come first: recorders of one campaign meet there, and the one that has to retry
-        // has not yet written its rows.
+        // The metrics come first: concurrent recorders of one campaign conflict there, and the one that must
+        // retry has not yet written its rows.
         change_totals(&self.db, session, &metrics, &batch.added, now).await?;
         if !batch.rows.is_empty() {
             let rows = batch.rows.iter().map(|row| row.encode());
@@ -74,7 +74,7 @@ impl Tracking {
 }
 
 impl Table {
-    /// Those of `ids` that rows have in `field`. Reads nothing but the index.
+    /// Those of `ids` that rows have in `field`. It reads only the index.
     async fn known<T>(&self, session: Session<'_>, field: Field, ids: &HashSet<T>) -> DriverResult<HashSet<T>>
     where
         T: Stored + FromStr + Eq + std::hash::Hash,
@@ -90,7 +90,7 @@ impl Table {
         Ok(known)
     }
 
-    /// Those of the addresses that are suppressed.
+    /// The suppressed ones among the addresses.
     async fn suppressed(
         &self,
         user_id: UserId,
@@ -116,7 +116,7 @@ impl EmailTrackingRepository for Tracking {
         let now = self.db.now();
         let rows: Vec<_> = sends.into_iter().map(|send| send.build(now)).collect();
         for step in SendBatch::steps(&rows) {
-            // Most are: looking up a thousand ids first would cost every batch what a retry costs.
+            // Most sends are new: looking up a thousand ids first would cost every batch as much as a retry.
             let recorded = match self.record(step, true).await {
                 Err(error) if error.unique_index() == Some(EMAIL_TRACKING_TRACKING_ID) => {
                     self.record(step, false).await

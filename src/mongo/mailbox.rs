@@ -116,8 +116,8 @@ impl Mailboxes {
         Ok(())
     }
 
-    /// Replaces secrets that are still the old ones. The transaction keeps others away, so they are
-    /// compared first and then updated by id alone, which the server does twice as fast.
+    /// Replaces secrets if they are still the old ones. The transaction excludes concurrent changes, so
+    /// secrets are compared first and then updated by id alone, which is twice as fast on the server.
     async fn replace_in(
         &self,
         session: &mut ClientSession,

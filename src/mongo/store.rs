@@ -15,10 +15,10 @@ use crate::secret::{Passwords, Vault};
 
 /// The store on a MongoDB database.
 ///
-/// It needs a replica set (one member is enough) or a sharded cluster, since changes of several
-/// documents are transactions. A standalone server is refused when it connects.
+/// It needs a replica set (one member is enough) or a sharded cluster, because it changes several documents
+/// in transactions. Connecting to a standalone server fails.
 ///
-/// A clone shares the connections.
+/// Clones share the connections.
 ///
 /// ```no_run
 /// use campaign_store::{MongoStore, NewUser};
@@ -41,7 +41,7 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Connects to a database, and makes sure that it answers.
+    /// Connects to a database, and checks that it answers.
     ///
     /// # Errors
     /// As [`connect_with`](Self::connect_with).
@@ -49,12 +49,12 @@ impl MongoStore {
         Self::connect_with(MongoOptions::new(uri, database)).await
     }
 
-    /// Connects as the options say.
+    /// Connects with these options.
     ///
     /// # Errors
-    /// `Invalid` when the connection string or the name of the database is none; `Unavailable`
-    /// when no server answers within the time-out; `Unauthorized` when it refuses the login;
-    /// `Standalone` when the server has no transactions. They name the servers, never the user or the password.
+    /// `Invalid` when the connection string or the database name is not valid; `Unavailable` when no server
+    /// answers within the time-out; `Unauthorized` when the server refuses the login; `Standalone` when the
+    /// server has no transactions. The errors name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
         let db = Arc::new(Connection::open(&options).await?);
         let warnings = Warning::find(&db).await?.into();
@@ -106,17 +106,15 @@ impl MongoStore {
         provision::plan(&self.db, options).await
     }
 
-    /// Carries out a plan, and nothing else. All checks come first; then what is missing is
-    /// created, in all collections; then what the options of the plan name is altered or dropped,
-    /// and validators are set.
+    /// Carries out a plan, and nothing else. It makes all checks first; then it creates what is missing, in
+    /// all collections; then it alters or drops what the options of the plan name, and sets validators.
     ///
     /// When it fails half-way, in an outage for instance, make a new plan, which holds the rest.
     ///
     /// # Errors
-    /// Before anything is changed: `PlanStale` when the database is no longer as it was when the
-    /// plan was made; `IndexDiffers` when an index is in the way and the plan may not drop or alter
-    /// it; `Duplicates` when documents break a unique index; `Offenders` when a validator is to be
-    /// enforced that documents break.
+    /// Before anything is changed: `PlanStale` when the database has changed since the plan was made;
+    /// `IndexDiffers` when an index is in the way and the plan may not drop or alter it; `Duplicates` when
+    /// documents break a unique index; `Offenders` when a validator is to be enforced that documents break.
     ///
     /// Later, as `Store`: `Unavailable` when a command takes longer than the options allow, and `Unique`
     /// when duplicates came since the check; `PlanStale` when another process changed indexes meanwhile.
@@ -149,7 +147,7 @@ impl MongoStore {
         &self.warnings
     }
 
-    /// What the store is connected to, for operators.
+    /// The server that the store is connected to, for operators.
     ///
     /// # Errors
     /// `Unavailable`, `Backend`.

@@ -56,7 +56,7 @@ fn of_user(id: UserId) -> Query {
     of_id(id.as_object_id())
 }
 
-/// Makes sure that the user exists.
+/// Ensures that the user exists.
 pub(super) async fn require_user(
     db: &Connection,
     session: &mut ClientSession,
@@ -120,8 +120,8 @@ impl UserRepository for Users {
         self.db
             .run("users.upsert_from_clerk", async {
                 match self.upsert(&user).await {
-                    // Perhaps somebody else created this user in the same moment: then it is there to
-                    // update now. The server names any of the indexes that both would be in.
+                    // Another caller may have created this user at the same moment; then it can be updated
+                    // now. The server may name any of the indexes that both users would be in.
                     Err(error) if is_duplicate(&error) => self.upsert(&user).await,
                     done => done,
                 }

@@ -1,7 +1,6 @@
 //! The indexes, with the names that [`Error::Unique`](crate::Error::Unique) gives.
 //!
-//! The names are those that a server gives by default, so that an index which an older program
-//! made is known again.
+//! The names are the server's default names, so that an index made by an older program is recognised.
 
 use crate::collection::Collection;
 
@@ -22,10 +21,10 @@ pub const CAMPAIGN_METRICS_CAMPAIGN_ID: &str = "campaign_id_1";
 /// `email_tracking`: `tracking_id`, unique.
 pub const EMAIL_TRACKING_TRACKING_ID: &str = "tracking_id_1";
 
-/// `event_receipts`: `expires_at`, by which the database removes what expired.
+/// `event_receipts`: `expires_at`; the database removes expired receipts by it.
 pub const EVENT_RECEIPTS_EXPIRES_AT: &str = "expires_at_1";
 
-/// An index as it should be. All keys are ascending.
+/// The specification of an index. All keys are ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexSpec {
@@ -35,11 +34,11 @@ pub struct IndexSpec {
     pub name: &'static str,
     /// The indexed fields, in order.
     pub keys: &'static [&'static str],
-    /// Whether two documents may not have the same keys.
+    /// Whether no two documents may have the same keys.
     pub unique: bool,
     /// Whether documents without any of the keys are left out.
     pub sparse: bool,
-    /// Only documents in which this field is `true` are in the index.
+    /// If set, only documents in which this field is `true` are in the index.
     pub only_where: Option<&'static str>,
     /// Whether the database removes a document once the time in the indexed field has passed.
     pub expires: bool,
@@ -67,8 +66,8 @@ impl IndexSpec {
     }
 }
 
-/// Every index of the schema, the guard of the one primary mailbox, and what the store needs for its
-/// own bookkeeping.
+/// Every index of the schema, the one that guards the primary mailbox, and those for the store's own
+/// bookkeeping.
 pub const INDEXES: &[IndexSpec] = {
     use crate::document::{
         campaign::name as campaign, campaign_metrics::name as campaign_metrics,
@@ -98,7 +97,7 @@ pub const INDEXES: &[IndexSpec] = {
             .unique(),
         IndexSpec::plain(CampaignMetrics, "user_id_1", &[campaign_metrics::user_id]),
         IndexSpec::plain(CampaignMetrics, "mailbox_id_1", &[campaign_metrics::mailbox_id]),
-        // For the metrics of campaigns of a range of time.
+        // For the metrics of campaigns created in a time range.
         IndexSpec::plain(CampaignMetrics, "created_at_1", &[campaign_metrics::created_at]),
         IndexSpec::plain(
             CampaignMetrics,

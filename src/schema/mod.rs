@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub use index::{INDEXES, IndexSpec};
 
-/// How long a provider event id is remembered at least, unless the store is told otherwise.
+/// How long a provider event id is remembered at least, by default.
 pub const RECEIPT_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 pub(crate) use index::indexes_of;

@@ -3,8 +3,8 @@ use bson::Document;
 use crate::collection::Collection;
 use crate::document::{campaign, campaign_metrics, email_tracking, mailbox, user};
 
-/// The validator of a collection: whatever passes can be read, and whatever the store writes passes.
-/// Collections that the store keeps for itself have none.
+/// The validator of a collection: every document that passes can be read, and every document that the store
+/// writes passes. Collections that the store keeps for its own use have none.
 pub(crate) fn validator_of(collection: Collection) -> Option<Document> {
     let shape = match collection {
         Collection::Users => user::shape(),

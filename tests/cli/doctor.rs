@@ -1,4 +1,4 @@
-//! What the doctor finds.
+//! The findings of the doctor.
 
 use campaign_store::{CampaignDuration, NewCampaign, Store, contract};
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! The operator's program against a real server. See `support/server` for where that comes from.
+//! The operator's program against a real server. See `support/server` for where the server comes from.
 
 #![expect(
     clippy::expect_used,

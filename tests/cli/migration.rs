@@ -1,4 +1,4 @@
-//! Migrating, from the dry run to the end.
+//! A migration, from the dry run to the end.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The commands of every day: provisioning, recounting, rotating keys.
+//! Everyday commands: provisioning, recounting, rotating keys.
 
 use campaign_store::{
     AccessToken, Campaign, CampaignDuration, Clock, NewCampaign, NewMailbox, NewSend, NewUser, Provider,

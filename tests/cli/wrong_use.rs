@@ -1,4 +1,4 @@
-//! What cannot be done, and what is said about it.
+//! Invalid uses, and the messages about them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

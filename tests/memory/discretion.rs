@@ -1,4 +1,4 @@
-//! No personal text gets into a log.
+//! No personal text appears in a log.
 
 use std::fmt::{Debug, Display};
 use std::sync::Arc;

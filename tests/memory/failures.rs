@@ -1,4 +1,4 @@
-//! Failures that a test orders.
+//! Failures that a test orders with `fail_next`.
 
 use std::fmt::Debug;
 

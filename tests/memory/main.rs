@@ -1,5 +1,5 @@
-//! The in-memory store: the contract, and what the contract cannot see, which is threads, clones,
-//! ordered failures, its clock, and that nothing personal gets into a log.
+//! The in-memory store: the contract, and what the contract cannot see: threads, clones, ordered failures,
+//! the clock, and that no personal text appears in a log.
 
 #![expect(clippy::expect_used, reason = "a helper fails its test by a panic")]
 

@@ -1,4 +1,4 @@
-//! The contract on MongoDB, with validators in force: they refuse nothing that the store writes.
+//! The contract on MongoDB, with validators in force: they accept everything that the store writes.
 
 #![expect(clippy::expect_used, reason = "the harness is part of the tests")]
 

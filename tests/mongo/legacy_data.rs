@@ -1,4 +1,4 @@
-//! The old databases that migrations are tested with are loaded as they were written.
+//! The old databases of the migration tests are loaded as they were written.
 
 use futures_util::TryStreamExt;
 use mongodb::bson::raw::RawDocumentBuf;

@@ -1,4 +1,4 @@
-//! Everything that needs a real server. See `support/server` for where it comes from.
+//! Everything that needs a real server. See `support/server` for where the server comes from.
 
 #![cfg(feature = "mongo")]
 

@@ -1,5 +1,5 @@
-//! Rows of other programs, with other types than the store writes: the reader, the filters, the
-//! aggregations, the series and the suppression take each for the same.
+//! Rows of other programs, with types that the store does not write: the reader, the filters, the
+//! aggregations, the series and the suppression give each the same meaning.
 
 #![expect(clippy::expect_used, reason = "helpers of a test")]
 

@@ -1,5 +1,5 @@
-//! Every query is served by an index: what the server really ran is explained and searched for
-//! collection scans.
+//! Every query is served by an index: the tests explain the queries that the server ran and search the plans
+//! for collection scans.
 
 #![expect(clippy::expect_used, reason = "helpers of a test")]
 

@@ -1,4 +1,4 @@
-//! Metrics that somebody changed by hand, or that a process left behind when it died.
+//! Metrics that somebody changed by hand, or that are stale because a process died.
 
 #![expect(clippy::expect_used, reason = "helpers of a test")]
 

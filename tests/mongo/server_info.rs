@@ -1,4 +1,4 @@
-//! What a store knows about its server.
+//! What a store reports about its server.
 
 use campaign_store::Topology;
 

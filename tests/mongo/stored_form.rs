@@ -1,6 +1,6 @@
-//! What is stored and what goes to an API, pinned document by document in `tests/golden`.
+//! The stored form and the form for an API, pinned document by document in `tests/golden`.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --test mongo stored_form` writes the files anew: read the change.
+//! `UPDATE_GOLDEN=1 cargo test --test mongo stored_form` rewrites the files: review the change.
 
 #![expect(clippy::expect_used, reason = "helpers of a test")]
 

@@ -1,4 +1,4 @@
-//! What shares a commit, and who waits.
+//! Which events share a commit, and which callers wait.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Shutting down, going away, and many callers at once.
+//! Shutting down, callers that go away, and many callers at once.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What fails, for whom, and what is tried again.
+//! What fails, for whom, and what is retried.
 
 use std::sync::Arc;
 use std::time::Duration;

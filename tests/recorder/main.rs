@@ -1,7 +1,7 @@
-//! The event recorder on the in-memory store: batches, back-pressure, failures, and the end.
+//! The event recorder on the in-memory store: batches, back-pressure, failures, and shutdown.
 //!
-//! Where it matters what happens when, the clock of tokio is paused: it goes on only when every
-//! task waits, so nothing here depends on the speed of the machine.
+//! Where timing matters, the clock of tokio is paused: it advances only when every task waits, so no test
+//! depends on the speed of the machine.
 
 #![expect(clippy::expect_used, reason = "a helper fails its test by a panic")]
 

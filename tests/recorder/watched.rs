@@ -1,4 +1,4 @@
-//! A repository that notes the batches, and fails as it is told.
+//! A repository that notes the batches, and fails on demand.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

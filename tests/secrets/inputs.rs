@@ -1,5 +1,5 @@
-//! Texts that mean something to somebody else: what of the groups G, H and I concerns secrets and
-//! logins, and is not tested where the type is.
+//! Texts that have a meaning elsewhere: the inputs of groups G, H and I that concern secrets and logins, and
+//! are not tested beside their type.
 
 use campaign_store::{
     AccessToken, EmailAddress, Invalid, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxPassword,

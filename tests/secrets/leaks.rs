@@ -1,5 +1,5 @@
-//! No secret and no key gets out by a way that nobody meant: group J. What the driver and the server
-//! could show is in `tests/mongo/secrets`.
+//! No secret and no key leaks by an unintended path: group J. `tests/mongo/secrets` tests what the driver and
+//! the server could show.
 
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};

@@ -1,5 +1,5 @@
-//! Hostile inputs to what keeps secrets, on the in-memory store. Rows are named by their numbers in the
-//! notes on security. What needs raw documents is in `tests/mongo/secrets`.
+//! Hostile inputs to the code that keeps secrets, on the in-memory store. Rows are named by their numbers in
+//! `docs/hostile-inputs.md`. The inputs that need raw documents are in `tests/mongo/secrets`.
 
 #![expect(clippy::expect_used, reason = "a helper fails its test by a panic")]
 

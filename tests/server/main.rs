@@ -1,11 +1,11 @@
-//! No test, but the server of many of them: `.ci/test` runs each test in a process of its own, and this
+//! Not a test, but the server that many tests share: `.ci/test` runs each test in its own process, and this
 //! process gives them one server.
 //!
 //! It finds or starts a server as the tests do, writes the URI to standard output, and lives until its
-//! standard input ends. That comes with the end of whoever started this process, a kill included, and the
-//! server goes with it.
+//! standard input ends. That happens when the process that started it ends, even if it is killed, and the
+//! server ends too.
 //!
-//! `cargo test --all-features --test server` gives a server to try something on, until Ctrl-D.
+//! `cargo test --all-features --test server` starts a server for experiments, until Ctrl-D.
 
 #![cfg(feature = "mongo")]
 

@@ -1,4 +1,4 @@
-//! The server has one fail point that fails commands, so one test at a time uses it.
+//! The server has one fail point that fails commands, so only one test at a time uses it.
 
 #![expect(clippy::expect_used, reason = "no test can go on without it")]
 

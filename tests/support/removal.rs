@@ -1,4 +1,4 @@
-//! The removal of databases.
+//! Removal of databases.
 
 use std::error::Error;
 use std::sync::OnceLock;

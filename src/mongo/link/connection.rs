@@ -1,4 +1,4 @@
-//! What the repositories share.
+//! The connection that the repositories share.
 
 use std::fmt;
 use std::future::Future;
@@ -23,10 +23,10 @@ use crate::document::{Decode, Query};
 use crate::error::{Error, Invalid, Problem, Result};
 use crate::repository::RecordStream;
 
-/// How long to wait until a commit of unknown outcome is tried again.
+/// How long to wait before a commit of unknown outcome is retried.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A database, open.
+/// An open database.
 pub(crate) struct Connection {
     client: Client,
     pub(crate) database: Database,
@@ -47,11 +47,11 @@ impl Connection {
         let client_options = options.to_client_options().await?;
         let hosts: Vec<_> = client_options.hosts.iter().map(ToString::to_string).collect();
         let target = hosts.join(",");
-        // Nothing is connected to yet; it can be a file for TLS that cannot be read.
+        // Nothing is connected yet; the cause can be a TLS file that cannot be read.
         let client = Client::with_options(client_options)
             .map_err(|_| Invalid::new("uri", Problem::NotAConnectionString))?;
         let database = client.database(&options.database);
-        // One command that needs a server and one that needs the login.
+        // One command that needs a server, and one that needs the login.
         let first_contact = async {
             let hello = database.run_command(doc! { "hello": 1 }).await?;
             let topology = Topology::of(&hello);
@@ -81,7 +81,7 @@ impl Connection {
         })
     }
 
-    /// The database for commands that concern several.
+    /// The database for commands that concern several databases.
     pub(crate) fn admin(&self) -> Database {
         self.client.database("admin")
     }
@@ -94,7 +94,7 @@ impl Connection {
         self.clock.now()
     }
 
-    /// Does `work` and translates its error.
+    /// Runs `work` and translates its error.
     pub(crate) async fn run<T>(
         &self,
         operation: &'static str,
@@ -103,7 +103,7 @@ impl Connection {
         work.await.map_err(|error| self.translate(operation, &error))
     }
 
-    /// As [`run`](Self::run), where `work` can fail with errors of its own, as which they come back.
+    /// As [`run`](Self::run), for work that can also fail with errors of the type `E`.
     pub(crate) async fn run_as<T, E>(
         &self,
         operation: &'static str,
@@ -115,12 +115,12 @@ impl Connection {
         work.await.map_err(|error| theirs_as(operation, &self.target, &error))
     }
 
-    /// The error of this crate that an error of the driver is.
+    /// Translates an error of the driver into an error of this crate.
     pub(crate) fn translate(&self, operation: &'static str, error: &mongodb::error::Error) -> Error {
         theirs(operation, &self.target, error)
     }
 
-    /// All records that the query finds.
+    /// All records that match the query.
     pub(in crate::mongo) async fn stream<T: Decode>(
         &self,
         table: &Table,
@@ -129,7 +129,7 @@ impl Connection {
         self.run("stream", table.stream(self.target.clone(), query)).await
     }
 
-    /// Does `work` in a transaction, and retries it while others are in its way.
+    /// Runs `work` in a transaction, and retries it after conflicts with other writers.
     pub(crate) async fn transact<C, T, W>(&self, operation: &'static str, context: C, work: W) -> Result<T>
     where
         C: Send,
@@ -139,7 +139,7 @@ impl Connection {
         self.run(operation, self.in_transaction(context, work)).await
     }
 
-    /// As [`transact`](Self::transact), with the error as the driver has it.
+    /// As [`transact`](Self::transact), with the driver's error.
     pub(crate) async fn in_transaction<C, T, W>(&self, context: C, work: W) -> DriverResult<T>
     where
         C: Send,
@@ -167,7 +167,7 @@ impl Connection {
         .await
     }
 
-    /// Commits; while the outcome is unknown again and again, but unlike the driver only in time.
+    /// Commits. It retries while the outcome is unknown, but unlike the driver only within the timeout.
     async fn commit(&self, session: &mut ClientSession, started: Instant) -> DriverResult<()> {
         loop {
             let committed = session.commit_transaction().await;

@@ -1,5 +1,5 @@
-//! The one place that reads the driver's errors. They can hold values of documents, so nothing of
-//! them goes further than a code and the name of an index.
+//! The one place that reads the driver's errors. They can contain values of documents, so only a code and the
+//! name of an index get past this module.
 
 use mongodb::error::{
     CommandError, Error as DriverError, ErrorKind, IndexedWriteError, TRANSIENT_TRANSACTION_ERROR,
@@ -10,12 +10,12 @@ use crate::collection::Collection;
 use crate::error::Error;
 use crate::schema;
 
-/// The result of a call to the driver; an error of this crate travels in it as a custom one.
+/// The result of a call to the driver; it carries an error of this crate as a custom error.
 pub(crate) type DriverResult<T> = mongodb::error::Result<T>;
 
 const DUPLICATE_KEY: i32 = 11_000;
 
-/// An error of this crate, for the way through the driver.
+/// Wraps an error of this crate, to pass it through the driver.
 pub(crate) fn ours<E: Send + Sync + 'static>(error: E) -> DriverError {
     DriverError::custom(error)
 }
@@ -28,7 +28,7 @@ where
     error.get_custom::<E>().cloned().unwrap_or_else(|| theirs(operation, target, error).into())
 }
 
-/// The error of this crate that an error of the driver is.
+/// Translates an error of the driver into an error of this crate.
 pub(in crate::mongo) fn theirs(operation: &'static str, target: &str, error: &DriverError) -> Error {
     if let Some(ours) = error.get_custom::<Error>() {
         return ours.clone();
@@ -46,12 +46,12 @@ pub(in crate::mongo) fn theirs(operation: &'static str, target: &str, error: &Dr
     Error::backend(operation, code)
 }
 
-/// Whether a write failed because the value of a unique index is taken.
+/// Whether a write failed because a unique index already has the value.
 pub(crate) fn is_duplicate(error: &DriverError) -> bool {
     code_of(error) == Some(DUPLICATE_KEY)
 }
 
-/// The places of an insert's documents that this index refused, if that is all that went wrong.
+/// The positions of the documents of an insert that this index refused, if nothing else went wrong.
 pub(crate) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usize>> {
     let ErrorKind::InsertMany(errors) = &*error.kind else { return None };
     let refused = errors.write_errors.as_deref().filter(|_| errors.write_concern_error.is_none())?;
@@ -62,12 +62,12 @@ pub(crate) fn duplicates_of(error: &DriverError, index: &str) -> Option<Vec<usiz
     refused.iter().map(place).collect::<Option<Vec<_>>>().filter(|places| !places.is_empty())
 }
 
-/// The code of the server, where it gave one.
+/// The server's error code, if it gave one.
 pub(crate) fn code_of(error: &DriverError) -> Option<i32> {
     code_and_message(error).0
 }
 
-/// The code and the text of the server, whichever shape the error has.
+/// The server's error code and text, whatever the shape of the error.
 fn code_and_message(error: &DriverError) -> (Option<i32>, &str) {
     match &*error.kind {
         ErrorKind::Command(CommandError { code, message, .. })
@@ -108,7 +108,7 @@ fn parse_duplicate(message: &str) -> Option<(Collection, &str)> {
     Some((collection, schema_name(collection, index, key)))
 }
 
-/// The name that the schema gives to a unique index: it can be there under another one.
+/// The schema's name of a unique index, which can exist under another name.
 fn schema_name<'a>(collection: Collection, index: &'a str, key: &str) -> &'a str {
     if schema::indexes_of(collection).any(|spec| spec.name == index) {
         return index;
@@ -141,7 +141,7 @@ fn outage(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
         ErrorKind::Shutdown => return Some("the client was shut down"),
         _ => {}
     }
-    // Codes by which a server says that it is on its way out, not yet there, or too busy.
+    // Codes of a server that is shutting down, not yet ready, or too busy.
     match code {
         Some(6 | 7 | 89 | 9001) => Some("the server lost a connection"),
         Some(91 | 189 | 10_058 | 10_107 | 11_600 | 11_602 | 13_435 | 13_436) => {

@@ -1,4 +1,4 @@
-//! The way to the database: the client, transactions, tables, errors.
+//! Access to the database: the client, transactions, tables, errors.
 
 pub(crate) mod connection;
 pub(crate) mod error;

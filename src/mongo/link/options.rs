@@ -9,7 +9,7 @@ use crate::error::{Error, Invalid, Problem, Result};
 use crate::schema::RECEIPT_LIFETIME;
 use crate::secret::{PasswordOptions, Vault};
 
-/// How to reach a database.
+/// How to connect to a database.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,22 +45,21 @@ impl MongoOptions {
         }
     }
 
-    /// How long to wait for a server to be found, and for a connection to be made: 10 seconds
-    /// unless said otherwise. It goes before what the connection string says.
+    /// How long to wait for a server to be found, and for a connection to be made: 10 seconds by default. It
+    /// takes precedence over the connection string.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Another clock than the system's.
+    /// A clock other than the system's.
     pub fn clock(mut self, clock: Arc<impl Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How long provider event ids are remembered at least: 7 days unless said otherwise. It holds
-    /// for events that are recorded from now on. The database removes them some time after, by its
-    /// own clock.
+    /// How long provider event ids are remembered at least: 7 days by default. It applies to events that are
+    /// recorded from now on. The database removes the ids some time later, by its own clock.
     pub fn receipt_lifetime(mut self, lifetime: Duration) -> Self {
         self.receipt_lifetime = lifetime;
         self
@@ -84,7 +83,7 @@ impl MongoOptions {
         let parsed = tokio::time::timeout(self.timeout, ClientOptions::parse(&self.uri)).await;
         let mut options = match parsed {
             Ok(Ok(options)) => options,
-            // A look-up in the name service is the one part that takes time or can fail later.
+            // A look-up in the name service is the only part that takes time or can fail later.
             Err(_) => return Err(Error::unavailable("the name service", "timed out")),
             Ok(Err(error)) => {
                 return Err(match *error.kind {
@@ -104,7 +103,7 @@ impl MongoOptions {
 }
 
 impl fmt::Debug for MongoOptions {
-    /// Leaves the connection string out: it can hold a password.
+    /// Omits the connection string: it can contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MongoOptions")
             .field("database", &self.database)
@@ -113,7 +112,7 @@ impl fmt::Debug for MongoOptions {
     }
 }
 
-/// The rules of the server for the names of databases.
+/// The server's rules for database names.
 fn check_database_name(name: &str) -> Result<(), Invalid> {
     const MAX_LEN: usize = 63;
     let refused = |c: char| c.is_control() || r#"/\. "$*<>:|?"#.contains(c);

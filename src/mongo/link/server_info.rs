@@ -5,13 +5,13 @@ use super::connection::Connection;
 use super::topology::Topology;
 use crate::error::Result;
 
-/// What a store is connected to.
+/// The server that a store is connected to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ServerInfo {
     /// The version of the server, such as `8.0.4`.
     pub version: String,
-    /// What the server is part of.
+    /// The deployment that the server is part of.
     pub topology: Topology,
 }
 

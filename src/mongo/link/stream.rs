@@ -1,4 +1,4 @@
-//! Reading many documents.
+//! Streams of documents.
 
 use async_stream::stream;
 use futures_util::stream::StreamExt;
@@ -11,11 +11,10 @@ use crate::document::Decode;
 use crate::error::Error;
 use crate::repository::RecordStream;
 
-/// How many documents to ask for at once: enough to make the round trip small, few enough to keep
-/// memory small.
+/// How many documents to fetch at once: enough to make the round trip small, few enough to keep memory small.
 pub(in crate::mongo) const BATCH_SIZE: u32 = 1_000;
 
-/// The records of a cursor. While the caller works on a batch, the next one is fetched.
+/// The records of a cursor. The next batch is fetched while the caller processes the current one.
 pub(in crate::mongo) fn records<T: Decode>(mut batches: RawBatchCursor, target: String) -> RecordStream<T> {
     let (sender, mut receiver) = mpsc::channel::<DriverResult<RawBatch>>(1);
     tokio::spawn(async move {
@@ -30,7 +29,7 @@ pub(in crate::mongo) fn records<T: Decode>(mut batches: RawBatchCursor, target: 
     stream! {
         while let Some(batch) = receiver.recv().await {
             match batch.as_ref().map_err(Clone::clone).and_then(RawBatch::doc_slices) {
-                // One by one: the memory of a record that the caller lets go serves the next.
+                // One at a time: the next record reuses the memory of a record that the caller dropped.
                 Ok(documents) => for document in documents {
                     yield match document.ok().and_then(bson::raw::RawBsonRef::as_document) {
                         Some(document) => T::decode(document),

@@ -1,4 +1,4 @@
-//! A collection of the database, under the names that the table in memory has.
+//! A collection of the database, with the method names of the in-memory table.
 
 use std::fmt;
 
@@ -20,10 +20,10 @@ use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
 use crate::schema;
 
-/// The session of a transaction; `None` for a command of its own.
+/// The session of a transaction; `None` for a single command.
 pub(crate) type Session<'a> = Option<&'a mut ClientSession>;
 
-/// Runs an action of the driver in a transaction or as a command of its own.
+/// Runs an action of the driver in a transaction or as a single command.
 macro_rules! in_session {
     ($action:expr, $session:expr) => {
         match $session {
@@ -33,7 +33,7 @@ macro_rules! in_session {
     };
 }
 
-/// Raw documents in and out; the records encode and decode themselves.
+/// Reads and writes raw documents; the records encode and decode themselves.
 pub(crate) struct Table {
     pub(in crate::mongo) collection: Collection,
     pub(crate) raw: mongodb::Collection<RawDocumentBuf>,
@@ -70,7 +70,7 @@ impl Table {
         Ok(())
     }
 
-    /// Changes the row that the query finds, if there is one, and reads it.
+    /// Changes the row that matches the query, if there is one, and returns it.
     pub(in crate::mongo) async fn update<T: Decode>(
         &self,
         session: Session<'_>,
@@ -84,7 +84,7 @@ impl Table {
         decode(in_session!(update, session)?)
     }
 
-    /// Changes the row of this id and reads it.
+    /// Changes the row with this id and returns it.
     pub(in crate::mongo) async fn change<T: Decode>(
         &self,
         session: Session<'_>,
@@ -95,7 +95,7 @@ impl Table {
         row.ok_or_else(|| ours(Error::not_found(self.collection, id)))
     }
 
-    /// Changes the row of this id, if it is still of this version, and reads it.
+    /// Changes the row with this id if it still has this version, and returns it.
     pub(in crate::mongo) async fn change_version<T: Decode>(
         &self,
         id: ObjectId,
@@ -111,18 +111,17 @@ impl Table {
         Err(ours(error(self.collection, id)))
     }
 
-    /// Keeps others from changing or removing the row of this id until the transaction ends.
+    /// Prevents others from changing or removing the row with this id until the transaction ends.
     ///
-    /// A transaction that only reads a row does not conflict with one that removes it. Two updates
-    /// that cancel out do, and leave the row as it was.
+    /// A transaction that only reads a row does not conflict with one that removes it. Two updates that
+    /// cancel each other out do conflict, and leave the row as it was.
     pub(in crate::mongo) async fn lock(&self, session: &mut ClientSession, id: ObjectId) -> DriverResult<()> {
         let (set, unset) = (rawdoc! { "$set": { "_lock": true } }, rawdoc! { "$unset": { "_lock": true } });
         self.update_each(Some(session), [(of_id(id), set), (of_id(id), unset)]).await?;
         Ok(())
     }
 
-    /// Changes rows that are named by their ids, each as its update says, in one command. Says how
-    /// many were found.
+    /// Changes rows by their ids, each with its own update, in one command. Returns how many were found.
     pub(crate) async fn update_each(
         &self,
         session: Session<'_>,
@@ -131,7 +130,7 @@ impl Table {
         let statements = updates.into_iter().map(|(query, update)| {
             let mut statement = rawdoc! { "q": RawDocumentBuf::try_from(&query.to_filter())?, "u": update };
             if query.conditions().len() > 1 {
-                // Or the server tries each index that fits a condition, for each statement.
+                // Otherwise the server tries each index that fits a condition, for each statement.
                 statement.append(cstr!("hint"), rawdoc! { "_id": 1 });
             }
             Ok(statement)
@@ -139,8 +138,8 @@ impl Table {
         self.run_updates(session, statements.collect::<DriverResult<_>>()?).await
     }
 
-    /// Changes the rows of these `_id`s, each as its update says, in one command, and adds those that
-    /// are not there.
+    /// Changes the rows with these `_id`s, each with its own update, in one command, and inserts missing
+    /// rows.
     pub(crate) async fn upsert_each(
         &self,
         session: Session<'_>,
@@ -169,7 +168,7 @@ impl Table {
             }
             self.database.run_raw_command(command).await?
         };
-        // The reply to a raw command is no error although a write in it failed.
+        // The reply to a raw command is not an error even if a write in it failed.
         match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document()) {
             Some(error) => {
                 let error = bson::deserialize_from_document(error.clone())?;
@@ -181,13 +180,13 @@ impl Table {
         }
     }
 
-    /// Removes the row of this id, and says whether there was one.
+    /// Removes the row with this id, and returns whether there was one.
     pub(in crate::mongo) async fn remove(&self, session: Session<'_>, id: ObjectId) -> DriverResult<bool> {
         let delete = self.raw.delete_one(of_id(id).to_filter());
         Ok(in_session!(delete, session)?.deleted_count > 0)
     }
 
-    /// The row that the query finds.
+    /// The row that matches the query.
     pub(in crate::mongo) async fn find_one<T: Decode>(
         &self,
         session: Session<'_>,
@@ -196,7 +195,7 @@ impl Table {
         self.find_first(session, query, doc! {}).await
     }
 
-    /// The first row in this order that the query finds.
+    /// The first row in this order that matches the query.
     pub(in crate::mongo) async fn find_first<T: Decode>(
         &self,
         session: Session<'_>,
@@ -210,14 +209,14 @@ impl Table {
         decode(in_session!(find, session)?)
     }
 
-    /// Whether the query finds anything.
+    /// Whether any row matches the query.
     pub(crate) async fn any(&self, session: Session<'_>, query: &Query) -> DriverResult<bool> {
         let find = self.raw.clone_with_type::<Document>();
         let find = find.find_one(query.to_filter()).projection(doc! { "_id": 1 });
         Ok(in_session!(find, session)?.is_some())
     }
 
-    /// The rows that the query finds, in the order of their ids, at most `limit`.
+    /// The rows that match the query, ordered by id, at most `limit`.
     pub(crate) async fn find_all<T: Decode>(
         &self,
         session: Session<'_>,
@@ -228,13 +227,13 @@ impl Table {
         rows.iter().map(|row| T::decode(row).map_err(ours)).collect()
     }
 
-    /// The rows after this id, each with what is read from it.
+    /// The rows after this id, each with the record read from it.
     pub(in crate::mongo) async fn after<T: Decode, I: From<ObjectId>>(
         &self,
         after: Option<ObjectId>,
         limit: usize,
     ) -> DriverResult<Vec<(I, crate::Result<T>)>> {
-        // Of other types than ObjectId no row can be read.
+        // Rows whose `_id` is not an ObjectId are skipped.
         let first = doc! { "$gte": ObjectId::from_bytes([0; 12]) };
         let filter = doc! { "_id": after.map_or(first, |after| doc! { "$gt": after }) };
         let rows = self.rows(None, filter, Order::OldestFirst, limit).await?;
@@ -245,7 +244,7 @@ impl Table {
         rows.iter().map(row).collect()
     }
 
-    /// A page of the rows that the query finds.
+    /// A page of the rows that match the query.
     pub(in crate::mongo) async fn page<T: Decode>(
         &self,
         query: &Query,
@@ -264,7 +263,7 @@ impl Table {
         Ok(Page::of(rows.map_err(ours)?, request, &tag))
     }
 
-    /// All rows that the query finds, as they come.
+    /// A stream of all rows that match the query, in no particular order.
     pub(in crate::mongo) async fn stream<T: Decode>(
         &self,
         target: String,
@@ -272,7 +271,7 @@ impl Table {
     ) -> DriverResult<RecordStream<T>> {
         let mut find = self.raw.find(query.to_filter()).batch_size(stream::BATCH_SIZE);
         if !self.has_index_for(query) {
-            // Reading along the index of ids is no slower and does not count as a scan.
+            // Reading along the id index is not slower and does not count as a scan.
             find = find.hint(mongodb::options::Hint::Keys(doc! { "_id": 1 }));
         }
         Ok(stream::records(find.batch().await?, target))
@@ -289,7 +288,7 @@ impl Table {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = Vec::new();
         let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
-        // All in one answer: the server would give the first hundred alone.
+        // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
         each(session, find, |row| {
             rows.push(row.to_owned());
@@ -309,7 +308,7 @@ impl Table {
     }
 }
 
-/// Looks at every document that `find` finds, in a transaction or without one.
+/// Visits every document that `find` finds, in a transaction or without one.
 pub(in crate::mongo) async fn each(
     session: Session<'_>,
     find: Find<'_, RawDocumentBuf>,
@@ -329,12 +328,12 @@ pub(in crate::mongo) async fn each(
     Ok(())
 }
 
-/// What reads these fields alone: the server is faster at taking named fields than at leaving some out.
+/// A projection to these fields: the server is faster at including fields than at excluding some.
 pub(in crate::mongo) fn projection(fields: impl IntoIterator<Item = &'static str>) -> Document {
     fields.into_iter().map(|field| (field.to_owned(), 1.into())).collect()
 }
 
-/// The row of this id.
+/// The row with this id.
 pub(in crate::mongo) fn of_id(id: ObjectId) -> Query {
     Query::all().is(ID, &id)
 }

@@ -1,7 +1,7 @@
 use bson::Document;
 use serde::Serialize;
 
-/// What a server is part of.
+/// The deployment that a server is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -13,7 +13,7 @@ pub enum Topology {
 }
 
 impl Topology {
-    /// What the server says about itself. `None` for a standalone server, which has no transactions.
+    /// Reads the server's description of itself. `None` for a standalone server, which has no transactions.
     pub(in crate::mongo) fn of(hello: &Document) -> Option<Self> {
         if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
             return Some(Self::Sharded);

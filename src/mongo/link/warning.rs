@@ -4,12 +4,12 @@ use super::connection::Connection;
 use crate::error::Result;
 use crate::mongo::tracking::recount_marks;
 
-/// A problem of the database that does not keep the store from working.
+/// A problem of the database that does not prevent the store from working.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
-    /// Version 0.1 left campaigns marked whose metrics may lag behind their rows, which it did on
-    /// servers without transactions. A recount corrects the metrics and removes the marks.
+    /// On servers without transactions, version 0.1 left marks on campaigns whose metrics may lag behind
+    /// their rows. A recount corrects the metrics and removes the marks.
     #[non_exhaustive]
     MarkedCampaigns {
         /// How many campaigns are marked.

@@ -1,4 +1,4 @@
-//! Keeping callers of one process out of each other's way.
+//! Locks that prevent conflicts between callers of one process.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,21 +7,21 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::model::CampaignId;
 
-/// Transactions that change the metrics of one campaign at once would have to be tried again and
-/// again; here they wait for each other instead. Other processes are kept away by the database.
+/// Concurrent transactions that change the metrics of one campaign would have to retry repeatedly; here they
+/// wait for each other instead. The database handles conflicts with other processes.
 #[derive(Debug)]
 pub(in crate::mongo) struct CampaignLocks([Mutex<()>; Self::NUMBER]);
 
 impl CampaignLocks {
-    /// Enough for campaigns to seldom share one.
+    /// Enough that campaigns seldom share one.
     const NUMBER: usize = 64;
 
     pub(in crate::mongo) fn new() -> Self {
         Self(std::array::from_fn(|_| Mutex::default()))
     }
 
-    /// Waits until nobody holds these campaigns. Everybody takes the locks in the same order, so that
-    /// nobody waits for somebody who waits.
+    /// Waits until nobody holds these campaigns. All callers take the locks in the same order, so they cannot
+    /// deadlock.
     pub(super) async fn lock(&self, campaigns: impl Iterator<Item = CampaignId>) -> Vec<MutexGuard<'_, ()>> {
         let places: BTreeSet<_> = campaigns.map(place).collect();
         let mut held = Vec::with_capacity(places.len());

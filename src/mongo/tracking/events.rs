@@ -1,4 +1,4 @@
-//! Recording events in transactions that do not meet.
+//! Recording events in transactions that do not conflict.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -24,9 +24,9 @@ use crate::mongo::link::error::{DriverResult, ours};
 use crate::mongo::link::table::{each, of_id, projection};
 
 const OPERATION: &str = "email_tracking.record_events";
-/// How many transactions to run at once. More gain nothing.
+/// How many transactions to run at once. More bring no gain.
 const LANES: usize = 2;
-/// More documents than a step can find.
+/// More than the number of documents that a step can find.
 const WHOLE_STEP: u32 = 2_000;
 
 /// An event whose row is known, and its place in the batch.
@@ -37,9 +37,9 @@ struct Found<'a> {
     row: RowKey,
 }
 
-/// Deals the campaigns out, the largest first, each to the lane with the fewest events. Within a
-/// campaign the rows are in the order of the collection, which is faster than any other; the events
-/// of a row keep theirs.
+/// Distributes the campaigns, the largest first, each to the lane with the fewest events. Within a campaign
+/// the rows are in the order of the collection, which is the fastest order; the events of a row keep their
+/// order.
 fn lanes_of<'a>(events: &'a [TrackingEvent], keys: &HashMap<TrackingId, RowKey>) -> Vec<Vec<Found<'a>>> {
     let mut campaigns: HashMap<CampaignId, Vec<Found<'a>>> = HashMap::new();
     for (place, event) in events.iter().enumerate() {
@@ -60,13 +60,13 @@ fn lanes_of<'a>(events: &'a [TrackingEvent], keys: &HashMap<TrackingId, RowKey>)
 }
 
 impl Tracking {
-    /// Records a batch. Transactions of one campaign would be in each other's way at its metrics, so
-    /// those that run at once are of different campaigns.
+    /// Records a batch. Concurrent transactions of one campaign would conflict at its metrics, so those that
+    /// run at once are of different campaigns.
     pub(in crate::mongo) async fn record_all(
         &self,
         events: &[TrackingEvent],
     ) -> Result<Vec<Result<EventOutcome>>> {
-        // The look-ups of a small batch run side by side, too.
+        // The look-ups of a small batch run concurrently too.
         let size = events.len().div_ceil(LANES).clamp(1, EventBatch::MAX_EVENTS);
         let look_ups: Vec<_> = events.chunks(size).map(|events| self.row_keys(events)).collect();
         let look_ups = stream::iter(look_ups).buffer_unordered(LANES);
@@ -87,7 +87,7 @@ impl Tracking {
         let query = Query::all().one_of(field::id, &ids);
         let fields = projection([field::id, field::campaign_id].map(|field| field.as_str()));
         let find = self.db.email_tracking.raw.find(query.to_filter()).projection(fields);
-        // All in one answer: the server would give the first hundred alone.
+        // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(WHOLE_STEP);
         let mut keys = HashMap::with_capacity(ids.len());
         each(None, find, |row| {
@@ -99,7 +99,7 @@ impl Tracking {
         Ok(keys)
     }
 
-    /// Records events one step after the other.
+    /// Records events step by step.
     async fn record_lane(&self, lane: &[Found<'_>]) -> Vec<(usize, Result<EventOutcome>)> {
         let mut results = Vec::with_capacity(lane.len());
         for step in lane.chunks(EventBatch::MAX_EVENTS) {
@@ -119,7 +119,7 @@ impl Tracking {
                 })
                 .await;
             match recorded {
-                // Somebody recorded one of the events since the receipts were read: now it is seen.
+                // Another caller recorded one of the events after the receipts were read: the retry sees it.
                 Err(Error::Unique { collection: Collection::EventReceipts, .. }) => {}
                 recorded => return recorded,
             }
@@ -137,7 +137,7 @@ impl Tracking {
         let rows = self.rows_without_texts(session, step).await?;
         let batch = EventBatch::new(step.iter().map(|found| found.event), rows, seen);
         let deltas = deltas_of(&batch.rows);
-        // First what others can be in the way of, so that little is lost when they are.
+        // The writes that can conflict come first, so that a conflict costs little.
         let metrics = metrics_of(&self.db, session, &deltas.keys().copied().collect()).await?;
         change_totals(&self.db, session, &metrics, &deltas, now).await?;
         self.receipts.write(session, &batch.receipts).await?;

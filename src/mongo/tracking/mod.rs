@@ -1,4 +1,4 @@
-//! Recording events, and metrics against the rows that they sum up.
+//! Recording events, and comparing metrics with the rows that they sum up.
 
 mod campaign_locks;
 mod events;

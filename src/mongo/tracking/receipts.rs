@@ -1,4 +1,4 @@
-//! The provider event ids that were seen.
+//! The provider event ids seen so far.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -22,12 +22,12 @@ pub(in crate::mongo) struct Receipts {
 }
 
 impl Receipts {
-    /// Receipts that are kept for this long.
+    /// Receipts that the database keeps for this long.
     pub(in crate::mongo) fn new(database: &Database, lifetime: Duration) -> Self {
         Self { table: Table::new(database, Collection::EventReceipts), lifetime }
     }
 
-    /// Those of `wanted` that are there.
+    /// The existing ones among the `wanted` receipts.
     pub(super) async fn seen(
         &self,
         session: &mut ClientSession,
@@ -56,7 +56,7 @@ impl Receipts {
         Ok(())
     }
 
-    /// By the time of the machine, whatever the clock of the store: the database has no other.
+    /// The time of the machine, whatever the clock of the store: the database has no other.
     fn expiry(&self) -> DateTime<Utc> {
         let lifetime = TimeDelta::from_std(self.lifetime).unwrap_or(TimeDelta::MAX);
         SystemClock.now().checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC)

@@ -1,4 +1,4 @@
-//! Metrics against the tracking rows that they sum up.
+//! Comparing metrics with the tracking rows that they sum up.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use async_stream::stream;
 use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::{Document, doc};
 use futures_util::FutureExt;
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream::{Stream, StreamExt};
 use mongodb::{ClientSession, Cursor};
 
 use super::recount_marks;
@@ -26,14 +26,14 @@ use crate::mongo::link::connection::Connection;
 use crate::mongo::link::error::{DriverResult, ours, theirs};
 use crate::mongo::link::table::{each, projection};
 
-/// What a recount of one campaign found and left.
+/// The result of the recount of one campaign.
 struct Recounted {
     metrics: CampaignMetrics,
     corrected: bool,
     unreadable: u64,
 }
 
-/// What the rows of a campaign add up to. Those that cannot be read count as sent and as nothing else.
+/// The totals of a campaign's rows. Unreadable rows count as sent and as nothing else.
 struct Counted {
     totals: Totals,
     unreadable: Vec<Error>,
@@ -49,7 +49,7 @@ impl Recounts {
         recounted.map(|done| done.metrics).ok_or_else(|| Error::not_found(Collection::Campaigns, id))
     }
 
-    /// `None` when there is nothing to write to.
+    /// `None` if there is nothing to write to.
     async fn recount_one(&self, id: CampaignId) -> Result<Option<Recounted>> {
         self.0
             .transact("campaign_metrics.recount", self, move |session, this| {
@@ -82,7 +82,7 @@ impl Recounts {
         Ok(Some(Recounted { metrics, corrected: true, unreadable }))
     }
 
-    /// How the metrics of a campaign drifted, if they did, and the rows that cannot be read.
+    /// The drift of a campaign's metrics, if any, and the unreadable rows.
     async fn drift_of(&self, id: CampaignId) -> Result<(Option<Drift>, Vec<Error>)> {
         self.0
             .transact("campaign_metrics.drift", self, move |session, this| this.drift_in(session, id).boxed())
@@ -112,7 +112,7 @@ impl Recounts {
         self.0.campaign_metrics.find_one(Some(session), &MetricsFilter::campaigns([id]).query()).await
     }
 
-    /// What the rows of a campaign add up to.
+    /// The totals of a campaign's rows.
     async fn count_rows(&self, session: &mut ClientSession, id: CampaignId) -> DriverResult<Counted> {
         let rows = TrackingFilter::campaign(id).query();
         let group = self.group(session, rows.to_filter()).await?;
@@ -145,8 +145,8 @@ impl Recounts {
         Ok(group.map(|(_, group)| group).unwrap_or_default())
     }
 
-    /// The campaigns, and whether their metrics seem wrong: rows are counted in one pass, while
-    /// others may write.
+    /// The campaigns, and whether their metrics seem wrong: rows are counted in one pass, while others may
+    /// write.
     async fn compared(&self) -> Result<impl Stream<Item = Result<(CampaignId, bool)>> + Send + use<>> {
         let by_campaign = doc! { "$sort": { "_id": 1 } };
         let groups = self
@@ -165,7 +165,7 @@ impl Recounts {
             let mut groups = pin!(groups.peekable());
             let mut metrics = pin!(metrics.peekable());
             loop {
-                // Both come in the order of the campaigns; whichever is behind goes on.
+                // Both are in campaign order; the one that is behind advances.
                 let (counts, stores) = match (groups.as_mut().peek().await, metrics.as_mut().peek().await) {
                     (None, None) => break,
                     (Some(Err(_)), _) | (Some(_), None) => (true, false),
@@ -193,17 +193,23 @@ impl Recounts {
     pub(in crate::mongo) async fn recount_all(
         self,
     ) -> Result<impl Stream<Item = Result<RecountProgress>> + Send + 'static> {
-        // Those that version 0.1 marked are recounted whatever their metrics say, which removes the marks.
-        let marked = stream::iter(recount_marks::campaigns(&self.0).await?).map(|id| Ok((id, true)));
-        let compared = marked.chain(self.compared().await?);
+        // Campaigns that version 0.1 marked are recounted whatever their metrics say, which removes the
+        // marks. Those with neither rows nor metrics come last.
+        let mut marked = recount_marks::campaigns(&self.0).await?;
+        let compared = self.compared().await?;
         Ok(stream! {
             let mut compared = pin!(compared);
             let mut progress = RecountProgress::default();
-            while let Some(compared) = compared.next().await {
-                let corrected = match compared {
-                    Ok((id, true)) => self.recount_one(id).await,
-                    Ok((_, false)) => Ok(None),
-                    Err(error) => Err(error),
+            loop {
+                let corrected = match compared.next().await {
+                    Some(Ok((id, is_wrong))) => {
+                        if marked.remove(&id) || is_wrong { self.recount_one(id).await } else { Ok(None) }
+                    }
+                    Some(Err(error)) => Err(error),
+                    None => match marked.pop_first() {
+                        Some(id) => self.recount_one(id).await,
+                        None => break,
+                    },
                 };
                 match corrected {
                     Ok(recounted) => {
@@ -222,7 +228,7 @@ impl Recounts {
         })
     }
 
-    /// Tells what is wrong with the campaigns that seem so.
+    /// Reports what is wrong with the campaigns that seem wrong.
     pub(crate) async fn drift(self) -> Result<impl Stream<Item = Result<Drift>> + Send + 'static> {
         let compared = self.compared().await?;
         Ok(stream! {
@@ -249,7 +255,7 @@ impl Recounts {
     }
 }
 
-/// The documents of a cursor, until an error of the connection.
+/// The documents of a cursor, until the connection fails.
 fn read<T: Send + 'static>(
     mut cursor: Cursor<RawDocumentBuf>,
     target: String,

@@ -1,5 +1,5 @@
-//! Marks that version 0.1 left on servers without transactions: campaigns whose metrics may lag behind
-//! their rows. Nothing writes them any more; a recount of the campaign removes them.
+//! Marks that version 0.1 left on servers without transactions: campaigns whose metrics may lag behind their
+//! rows. Nothing writes them any more; a recount of the campaign removes them.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::mongo::link::connection::Connection;
 use crate::mongo::link::error::DriverResult;
 use crate::mongo::link::table::{Table, each};
 
-/// The campaigns that are marked.
+/// The marked campaigns.
 pub(in crate::mongo) async fn campaigns(db: &Connection) -> Result<BTreeSet<CampaignId>> {
     let marks = Table::new(&db.database, Collection::RecountMarks);
     let find = marks.raw.find(doc! {}).hint(Hint::Keys(doc! { "_id": 1 })).projection(doc! { "_id": 1 });

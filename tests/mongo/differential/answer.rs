@@ -1,4 +1,4 @@
-//! What a store answered, in a form that is the same for stores with other ids.
+//! The answer of a store, in a form that is the same for stores with different ids.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Everything that a store holds.
+//! The whole content of a store.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Reading lists in pages, with cursors that are kept for later.
+//! Reading lists in pages, with cursors kept for later.
 
 use campaign_store::{Cursor, Order, Page, PageRequest};
 use serde::Serialize;

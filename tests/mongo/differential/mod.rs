@@ -1,8 +1,8 @@
-//! The in-memory store answers as the one on MongoDB does: random sequences of operations, run step
-//! by step on both, with the same results and errors.
+//! The in-memory store answers like the store on MongoDB: random sequences of operations run step by step on
+//! both, with the same results and errors.
 //!
-//! `DIFFERENTIAL_SEED` repeats the sequences from a seed on, which a failure prints;
-//! `DIFFERENTIAL_SEQUENCES` sets their number.
+//! `DIFFERENTIAL_SEED` repeats the sequences from the seed that a failure prints; `DIFFERENTIAL_SEQUENCES`
+//! sets the number of sequences.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a difference fails the test by a panic")]
 

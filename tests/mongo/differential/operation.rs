@@ -1,4 +1,4 @@
-//! What can be done to a store: a new method of a repository becomes an operation in the file of its
+//! The operations on a store: a new method of a repository becomes an operation in the file of its
 //! collection.
 
 use campaign_store::Result;

@@ -1,4 +1,4 @@
-//! How often each operation led to what.
+//! How often each operation had each outcome.
 
 use std::collections::BTreeMap;
 use std::fmt;

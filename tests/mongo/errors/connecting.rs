@@ -1,4 +1,4 @@
-//! Servers that cannot be reached or refuse the login, and connection strings that are none.
+//! Servers that cannot be reached or refuse the login, and invalid connection strings.
 
 use std::future::Future;
 use std::net::{Ipv4Addr, TcpListener};

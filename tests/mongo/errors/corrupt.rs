@@ -1,4 +1,4 @@
-//! Documents that another program wrote, or broke.
+//! Documents that another program wrote or damaged.
 
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, Timestamp, doc};

@@ -1,4 +1,4 @@
-//! Values that a unique index has already. The driver reports them in a shape for each command.
+//! Values that a unique index already has. The driver reports them in a different shape for each command.
 
 use bson::{Document, doc};
 use campaign_store::{ClerkUser, Collection, Error, Store, UserPatch};

@@ -1,4 +1,4 @@
-//! Events that come late, several times, out of order and at once, while transactions fail.
+//! Events that arrive late, repeatedly, out of order and at once, while transactions fail.
 
 #![expect(clippy::indexing_slicing, reason = "the places are drawn to be in bounds")]
 

@@ -1,4 +1,4 @@
-//! Failures that the test server is told to have.
+//! Failures injected into the test server.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Servers that fail in mid-use.
+//! Servers that fail during use.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! What real failures look like to a caller: the variant, and that nothing of a document, a secret
-//! or an address is in it.
+//! How real failures look to a caller: the variant, and that it contains nothing of a document, a secret or
+//! an address.
 //!
-//! Whatever must not show contains the word "canary".
+//! Everything that must not appear contains the word "canary".
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers are part of the tests")]
 

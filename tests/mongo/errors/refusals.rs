@@ -1,4 +1,4 @@
-//! Writes that the server refuses for a reason of its own.
+//! Writes that the server refuses for reasons of its own.
 
 use bson::{Document, doc};
 use campaign_store::{Collection, Error, Result, Store};

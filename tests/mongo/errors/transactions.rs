@@ -1,4 +1,4 @@
-//! Changes of several documents whose transaction fails on the way.
+//! Changes of several documents whose transaction fails midway.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a dry run says, and that it writes nothing.
+//! What a dry run reports, and that it writes nothing.
 
 use campaign_store::{DryRunReport, Migration, MigrationOptions, MongoOptions, MongoStore};
 use futures_util::TryStreamExt;

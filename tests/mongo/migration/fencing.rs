@@ -1,4 +1,4 @@
-//! Several runners, of whom one migrates.
+//! Several runners, one of them migrating.
 
 use std::time::Duration;
 

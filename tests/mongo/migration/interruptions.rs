@@ -1,4 +1,4 @@
-//! Runs that are cut off and go on. `tests/cli` does the same with processes that are killed.
+//! Runs that are interrupted and resumed. `tests/cli` does the same with killed processes.
 
 use std::time::Duration;
 
@@ -105,7 +105,8 @@ async fn a_run_that_is_stopped_says_so_and_lets_others_go_on_at_once() {
     assert_whole(&world, &whole).await;
 }
 
-/// Ranges that begin at once can slow each other down to a quarter: see docs/decisions.md.
+/// Ranges that begin at once can slow each other down to a quarter: see
+/// `docs/decisions/migration.md#four-distant-ranges-are-copied-side-by-side`.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ranges_are_begun_one_after_the_other() {
     let world = World::new(3, 0.0, Sizes { mailboxes: 12_000, campaigns: 10, tracking: 10 }).await;

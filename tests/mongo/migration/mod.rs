@@ -1,4 +1,4 @@
-//! Moving messy old databases over.
+//! Migrating messy old databases.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! What is put aside, and how it comes back.
+//! Quarantined documents, and how they are retried.
 
 use campaign_store::{Migration, MigrationOptions, RetryReport, contract};
 use futures_util::TryStreamExt;

@@ -1,4 +1,4 @@
-//! Old documents of shapes that the generator does not make.
+//! Old documents in shapes that the generator does not produce.
 
 use campaign_store::{MigrationOptions, MigrationOutcome};
 use mongodb::bson::oid::ObjectId;

@@ -1,4 +1,4 @@
-//! Whole databases, document by document against the truth.
+//! Whole databases, compared with the truth document by document.
 
 use std::collections::BTreeMap;
 

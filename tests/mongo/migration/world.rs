@@ -1,4 +1,4 @@
-//! An old database on the server, and what became of it.
+//! An old database on the server, and the result of its migration.
 
 use campaign_store::{
     Migration, MigrationError, MigrationOptions, MigrationOutcome, MigrationPhase, MigrationReport,

@@ -1,4 +1,4 @@
-//! A unique index that an older program made under another name guards as the schema's own does.
+//! A unique index that an older program created under another name guards like the schema's own.
 
 use bson::doc;
 use campaign_store::schema::{INDEXES, IndexSpec, index};

@@ -1,4 +1,4 @@
-//! What is applied is the plan: no less, no more, and not once it is out of date.
+//! Applying a plan does what the plan says, no less and no more, and nothing once the plan is out of date.
 
 use bson::doc;
 use campaign_store::{Collection, CommitQuorum, Error, ProvisionError, ProvisionOptions};

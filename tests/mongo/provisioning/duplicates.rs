@@ -1,4 +1,4 @@
-//! Documents that break a unique index are named before anything is built.
+//! Documents that break a unique index are named before any index is built.
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};

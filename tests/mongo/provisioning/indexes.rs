@@ -1,4 +1,4 @@
-//! Creating the indexes in databases that have none of them, some, or other ones.
+//! Creating the indexes in databases that have none, some, or other ones.
 
 use bson::{Bson, Document, doc};
 use campaign_store::{Collection, ProvisionError};

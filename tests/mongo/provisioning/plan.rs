@@ -1,4 +1,4 @@
-//! Every state that a plan finds, its forms for programs and for operators, and that it only reads.
+//! Every state that a plan finds, its forms for programs and for operators, and that planning only reads.
 
 use bson::{Document, doc};
 use campaign_store::schema::INDEXES;

@@ -1,4 +1,4 @@
-//! Hashes that somebody else wrote: groups E and F.
+//! Hashes that other programs wrote: groups E and F.
 
 use campaign_store::{Collection, LoginAttempt, LoginOutcome, MongoStore, PasswordOptions, Store};
 use mongodb::bson::{Bson, doc};

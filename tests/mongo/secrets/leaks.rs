@@ -1,5 +1,5 @@
-//! After everything that can be done with secrets, none of them is anywhere in the database, in what
-//! the server recorded, in an error or in a log: group J.
+//! After every operation on secrets, none of them appears in the database, in what the server recorded, in an
+//! error or in a log: group J.
 
 use std::fmt::{Debug, Write};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Sealing what older programs left in plain text: group D.
+//! Sealing secrets that older programs left in plain text: group D.
 
 use campaign_store::contract::{key, vault};
 use campaign_store::{

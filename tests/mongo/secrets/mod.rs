@@ -1,5 +1,5 @@
-//! What is stored of secrets and passwords, and what becomes of documents that somebody else wrote:
-//! the hostile inputs that need raw documents. Rows are named by their numbers in the notes on security.
+//! The stored form of secrets and passwords, and how documents of other programs are treated: the hostile
+//! inputs that need raw documents. Rows are named by their numbers in `docs/hostile-inputs.md`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers are part of the tests")]
 

@@ -1,5 +1,4 @@
-//! A messy old database, and the truth about what a migration makes of it. `legacy/generate.py` writes
-//! both.
+//! A messy old database, and the truth about the result of its migration. `legacy/generate.py` writes both.
 
 #![expect(clippy::expect_used, reason = "no test can go on without its data")]
 

@@ -1,15 +1,15 @@
 //! The database server that the tests of one process share.
 //!
-//! [`uri`] takes the first server that can be had:
+//! [`uri`] takes the first server that is available:
 //!
 //! 1. the one at `MONGODB_TEST_URI`, used as it is;
 //! 2. a `mongod` of this machine: `MONGOD_BIN`, else the one on `PATH`;
 //! 3. a container of `MONGODB_TEST_IMAGE`, else of `mongo:8.0`;
 //! 4. the `mongod` inside a Python package, for x86-64 Linux without any of these.
 //!
-//! Except for the first, it is a new replica set of one member (transactions work) that takes
-//! test commands (`failCommand` works) and goes away together with the test process. `.ci/test` has a
-//! process for each test: there `tests/server` starts it, and every test finds its URI.
+//! Except for the first, it is a new replica set of one member (transactions work) that accepts test commands
+//! (`failCommand` works) and ends with the test process. `.ci/test` uses a process for each test: there
+//! `tests/server` starts the server, and every test finds its URI.
 
 pub(crate) mod binary;
 mod container;
