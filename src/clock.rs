@@ -1,14 +1,31 @@
-//! Where the time comes from.
+//! The source of the current time.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The source of the current time of a store.
+/// The source of a store's current time.
 ///
-/// Times have a resolution of one millisecond, as the database has: a value that was read back
-/// equals the value that was written.
+/// Times have a resolution of one millisecond, like those of the database, so a value that is read
+/// back equals the value that was written.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use campaign_store::{Clock, ManualClock, MemoryStore, NewUser};
+/// use chrono::{DateTime, TimeDelta};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let clock = Arc::new(ManualClock::new(DateTime::UNIX_EPOCH));
+/// let store = MemoryStore::with_clock(clock.clone()).repositories();
+/// clock.advance(TimeDelta::days(1));
+/// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+/// assert_eq!(ada.created_at, clock.now());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current time, in whole milliseconds.
     fn now(&self) -> DateTime<Utc>;
@@ -25,7 +42,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock for tests, which stands still until it is told to move.
+/// A clock for tests. It stands still until [`advance`](Self::advance) or [`set`](Self::set) moves it.
 ///
 /// ```
 /// use campaign_store::{Clock, ManualClock};
@@ -41,18 +58,18 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows `start`.
+    /// Creates a clock that shows `start`, cut to whole milliseconds.
     #[must_use]
     pub fn new(start: DateTime<Utc>) -> Self {
         Self { millis: AtomicI64::new(start.timestamp_millis()) }
     }
 
-    /// Moves the clock by `step`, which may be negative.
+    /// Moves the clock by the whole milliseconds of `step`, which may be negative.
     pub fn advance(&self, step: TimeDelta) {
         self.millis.fetch_add(step.num_milliseconds(), Ordering::Relaxed);
     }
 
-    /// Moves the clock to `now`.
+    /// Sets the clock to `now`, cut to whole milliseconds.
     pub fn set(&self, now: DateTime<Utc>) {
         self.millis.store(now.timestamp_millis(), Ordering::Relaxed);
     }
@@ -65,15 +82,15 @@ impl Clock for ManualClock {
     }
 }
 
-/// `at` without the part of a millisecond that the database cannot hold.
+/// `at` cut to whole milliseconds, the resolution of the database.
 pub(crate) fn whole_millis(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at.timestamp_millis()).unwrap_or(at)
 }
 
-/// The time of the write that follows one at `previous`.
+/// The time of a write that follows a write at `previous`.
 ///
-/// It strictly increases even when the clock stands still or goes back, so that it can serve as
-/// the version of a record.
+/// It strictly increases even if the clock stands still or goes back, so it can serve as the
+/// version of a record.
 pub(crate) fn next_version(now: DateTime<Utc>, previous: DateTime<Utc>) -> DateTime<Utc> {
     now.max(previous.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(previous))
 }

@@ -5,6 +5,13 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// A collection of the database.
+///
+/// ```
+/// use campaign_store::Collection;
+///
+/// assert_eq!(Collection::Users.name(), "users");
+/// assert!(!Collection::ALL.contains(&Collection::EventReceipts));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Collection {
@@ -18,19 +25,19 @@ pub enum Collection {
     CampaignMetrics,
     /// `email_tracking`
     EmailTracking,
-    /// `event_receipts`: the provider event ids that were seen.
+    /// `event_receipts`: the provider event ids of recorded events.
     EventReceipts,
-    /// `recount_marks`: campaigns that version 0.1 left to be recounted. Nothing writes to it any more.
+    /// `recount_marks`: campaigns that version 0.1 marked for a recount. Nothing writes to it any more.
     RecountMarks,
-    /// `migration_lease`: who migrates.
+    /// `migration_lease`: the runner that holds the lease of the migration.
     MigrationLease,
-    /// `migration_steps`: how far a migration is.
+    /// `migration_steps`: the progress of a migration.
     MigrationSteps,
-    /// `migration_parts`: how far each range of an old collection is.
+    /// `migration_parts`: the progress of each range of an old collection.
     MigrationParts,
     /// `migration_clashes`: users with several primary mailboxes in the old database.
     MigrationClashes,
-    /// `migration_quarantine`: old documents that are not taken over.
+    /// `migration_quarantine`: old documents that could not be copied.
     MigrationQuarantine,
 }
 
@@ -39,10 +46,10 @@ impl Collection {
     pub const ALL: [Self; 5] =
         [Self::Users, Self::Mailboxes, Self::Campaigns, Self::CampaignMetrics, Self::EmailTracking];
 
-    /// What the store keeps for itself: no repository reads or lists it.
+    /// The collections of the store's own bookkeeping. No repository lists them.
     pub const BOOKKEEPING: [Self; 2] = [Self::EventReceipts, Self::RecountMarks];
 
-    /// What a migration keeps for itself.
+    /// The collections of a migration's own bookkeeping.
     pub const MIGRATION: [Self; 5] = [
         Self::MigrationLease,
         Self::MigrationSteps,

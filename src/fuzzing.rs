@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets in `tests/fuzz`, which `tests/secrets` runs with random input. Each takes
-//! any input, and panics when something is not as it must be. Not part of the API.
+//! The bodies of the fuzz targets in `tests/fuzz`, which `tests/secrets` runs with random input. Each body
+//! accepts any input, and panics if a property does not hold. Not part of the API.
 #![expect(clippy::expect_used, reason = "a body fails by a panic")]
 
 use std::str::from_utf8;
@@ -15,7 +15,7 @@ use crate::model::{
 use crate::secret::envelope;
 use crate::secret::{Keyring, PasswordHash, SealedCredentials, SecretPlace, StoredLogin};
 
-/// Nothing that was not sealed opens; what was sealed opens to itself, and after any change not at all.
+/// Only sealed values open. A sealed value opens to its text, and does not open after any change.
 pub fn envelope(input: &[u8]) {
     let ring = Keyring::ephemeral().expect("random numbers");
     let id = ObjectId::from_bytes([7; 12]);
@@ -25,7 +25,7 @@ pub fn envelope(input: &[u8]) {
         assert!(envelope::open(&ring, place, &foreign).is_err());
     }
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|_| SecretProblem::NoRandomness);
-    // Longer ones are refused before they get here.
+    // Longer texts are refused before they are sealed.
     let Ok(sealed) = envelope::seal(&ring, place, text, random) else { return };
     if sealed.len() <= 32 * 1024 {
         let (_, opened) = envelope::open(&ring, place, &sealed).expect("what was just sealed");
@@ -38,7 +38,7 @@ pub fn envelope(input: &[u8]) {
     assert!(envelope::open(&ring, place, &changed).is_err());
 }
 
-/// A hash that is obeyed has one form, which is within the bounds.
+/// An accepted hash has one form, which is within the bounds.
 pub fn password_hash(input: &[u8]) {
     let Ok(text) = from_utf8(input) else { return };
     for text in [text.to_owned(), format!("$argon2id$v=19${text}")] {
@@ -49,7 +49,7 @@ pub fn password_hash(input: &[u8]) {
     }
 }
 
-/// A login id is normalised once, within its bounds, and any text can be tried.
+/// Normalising a login id is idempotent and keeps the bounds, and any text can be tried.
 pub fn login_id(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let attempt = LoginAttempt::new(&*text, &*text);
@@ -63,7 +63,7 @@ pub fn login_id(input: &[u8]) {
     }
 }
 
-/// Whatever a database gives is a record or an error that does not repeat it.
+/// Any document gives a record, or an error that does not repeat its values.
 pub fn document(input: &[u8]) {
     let Ok(document) = RawDocument::from_bytes(input) else { return };
     decode::<User>(document);

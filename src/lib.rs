@@ -2,39 +2,31 @@
 //!
 //! # Where things are
 //!
-//! | What you look for | Where it is |
+//! | Topic | Items |
 //! |---|---|
 //! | Opening a database | [`MongoStore`], [`MemoryStore`] |
-//! | What can be done with the data | the traits in [`repository`], grouped by [`Store`] |
-//! | The records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
-//! | What to create and to change | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
+//! | Operations on the data | the traits in [`repository`], grouped by [`Store`] |
+//! | A store of your own | [`Store::builder`], [`Store::to_builder`], [`StoreBuilder`] |
+//! | Records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
+//! | Creating and changing records | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
 //! | Recording events as they arrive | [`EventRecorder`] |
-//! | What happens to sent e-mails | [`TrackingEvent`], [`EventOutcome`] |
-//! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`] |
-//! | The secrets of mailboxes | [`Credentials`], and [`Vault`] with the keys |
-//! | What can go wrong | [`Error`] and its [`ErrorKind`], [`Invalid`], [`KeyError`], [`ProvisionError`], `MigrationError` |
+//! | Events of sent e-mails | [`TrackingEvent`], [`Signal`], [`EventOutcome`] |
+//! | Numbers of e-mails | [`Totals`], and [`Contribution`], the share of one e-mail |
 //! | Percentages | [`Rates`], [`Rate`] |
-//! | Moving old data over | `Migration` (feature `mongo`) |
+//! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`] |
+//! | Secrets of mailboxes | [`MailboxSecretsRepository`], [`Credentials`], and [`Vault`] with the keys |
+//! | Errors | [`Error`] and its [`ErrorKind`], [`Invalid`], [`KeyError`], [`ProvisionError`], `MigrationError` |
+//! | Migrating old data | `Migration` (feature `mongo`) |
 //! | Indexes and validators | [`schema`], [`MongoStore::provision`], [`ProvisionPlan`] |
-//! | Operating a database | the program `campaign-store` (feature `cli`), [`MongoStore::server_info`] |
+//! | Operating a database | the program `campaign-store` (feature `cli`) |
+//! | The state of a server | [`MongoStore::server_info`], [`MongoStore::warnings`], [`Warning`] |
 //! | Time in tests | [`ManualClock`] |
 //! | Testing a store of your own | `contract` (feature `contract`) |
 //!
 //! # Adding a collection
 //!
-//! Every layer has a file of the collection's name; write them in this order, each against the one
-//! before:
-//!
-//! 1. `model/`: the record, `New…`, `…Patch`, `…Filter`, and every rule as a pure function.
-//! 2. `repository/`: the trait, with its contract in the documentation.
-//! 3. `schema/index.rs`: the indexes. Both stores read them there.
-//! 4. `document/`: the stored form, how a patch changes it, and which query a filter is;
-//!    `schema/validator.rs`: what can be read.
-//! 5. `contract/`: the cases, one for each sentence of the contract.
-//! 6. `memory/`, then `mongo/`: the same few lines each, since rules and stored form are elsewhere.
-//!
-//! `.github/CONTRIBUTING.md` has the steps in full.
+//! See `.github/CONTRIBUTING.md`, "Add a repository".
 
 mod clock;
 mod collection;

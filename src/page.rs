@@ -1,5 +1,5 @@
-//! Keyset pages: each page starts where the one before ended, however many records there are and
-//! whatever is added or removed between two pages.
+//! Keyset pages: each page starts where the previous one ended, regardless of the number of records
+//! and of records that are added or removed between two pages.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,18 +11,18 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Invalid, Problem, Result};
 
-/// The order of a list.
+/// The order of a list, by the creation of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Order {
-    /// In the order in which the records were created.
+    /// The earliest records first.
     #[default]
     OldestFirst,
     /// The latest records first.
     NewestFirst,
 }
 
-/// Which part of a list to read.
+/// The part of a list to read.
 ///
 /// ```
 /// use campaign_store::{Order, PageRequest};
@@ -40,10 +40,10 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// The largest number of records of a page.
+    /// The largest number of records in a page.
     pub const MAX_LIMIT: usize = 1_000;
 
-    /// The first page, of at most `limit` records, oldest first.
+    /// Requests the first page, with at most `limit` records, oldest first.
     ///
     /// # Errors
     /// [`Problem::OutOfRange`] unless `limit` is from 1 to [`PageRequest::MAX_LIMIT`].
@@ -52,13 +52,14 @@ impl PageRequest {
         Ok(Self { limit, order: Order::default(), after: None })
     }
 
-    /// The same list in this order.
+    /// Sets the order of the list.
     pub fn order(mut self, order: Order) -> Self {
         self.order = order;
         self
     }
 
-    /// The page after the one that gave `cursor`. The filter and the order must be the same.
+    /// Requests the page after the one that returned `cursor`. The filter and the order must be the
+    /// same, or the list fails with [`Error::InvalidCursor`].
     pub fn after(mut self, cursor: Cursor) -> Self {
         self.after = Some(cursor);
         self
@@ -72,7 +73,7 @@ impl PageRequest {
         self.order
     }
 
-    /// The last record of the page before, if `list` made the cursor.
+    /// The last record of the previous page, if `list` made the cursor.
     pub(crate) fn position(&self, list: &ListTag) -> Result<Option<ObjectId>> {
         self.after.as_ref().map(|cursor| cursor.open(list, self.order)).transpose()
     }
@@ -85,7 +86,7 @@ impl Default for PageRequest {
     }
 }
 
-/// Refuses a number of records that no call may ask for.
+/// Refuses a limit that is not from 1 to [`PageRequest::MAX_LIMIT`].
 pub(crate) fn check_limit(limit: usize) -> Result<(), Invalid> {
     if (1..=PageRequest::MAX_LIMIT).contains(&limit) {
         return Ok(());
@@ -94,17 +95,40 @@ pub(crate) fn check_limit(limit: usize) -> Result<(), Invalid> {
 }
 
 /// A part of a list.
+///
+/// ```
+/// use campaign_store::{MemoryStore, NewUser, PageRequest, UserFilter};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let store = MemoryStore::new().repositories();
+/// for login_id in ["ada", "bob", "eve"] {
+///     store.users.create(NewUser::new(login_id, login_id)?).await?;
+/// }
+///
+/// let mut names = Vec::new();
+/// let mut request = PageRequest::new(2)?;
+/// loop {
+///     let page = store.users.list(&UserFilter::all(), &request).await?;
+///     names.extend(page.items.into_iter().map(|user| user.user_name));
+///     let Some(cursor) = page.next else { break };
+///     request = PageRequest::new(2)?.after(cursor);
+/// }
+/// assert_eq!(names, ["ada", "bob", "eve"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Page<T> {
     /// The records.
     pub items: Vec<T>,
-    /// Where the next page starts. `None` on the last page.
+    /// The position of the next page; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
-    /// Makes a page of the rows that a store found when it asked for one more than the limit.
+    /// Makes a page of the rows that a store found with a limit one larger than the page's.
     pub(crate) fn of(mut rows: Vec<(ObjectId, T)>, request: &PageRequest, list: &ListTag) -> Self {
         let more = rows.len() > request.limit;
         rows.truncate(request.limit);
@@ -118,8 +142,8 @@ impl<T> Page<T> {
 
 /// A position in a list, as an opaque text that is safe in a URL.
 ///
-/// A cursor works only for the list, the filter and the order that it was made by; anything else
-/// is [`Error::InvalidCursor`]. It is no secret and gives no access.
+/// A cursor works only for the list, the filter and the order that it was made for; any other use
+/// fails with [`Error::InvalidCursor`]. A cursor is not a secret and grants no access.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(String);
@@ -154,13 +178,14 @@ impl fmt::Display for Cursor {
 impl FromStr for Cursor {
     type Err = Error;
 
-    /// Takes a cursor back from a client. Which list it belongs to shows when it is used.
+    /// Reads a cursor that a client sends back. Only its length is checked here; the list that uses
+    /// it checks the rest.
     fn from_str(text: &str) -> Result<Self> {
         if text.len() == 28 { Ok(Self(text.to_owned())) } else { Err(Error::InvalidCursor) }
     }
 }
 
-/// What tells one list from another: its collection and its filter.
+/// The identity of a list: its collection and its filter.
 pub(crate) struct ListTag(Sha256);
 
 impl ListTag {

@@ -37,9 +37,10 @@ pub(crate) fn group_by_campaign() -> Document {
     };
     for state in Signal::states() {
         let shows = any(signs(state));
-        let counts = match state.rule().is_voided {
-            true => doc! { "$and": [shows, { "$not": [is_bounced.clone()] }] },
-            false => shows,
+        let counts = if state.rule().is_voided {
+            doc! { "$and": [shows, { "$not": [is_bounced.clone()] }] }
+        } else {
+            shows
         };
         group.insert(state.as_str(), number(counts));
     }

@@ -1,5 +1,7 @@
 #[cfg(feature = "mongo")]
 use bson::oid::ObjectId;
+#[cfg(feature = "mongo")]
+use bson::raw::CStr;
 use bson::raw::{RawDocument, RawDocumentBuf};
 
 #[cfg(feature = "mongo")]
@@ -70,7 +72,7 @@ impl Record for EmailTracking {
 #[cfg(feature = "mongo")]
 pub(crate) fn without_texts() -> impl Iterator<Item = &'static str> {
     let names = [ID].into_iter().chain(EmailTracking::names(Texts::Leave));
-    names.map(|name| name.as_str()).chain(marks::old_flags())
+    names.map(CStr::as_str).chain(marks::old_flags())
 }
 
 /// A row without texts, and its `_id`.

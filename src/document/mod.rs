@@ -34,7 +34,7 @@ pub(crate) use fields::{Fields, id_of};
 pub(crate) use marks::Marked;
 pub(crate) use problem::Problem;
 pub(crate) use query::{Condition, Query};
-pub(crate) use record::{Decode, Part, Record, Texts, names_of, part};
+pub(crate) use record::{Decode, Part, Record, Texts, is_same, names_of, part};
 #[cfg(feature = "mongo")]
 pub(crate) use shape::Shape;
 pub(crate) use stored::{Stored, Unread};

@@ -100,11 +100,10 @@ macro_rules! part {
         impl $crate::document::Part for $part {
             fn names(texts: $crate::document::Texts) -> Vec<$crate::document::Field> {
                 let _ = texts;
-                let mut names = Vec::new();
-                $($crate::document::part!(
-                    @names $kind $($text)? (names, texts, $($crate::document::part!(@name $field $name),)? |part: &Self| &part.$field)
-                );)+
-                names
+                [$($crate::document::part!(
+                    @names $kind $($text)? (texts, $($crate::document::part!(@name $field $name),)? |part: &Self| &part.$field)
+                )),+]
+                .concat()
             }
 
             fn read(
@@ -145,13 +144,11 @@ macro_rules! part {
 
     (@name $field:ident $name:literal) => { field::$field };
 
-    (@names part ($names:ident, $texts:ident, $field:expr)) => {
-        $names.extend($crate::document::names_of($texts, $field))
+    (@names part ($texts:ident, $field:expr)) => { $crate::document::names_of($texts, $field) };
+    (@names $kind:ident text ($texts:ident, $name:expr, $field:expr)) => {
+        if $texts == $crate::document::Texts::Read { vec![$name] } else { Vec::new() }
     };
-    (@names $kind:ident text ($names:ident, $texts:ident, $name:expr, $field:expr)) => {
-        if $texts == $crate::document::Texts::Read { $names.push($name) }
-    };
-    (@names $kind:ident ($names:ident, $texts:ident, $name:expr, $field:expr)) => { $names.push($name) };
+    (@names $kind:ident ($texts:ident, $name:expr, $field:expr)) => { vec![$name] };
 
     (@read $kind:ident text ($fields:ident, $texts:ident, $name:expr)) => {
         match $texts {
@@ -186,24 +183,29 @@ macro_rules! part {
     };
     (@set optional ($changes:ident, $value:expr, $other:expr, $name:expr)) => {
         match $other {
-            other if $value == other => $changes,
+            other if $crate::document::is_same($value, other) => $changes,
             Some(other) => $changes.set($name, other),
             None => $changes.unset($name),
         }
     };
     (@set mark ($changes:ident, $value:expr, $other:expr, $name:expr)) => {
         match $crate::document::Marked::to_stored($other) {
-            _ if $value == $other => $changes,
+            _ if $crate::document::is_same($value, $other) => $changes,
             Some(other) => $changes.set_raw($name, other),
             None => $changes.unset($name),
         }
     };
     (@set $kind:ident ($changes:ident, $value:expr, $other:expr, $name:expr)) => {
-        if $value == $other { $changes } else { $changes.set($name, $other) }
+        if $crate::document::is_same($value, $other) { $changes } else { $changes.set($name, $other) }
     };
 }
 
 pub(crate) use part;
+
+/// Whether a field has the same value in both records.
+pub(crate) fn is_same<T: PartialEq>(one: &T, other: &T) -> bool {
+    one == other
+}
 
 /// The names of a part, given the field of a record that holds it.
 pub(crate) fn names_of<R, T: Part>(texts: Texts, _field: impl Fn(&R) -> &T) -> Vec<Field> {

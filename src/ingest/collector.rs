@@ -9,16 +9,16 @@ use super::RecorderOptions;
 use super::committer::Committer;
 use super::entry::Entry;
 
-/// What comes through the queue.
+/// A message in the queue.
 #[derive(Debug)]
 pub(super) enum Message {
     Record(Entry),
-    /// Take nothing more in.
+    /// Accept nothing more.
     Close,
 }
 
-/// The task between the queue and the commits. It ends when the queue is closed, by
-/// [`Message::Close`] or because nobody holds its other end any more, and empty.
+/// The task between the queue and the commits. It ends when the queue is closed and empty.
+/// [`Message::Close`] closes the queue, and so does dropping the last sender.
 #[derive(Debug)]
 pub(super) struct Collector {
     queue: mpsc::Receiver<Message>,
@@ -36,11 +36,11 @@ impl Collector {
         Self { queue, arrived: Vec::new(), committer, options }
     }
 
-    /// Works until everything that was accepted is answered. `ended` is dropped then.
+    /// Runs until every accepted event is answered. Then it drops `ended`.
     pub(super) async fn run(mut self, ended: watch::Sender<()>) {
         let commits = Arc::new(Semaphore::new(self.options.commits_at_once as usize));
-        // The place for the commit comes first: while there is none, the queue fills, the next
-        // batch grows with it, and callers wait once the queue is full.
+        // The permit to commit is acquired first. While there is none, the queue fills, so the next
+        // batch grows, and callers wait once the queue is full.
         while let Ok(place) = commits.clone().acquire_owned().await {
             let Some(batch) = self.gather().await else { break };
             let committer = self.committer.clone();
@@ -49,12 +49,12 @@ impl Collector {
                 drop(place);
             });
         }
-        // All places are free when all commits are over.
+        // All permits are free once all commits have ended.
         drop(commits.acquire_many(self.options.commits_at_once).await);
         drop(ended);
     }
 
-    /// The next batch: whatever arrives until it is full or its first event has lingered enough.
+    /// The next batch: the events that arrive until it is full, or until its first event has lingered.
     async fn gather(&mut self) -> Option<Vec<Entry>> {
         let size = self.options.batch_size;
         let mut batch = Vec::new();
@@ -67,8 +67,8 @@ impl Collector {
             }
             self.take_in(&mut batch);
         };
-        // What is in the queue already comes out of it even after that time. A full batch has room
-        // for nothing more, and receiving nothing ends the loop.
+        // Events that are already in the queue are received even after that time. A full batch has no
+        // room left, and receiving nothing ends the loop.
         let until = first + self.options.linger;
         while let Ok(1..) = {
             let room = size - batch.len();
@@ -83,7 +83,7 @@ impl Collector {
         for message in self.arrived.drain(..) {
             match message {
                 Message::Record(entry) => batch.push(entry),
-                // What was accepted before still comes out.
+                // Events that were accepted before are still received.
                 Message::Close => self.queue.close(),
             }
         }

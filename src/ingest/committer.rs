@@ -27,8 +27,8 @@ impl Committer {
         Self { repository, counters, options }
     }
 
-    /// Records the batch. Events that fail together are halved until the one that is to blame is
-    /// alone with its error.
+    /// Records the batch. Events that fail together are split in halves until the bad event is alone with
+    /// its error.
     pub(super) async fn commit(&self, batch: Vec<Entry>) {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
@@ -44,8 +44,8 @@ impl Committer {
         }
     }
 
-    /// Records the batch, again while errors can pass, and gives back what one of the events that
-    /// failed is to blame for. The others have their answer.
+    /// Records the batch, and retries while the errors are retryable. Returns the events that failed with
+    /// an error that one of them may have caused. All other events are answered.
     async fn record(&self, mut batch: Vec<Entry>) -> Vec<(Entry, Error)> {
         let mut failed = Vec::new();
         let mut wait = self.options.back_off;
@@ -74,7 +74,7 @@ impl Committer {
     }
 }
 
-/// Whether no event can be to blame.
+/// Whether no event can have caused the error.
 fn is_of_the_database(error: &Error) -> bool {
     error.is_retryable() || matches!(error, Error::Unauthorized { .. })
 }

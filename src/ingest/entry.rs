@@ -1,4 +1,4 @@
-//! An event on its way, and who waits for it.
+//! An accepted event, and the caller that waits for its outcome.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::stats::Counters;
 use crate::error::{Error, Result};
 use crate::model::{EventOutcome, TrackingEvent};
 
-/// An accepted event and its caller, who gets exactly one answer.
+/// An accepted event and its caller, which gets exactly one answer.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) event: TrackingEvent,
@@ -19,7 +19,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Accepts an event. The answer comes through the second.
+    /// Accepts an event. The receiver gets the answer.
     pub(super) fn accept(
         event: TrackingEvent,
         counters: Arc<Counters>,
@@ -45,20 +45,20 @@ impl Caller {
     fn answer(&mut self, result: Result<EventOutcome>) {
         if let Some(answer) = self.answer.take() {
             self.counters.answer(result.is_ok());
-            // A caller that went away does not mind.
+            // The caller may be gone.
             drop(answer.send(result));
         }
     }
 }
 
-/// A panic, or the end of the runtime, drops entries without an answer.
+/// A panic or the end of the runtime drops entries that have no answer yet.
 impl Drop for Caller {
     fn drop(&mut self) {
         self.answer(Err(lost()));
     }
 }
 
-/// Nobody knows what became of the event.
+/// It is unknown whether the event was recorded.
 pub(super) fn lost() -> Error {
     Error::unavailable("the event recorder", "the commit was interrupted")
 }

@@ -1,7 +1,7 @@
-//! The way in for events: many callers, few commits.
+//! The ingestion of events: many callers, few commits.
 //!
-//! [`EventRecorder`] is the handle of the callers. Behind it [`collector`] gathers what they hand
-//! in into batches, and [`committer`] records a batch and answers each of its callers.
+//! [`EventRecorder`] is the callers' handle. Behind it, [`collector`] gathers their events into batches,
+//! and [`committer`] records a batch and answers each of its callers.
 
 mod collector;
 mod committer;

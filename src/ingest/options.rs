@@ -1,10 +1,10 @@
-//! How an event recorder works.
+//! The options of an event recorder.
 
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-/// How an [`EventRecorder`](super::EventRecorder) gathers and commits.
+/// The options of an [`EventRecorder`](super::EventRecorder). Values out of bounds are clamped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,49 +27,45 @@ pub struct RecorderOptions {
 impl RecorderOptions {
     const MAX_LINGER: Duration = Duration::from_secs(60);
 
-    /// How many events can wait for their batch before callers have to wait for a place; 10,000
-    /// unless set, at least 1. It bounds the memory of the recorder, together with the batches
-    /// that are being committed.
+    /// Sets the number of events that the queue holds before callers have to wait; 10,000 by default, at
+    /// least 1. The queue and the batches that are being committed bound the memory of the recorder.
     pub fn queue_capacity(mut self, events: usize) -> Self {
         self.queue_capacity = events.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// The most events of one batch; 1,000 unless set, at least 1. Larger ones gain nothing on
-    /// MongoDB, and smaller ones cost speed.
+    /// Sets the largest number of events in a batch; 1,000 by default, at least 1. Larger batches gain
+    /// nothing on MongoDB, and smaller ones are slower.
     pub fn batch_size(mut self, events: usize) -> Self {
         self.batch_size = events.max(1);
         self
     }
 
-    /// How long an event waits for others to share its commit; 5 ms unless set, at most a minute.
-    /// An event that had to wait longer for another reason, because all commits were busy, does
-    /// not wait again.
+    /// Sets how long an event waits for others to share its commit; 5 ms by default, at most 60 s. An
+    /// event that has already waited longer, because all commits were busy, does not wait again.
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger.min(Self::MAX_LINGER);
         self
     }
 
-    /// How many batches are committed at the same time; 1 unless set, from 1 to 1,000.
+    /// Sets the number of batches that are committed concurrently; 1 by default, from 1 to 1,000.
     ///
-    /// One is best for most: the store itself records the campaigns of a batch side by side, and
-    /// two batches with events of the same campaign would be in each other's way. More pay off
-    /// when the events spread over very many campaigns.
+    /// One is usually best: the store records the campaigns of a batch concurrently, and two batches with
+    /// events of the same campaign would conflict. More help only if the events are spread over very many
+    /// campaigns.
     pub fn commits_at_once(mut self, batches: u32) -> Self {
         self.commits_at_once = batches.clamp(1, 1_000);
         self
     }
 
-    /// How often a batch is tried again after an error that
-    /// [can pass](crate::Error::is_retryable); 5 times unless set. The store's own retries come
-    /// on top.
+    /// Sets the number of retries of a batch after a [retryable](crate::Error::is_retryable) error; 5 by
+    /// default. The store's own retries are not counted.
     pub fn retries(mut self, times: u32) -> Self {
         self.retries = times;
         self
     }
 
-    /// How long to wait before the first time a batch is tried again; 50 ms unless set. It doubles
-    /// each time.
+    /// Sets the wait before the first retry of a batch; 50 ms by default. It doubles with each retry.
     pub fn back_off(mut self, wait: Duration) -> Self {
         self.back_off = wait;
         self

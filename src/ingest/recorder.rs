@@ -1,4 +1,4 @@
-//! The handle by which callers record events.
+//! The handle that callers record events with.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,22 +18,21 @@ use crate::repository::EmailTrackingRepository;
 
 /// Records the events of many callers in few commits.
 ///
-/// Each caller hands in one event and gets its own outcome after the commit. In between the events
-/// that arrive at about the same time are gathered into batches: that is many times faster than
-/// one by one, and as exact, since a batch goes through
+/// Each caller passes one event and gets its outcome after the commit. The recorder gathers events that
+/// arrive at about the same time into batches. This is many times faster than recording them one by one,
+/// and just as exact, since a batch goes through
 /// [`record_events_each`](EmailTrackingRepository::record_events_each).
 ///
-/// - **Nothing accepted is lost**: once an event is in the queue it is recorded, also when its
-///   caller goes away (a future that is dropped), after [`shutdown`](Self::shutdown), and after
-///   the last handle is gone, as long as the runtime lives.
-/// - **Memory is bounded**: when the queue is full, [`record`](Self::record) waits for a place and
-///   [`try_record`](Self::try_record) gives [`Error::Busy`].
-/// - **A bad event is alone with its error**: a batch that fails because of it is split, and its
-///   neighbours are recorded.
-/// - **What can pass is tried again**, as often as [`RecorderOptions::retries`] says; then every
-///   caller of the batch gets the error. It may be that the database had made the change and only
-///   its answer was lost. An event with a provider event id is not counted twice even then; one
-///   without can be.
+/// - **No accepted event is lost.** An event in the queue is recorded even if its caller's future is
+///   dropped, after [`shutdown`](Self::shutdown), and after the last handle is dropped, as long as the
+///   runtime lives.
+/// - **Memory is bounded.** When the queue is full, [`record`](Self::record) waits for a place, and
+///   [`try_record`](Self::try_record) fails with [`Error::Busy`].
+/// - **A bad event fails alone.** The batch that fails because of it is split, and the other events are
+///   recorded.
+/// - **Retryable errors are retried**, up to [`RecorderOptions::retries`] times. Then every caller of the
+///   batch gets the error. The database may have made the change, and only its answer was lost. When the
+///   event is recorded again, it counts once if it has a provider event id, and may count twice if not.
 ///
 /// A clone is another handle of the same recorder.
 ///
@@ -62,7 +61,7 @@ struct Handle {
     queue: mpsc::Sender<Message>,
     closing: AtomicBool,
     counters: Arc<Counters>,
-    /// Closed when everything that was accepted is answered.
+    /// Closed once every accepted event is answered.
     ended: watch::Receiver<()>,
 }
 
@@ -70,7 +69,7 @@ impl EventRecorder {
     /// Starts a recorder on the current tokio runtime, whose timer must be enabled.
     ///
     /// # Panics
-    /// Outside of a tokio runtime, as [`tokio::spawn`].
+    /// Outside of a tokio runtime, like [`tokio::spawn`].
     #[must_use]
     pub fn start(repository: Arc<dyn EmailTrackingRepository>, options: RecorderOptions) -> Self {
         let (sender, receiver) = mpsc::channel(options.queue_capacity);
@@ -81,24 +80,26 @@ impl EventRecorder {
         Self(Arc::new(Handle { queue: sender, closing: AtomicBool::new(false), counters, ended }))
     }
 
-    /// Records an event and says what it did, after the commit. While the queue is full it waits
-    /// for a place first.
+    /// Records an event, and returns its outcome after the commit. It waits for a place while the queue is
+    /// full.
     ///
-    /// An event whose future is dropped before it had a place is not recorded; after that it is.
+    /// If the future is dropped while it waits for a place, the event is not recorded. If it is dropped
+    /// later, the event is recorded.
     ///
     /// # Errors
-    /// `ShutDown`; those of
-    /// [`record_events`](EmailTrackingRepository::record_events) for this event.
+    /// `ShutDown` after [`shutdown`](Self::shutdown); those of
+    /// [`record_events`](EmailTrackingRepository::record_events) for this event; `Unavailable` when the
+    /// commit was interrupted.
     pub async fn record(&self, event: TrackingEvent) -> Result<EventOutcome> {
         self.refuse_if_closing()?;
         let place = self.0.queue.reserve().await.map_err(|_| Error::ShutDown)?;
         self.accept(place, event).await
     }
 
-    /// As [`record`](Self::record), but gives up when the queue is full.
+    /// As [`record`](Self::record), but fails when the queue is full.
     ///
     /// # Errors
-    /// `Busy` at once when the queue is full; those of [`record`](Self::record).
+    /// `Busy`, at once, when the queue is full; those of [`record`](Self::record).
     pub async fn try_record(&self, event: TrackingEvent) -> Result<EventOutcome> {
         self.refuse_if_closing()?;
         let place = self.0.queue.try_reserve().map_err(|error| match error {
@@ -108,12 +109,12 @@ impl EventRecorder {
         self.accept(place, event).await
     }
 
-    /// Takes nothing more in, waits until everything that was accepted is answered, and says what
-    /// was recorded. Later calls of [`record`](Self::record) on any handle get
-    /// [`Error::ShutDown`]; another `shutdown` waits for the same end.
+    /// Accepts nothing more, waits until every accepted event is answered, and returns the counters. Later
+    /// calls of [`record`](Self::record) on any handle fail with [`Error::ShutDown`]. Another `shutdown`
+    /// waits for the same end.
     pub async fn shutdown(&self) -> RecorderStats {
         self.0.closing.store(true, Ordering::SeqCst);
-        // The queue is closed already if this fails.
+        // If this fails, the queue is already closed.
         drop(self.0.queue.send(Message::Close).await);
         let mut ended = self.0.ended.clone();
         while ended.changed().await.is_ok() {}

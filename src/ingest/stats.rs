@@ -1,27 +1,27 @@
-//! What operators want to know of a recorder.
+//! The counters of a recorder, for monitoring.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The counters of an [`EventRecorder`](super::EventRecorder) since its start.
 ///
-/// Every accepted event is in exactly one of `recorded`, `failed` and `queued`.
+/// Every accepted event is counted in exactly one of `recorded`, `failed` and `queued`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct RecorderStats {
-    /// Events taken in. Those that were refused, because the queue was full or the recorder was
-    /// shut down, are not in it.
+    /// Events that were accepted. Events that were refused, because the queue was full or the recorder was
+    /// shut down, are not counted.
     pub accepted: u64,
-    /// Events that got an outcome, whichever it is.
+    /// Events that got an outcome, of any kind.
     pub recorded: u64,
-    /// Events that got an error.
+    /// Events that failed.
     pub failed: u64,
-    /// Batches that were committed. A batch that was split counts with each of its parts.
+    /// Batches that were committed. Each part of a split batch counts.
     pub batches: u64,
-    /// Events that wait for their batch or its commit now.
+    /// Events that currently wait for their batch or its commit.
     pub queued: u64,
 }
 
-/// The counters while they count.
+/// The live counters.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     accepted: AtomicU64,
@@ -35,7 +35,7 @@ impl Counters {
         self.accepted.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Counts an answer. It comes before the caller sees it.
+    /// Counts an answer, before the caller gets it.
     pub(super) fn answer(&self, recorded: bool) {
         let counter = if recorded { &self.recorded } else { &self.failed };
         counter.fetch_add(1, Ordering::SeqCst);
@@ -46,7 +46,7 @@ impl Counters {
     }
 
     pub(super) fn read(&self) -> RecorderStats {
-        // What is accepted is read last, so that nothing was answered before it was accepted.
+        // `accepted` is read last, so it is never less than the answers.
         let [batches, recorded, failed, accepted] =
             [&self.batches, &self.recorded, &self.failed, &self.accepted].map(|n| n.load(Ordering::SeqCst));
         RecorderStats { accepted, recorded, failed, batches, queued: accepted - recorded - failed }

@@ -19,7 +19,7 @@ pub struct Campaign {
     pub id: CampaignId,
     /// The owner.
     pub user_id: UserId,
-    /// The mailbox that it is sent from, one of the owner's.
+    /// The mailbox that sends it, one of the owner's.
     pub mailbox_id: MailboxId,
     /// The name to show.
     pub campaign_name: String,
@@ -27,28 +27,28 @@ pub struct Campaign {
     pub subject: String,
     /// The body of the e-mails.
     pub message: String,
-    /// How long it runs, in hours.
+    /// The length of the campaign, in hours.
     pub duration: CampaignDuration,
-    /// When it is to start.
+    /// When it starts, in whole milliseconds.
     pub start_time: DateTime<Utc>,
-    /// When it ends: always the start plus the duration.
+    /// When it ends: the start plus the duration.
     pub end_time: DateTime<Utc>,
-    /// Where it is in its life.
+    /// The status.
     pub status: CampaignStatus,
     /// The number of recipients.
     pub total_recipients: u64,
     /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When the record last changed. Strictly increases, so it is also the record's version.
+    /// When the record last changed. It strictly increases, so it is also the record's version.
     pub updated_at: DateTime<Utc>,
-    /// Who created it.
+    /// The user who created it.
     pub created_by: UserId,
 }
 
 discreet_debug!(Campaign { id, user_id, mailbox_id, status, start_time, end_time, updated_at });
 
 impl Campaign {
-    /// Whether `action` is allowed in the campaign's status.
+    /// Refuses `action` unless the campaign's status is one of `allowed`.
     pub(crate) fn require(&self, action: &'static str, allowed: &[CampaignStatus]) -> Result<()> {
         if allowed.contains(&self.status) {
             Ok(())
@@ -58,7 +58,23 @@ impl Campaign {
     }
 }
 
-/// A campaign to create: scheduled, with as yet no recipients.
+/// A campaign to create. It is scheduled, and has no recipients unless [`recipients`](Self::recipients)
+/// sets their number.
+///
+/// ```
+/// use campaign_store::{CampaignDuration, MailboxId, NewCampaign, UserId};
+/// use chrono::DateTime;
+///
+/// let (user, mailbox, start) = (UserId::new(), MailboxId::new(), DateTime::UNIX_EPOCH);
+/// let day = CampaignDuration::hours(24.0)?;
+/// let spring = NewCampaign::new(user, mailbox, "Spring", "Hello", "Flowers are out.", start, day)?;
+/// let spring = spring.recipients(500);
+///
+/// // A line break in a subject could start another header.
+/// let subject = "Hello\r\nBcc: eve@example.com";
+/// assert!(NewCampaign::new(user, mailbox, "Spring", subject, "Flowers are out.", start, day).is_err());
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
 #[derive(Clone, PartialEq)]
 #[must_use]
 pub struct NewCampaign {
@@ -77,13 +93,14 @@ pub struct NewCampaign {
 discreet_debug!(NewCampaign { user_id, mailbox_id, start_time, end_time });
 
 impl NewCampaign {
-    /// A campaign of `user_id`, sent from the mailbox `mailbox_id`.
+    /// A campaign of the user `user_id`, sent from the mailbox `mailbox_id`.
     ///
-    /// The name has at most 255 bytes, the subject 998 and the message 1 MiB.
-    /// For a campaign that is given by its end, see [`CampaignDuration::between`].
+    /// The name has at most 255 bytes, the subject 998 bytes and the message 1 MiB.
+    /// [`CampaignDuration::between`] computes the duration from an end.
     ///
     /// # Errors
-    /// [`Invalid`] names the input that was refused and why.
+    /// [`Invalid`] names the refused input and the reason: a text that is empty, too long, or contains
+    /// a control character (in the message, a NUL), or an end that is out of the calendar.
     pub fn new(
         user_id: UserId,
         mailbox_id: MailboxId,
@@ -107,19 +124,19 @@ impl NewCampaign {
         })
     }
 
-    /// With this many recipients from the start.
+    /// Sets the number of recipients.
     pub fn recipients(mut self, total: u32) -> Self {
         self.total_recipients = total.into();
         self
     }
 
-    /// Created by another user than the owner.
+    /// Sets the user who creates the campaign; the owner unless set.
     pub fn created_by(mut self, user: UserId) -> Self {
         self.created_by = user;
         self
     }
 
-    /// The record that is created at `now`.
+    /// The record of a campaign that is created at `now`.
     pub(crate) fn build(self, id: CampaignId, now: DateTime<Utc>) -> Campaign {
         Campaign {
             id,
@@ -140,8 +157,15 @@ impl NewCampaign {
     }
 }
 
-/// A change of a campaign that is scheduled or paused. What is not named stays as it is; the end
-/// time follows the start and the duration.
+/// A change of a campaign that is scheduled or paused. Fields that are not set keep their values. The
+/// end time follows from the start and the duration.
+///
+/// ```
+/// use campaign_store::{CampaignDuration, CampaignPatch};
+///
+/// let patch = CampaignPatch::new().subject("Hello again")?.duration(CampaignDuration::hours(48.0)?);
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
 #[derive(Clone, PartialEq, Default)]
 #[must_use]
 pub struct CampaignPatch {
@@ -156,18 +180,18 @@ pub struct CampaignPatch {
 discreet_debug!(CampaignPatch { mailbox_id, start_time, duration });
 
 impl CampaignPatch {
-    /// Changes nothing yet.
+    /// A patch that changes nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another mailbox of the same owner.
+    /// Sets the mailbox, one of the same owner's.
     pub fn mailbox(mut self, mailbox_id: MailboxId) -> Self {
         self.mailbox_id = Some(mailbox_id);
         self
     }
 
-    /// Another name.
+    /// Sets the name, of at most 255 bytes.
     ///
     /// # Errors
     /// As [`NewCampaign::new`].
@@ -176,7 +200,7 @@ impl CampaignPatch {
         Ok(self)
     }
 
-    /// Another subject.
+    /// Sets the subject, of at most 998 bytes.
     ///
     /// # Errors
     /// As [`NewCampaign::new`].
@@ -185,7 +209,7 @@ impl CampaignPatch {
         Ok(self)
     }
 
-    /// Another message.
+    /// Sets the message, of at most 1 MiB.
     ///
     /// # Errors
     /// As [`NewCampaign::new`].
@@ -194,19 +218,19 @@ impl CampaignPatch {
         Ok(self)
     }
 
-    /// Another start.
+    /// Sets the start, cut to whole milliseconds.
     pub fn start_time(mut self, start: DateTime<Utc>) -> Self {
         self.start_time = Some(whole_millis(start));
         self
     }
 
-    /// Another duration.
+    /// Sets the duration.
     pub fn duration(mut self, duration: CampaignDuration) -> Self {
         self.duration = Some(duration);
         self
     }
 
-    /// The start, duration and end of `campaign` after this change, if it changes any.
+    /// The start, duration and end of `campaign` after this change; `None` if it changes none of them.
     pub(crate) fn period(&self, campaign: &Campaign) -> Result<Option<Period>, Invalid> {
         if self.start_time.is_none() && self.duration.is_none() {
             return Ok(None);
@@ -217,7 +241,7 @@ impl CampaignPatch {
     }
 }
 
-/// When a campaign runs.
+/// The period of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Period {
     pub(crate) start_time: DateTime<Utc>,
@@ -225,7 +249,13 @@ pub(crate) struct Period {
     pub(crate) end_time: DateTime<Utc>,
 }
 
-/// Which campaigns to list.
+/// The campaigns to list.
+///
+/// ```
+/// use campaign_store::{CampaignFilter, CampaignStatus, UserId};
+///
+/// let paused = CampaignFilter::user(UserId::new()).status(CampaignStatus::Paused);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[must_use]
 pub struct CampaignFilter {
@@ -245,20 +275,20 @@ impl CampaignFilter {
         Self { user_id: Some(user_id), ..Self::default() }
     }
 
-    /// Only those that are sent from this mailbox.
+    /// Only campaigns that are sent from this mailbox.
     pub fn mailbox(mut self, mailbox_id: MailboxId) -> Self {
         self.mailbox_id = Some(mailbox_id);
         self
     }
 
-    /// Only those with this status.
+    /// Only campaigns with this status.
     pub fn status(mut self, status: CampaignStatus) -> Self {
         self.status = Some(status);
         self
     }
 }
 
-/// How many campaigns have each status.
+/// The number of campaigns in each status.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct CampaignCounts(BTreeMap<CampaignStatus, u64>);
@@ -270,7 +300,7 @@ impl CampaignCounts {
         self.0.get(&status).copied().unwrap_or_default()
     }
 
-    /// The number of campaigns.
+    /// The number of all campaigns.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.values().sum()

@@ -1,4 +1,4 @@
-//! How long a campaign runs.
+//! The length of a campaign.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 use crate::clock::whole_millis;
 use crate::error::{Invalid, Problem};
 
-/// The time a campaign runs, in whole or fractional hours: more than 0 and at most 8,784 (a leap
-/// year).
+/// The length of a campaign, in whole or fractional hours: at least one millisecond, and at most
+/// 8,784 hours (a leap year).
 ///
 /// ```
 /// use campaign_store::CampaignDuration;
@@ -21,16 +21,16 @@ use crate::error::{Invalid, Problem};
 pub struct CampaignDuration(f64);
 
 impl CampaignDuration {
-    /// The largest number of hours.
+    /// The longest duration, in hours.
     pub const MAX_HOURS: f64 = 8_784.0;
     const MILLIS_PER_HOUR: f64 = 3_600_000.0;
-    /// The shortest period that has a length in the database: one millisecond.
+    /// The shortest duration, in hours: one millisecond, the resolution of the database.
     pub(crate) const MIN_HOURS: f64 = 1.0 / Self::MILLIS_PER_HOUR;
 
-    /// A duration in hours.
+    /// A duration of this many hours.
     ///
     /// # Errors
-    /// [`Problem::NotFinite`], or [`Problem::OutOfRange`] when it is shorter than a millisecond or
+    /// [`Problem::NotFinite`]; [`Problem::OutOfRange`] when it is shorter than a millisecond or
     /// longer than [`CampaignDuration::MAX_HOURS`].
     pub fn hours(hours: f64) -> Result<Self, Invalid> {
         let problem = if !hours.is_finite() {
@@ -43,10 +43,11 @@ impl CampaignDuration {
         Err(Invalid::new("duration", problem))
     }
 
-    /// The duration from `start` to `end`.
+    /// The duration from `start` to `end`, both cut to whole milliseconds.
     ///
     /// # Errors
-    /// [`Problem::EndBeforeStart`] unless `end` is later, and as [`CampaignDuration::hours`].
+    /// [`Problem::EndBeforeStart`] unless `end` is later than `start`; those of
+    /// [`CampaignDuration::hours`].
     pub fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Result<Self, Invalid> {
         let (start, end) = (whole_millis(start), whole_millis(end));
         if end <= start {
@@ -63,10 +64,10 @@ impl CampaignDuration {
         self.0
     }
 
-    /// When a campaign that starts at `start` ends, to the millisecond.
+    /// The end of a campaign that starts at `start`, to the millisecond.
     ///
     /// # Errors
-    /// [`Problem::OutOfCalendar`] when no calendar has that time.
+    /// [`Problem::OutOfCalendar`] when the end is later than the latest representable time.
     pub fn end_of(self, start: DateTime<Utc>) -> Result<DateTime<Utc>, Invalid> {
         #[expect(clippy::cast_possible_truncation, reason = "at most 8,784 hours")]
         let millis = (self.0 * Self::MILLIS_PER_HOUR).round() as i64;

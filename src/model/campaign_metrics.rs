@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::{Campaign, CampaignId, MailboxId, MetricId, Rates, Totals, UserId};
 
-/// How a campaign does: the sum of what its tracking rows contribute.
+/// The metrics of a campaign: the sum of the [contributions](super::Contribution) of its tracking rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CampaignMetrics {
     /// The identity.
     #[serde(rename = "metric_id")]
     pub id: MetricId,
-    /// The campaign. Each has one record.
+    /// The campaign. Each campaign has one record of metrics.
     pub campaign_id: CampaignId,
     /// The campaign's owner.
     pub user_id: UserId,
@@ -23,17 +23,17 @@ pub struct CampaignMetrics {
     /// The numbers of e-mails.
     #[serde(flatten)]
     pub totals: Totals,
-    /// The percentages.
+    /// The percentages, from 0 to 100.
     #[serde(flatten)]
     pub rates: Rates,
-    /// When the record last changed. Strictly increases, so it is also the record's version.
+    /// When the record last changed. It strictly increases, so it is also the record's version.
     pub last_updated: DateTime<Utc>,
     /// When the record was created.
     pub created_at: DateTime<Utc>,
 }
 
 impl CampaignMetrics {
-    /// The record of a new campaign.
+    /// The metrics of a new campaign.
     pub(crate) fn new(id: MetricId, campaign: &Campaign) -> Self {
         Self {
             id,
@@ -49,13 +49,21 @@ impl CampaignMetrics {
 }
 
 impl CampaignMetrics {
-    /// Whether they are what the rows add up to.
+    /// Whether the metrics equal the totals that were counted from the rows.
     pub(crate) fn agree_with(&self, counted: &Totals) -> bool {
         self.totals == *counted && self.rates == Rates::of(counted)
     }
 }
 
-/// Which metrics to read.
+/// The metrics to read.
+///
+/// ```
+/// use campaign_store::{MetricsFilter, UserId};
+/// use chrono::{DateTime, TimeDelta};
+///
+/// let start = DateTime::UNIX_EPOCH;
+/// let first_week = MetricsFilter::user(UserId::new()).created(start..start + TimeDelta::days(7));
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[must_use]
 pub struct MetricsFilter {
@@ -66,27 +74,27 @@ pub struct MetricsFilter {
 }
 
 impl MetricsFilter {
-    /// Those of all campaigns.
+    /// The metrics of all campaigns.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Those of a user's campaigns.
+    /// The metrics of a user's campaigns.
     pub fn user(user_id: UserId) -> Self {
         Self { user_id: Some(user_id), ..Self::default() }
     }
 
-    /// Those of the campaigns that are sent from a mailbox.
+    /// The metrics of the campaigns that are sent from a mailbox.
     pub fn mailbox(mailbox_id: MailboxId) -> Self {
         Self { mailbox_id: Some(mailbox_id), ..Self::default() }
     }
 
-    /// Those of these campaigns.
+    /// The metrics of these campaigns.
     pub fn campaigns(campaigns: impl IntoIterator<Item = CampaignId>) -> Self {
         Self { campaigns: Some(campaigns.into_iter().collect()), ..Self::default() }
     }
 
-    /// Only those of campaigns that were created in this range of time.
+    /// Only the metrics of campaigns that were created in this period, which excludes its end.
     pub fn created(mut self, range: Range<DateTime<Utc>>) -> Self {
         self.created = Some(range);
         self

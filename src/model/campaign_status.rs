@@ -1,19 +1,27 @@
-//! The states of a campaign and the ways between them.
+//! The status of a campaign, and its transitions.
 
 use super::text_enum::text_enum;
 
 text_enum! {
-    /// Where a campaign is in its life.
+    /// The status of a campaign.
+    ///
+    /// ```
+    /// use campaign_store::{CampaignStatus, CampaignTransition};
+    ///
+    /// assert_eq!(CampaignTransition::Pause.from(), [CampaignStatus::Scheduled, CampaignStatus::Active]);
+    /// assert_eq!(CampaignTransition::Pause.to(), CampaignStatus::Paused);
+    /// assert!(CampaignStatus::Cancelled.is_final());
+    /// ```
     CampaignStatus, "status" {
         /// It waits for its start time.
         Scheduled = "scheduled",
         /// It is being sent.
         Active = "active",
-        /// It is over.
+        /// It ended.
         Completed = "completed",
-        /// It was halted and can go on.
+        /// It was halted, and can be resumed.
         Paused = "paused",
-        /// It was given up.
+        /// It was stopped for good.
         Cancelled = "cancelled",
     }
 }
@@ -26,20 +34,20 @@ impl Default for CampaignStatus {
 }
 
 impl CampaignStatus {
-    /// Whether nothing can change the campaign any more.
+    /// Whether a campaign in this status can no longer change: completed or cancelled.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
 
-    /// The states in which a campaign can be changed by a patch.
+    /// The statuses in which a patch can change a campaign.
     pub(crate) const EDITABLE: &[Self] = &[Self::Scheduled, Self::Paused];
-    /// The states in which a campaign still needs its mailbox and can get recipients.
+    /// The statuses in which a campaign needs its mailbox, and recipients can be added.
     pub(crate) const UNFINISHED: &[Self] = &[Self::Scheduled, Self::Active, Self::Paused];
 }
 
 text_enum! {
-    /// A way from one [`CampaignStatus`] to another. There are no others.
+    /// A change from one [`CampaignStatus`] to another. No other changes are possible.
     CampaignTransition, "transition" {
         /// scheduled → active
         Start = "start",
@@ -57,7 +65,7 @@ text_enum! {
 }
 
 impl CampaignTransition {
-    /// The states from which it is allowed.
+    /// The statuses that allow the transition.
     #[must_use]
     pub const fn from(self) -> &'static [CampaignStatus] {
         use CampaignStatus::{Active, Paused, Scheduled};
@@ -70,7 +78,7 @@ impl CampaignTransition {
         }
     }
 
-    /// The state that it leads to.
+    /// The status after the transition.
     #[must_use]
     pub const fn to(self) -> CampaignStatus {
         match self {

@@ -1,14 +1,14 @@
-//! What a patch does to a field.
+//! The change of one field by a patch.
 
-/// What a patch does to one optional field.
+/// The change of one optional field by a patch.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub enum Change<T> {
-    /// Leaves it as it is.
+    /// Keeps the value.
     #[default]
     Keep,
-    /// Gives it a value.
+    /// Sets a value.
     Set(T),
-    /// Removes its value.
+    /// Removes the value.
     Clear,
 }
 

@@ -5,7 +5,7 @@ use super::text_enum::text_enum;
 use super::{AccessToken, MailboxPassword, RefreshToken, Secret};
 
 text_enum! {
-    /// A field of a mailbox that holds a secret.
+    /// A field of a mailbox that stores a secret.
     SecretField, "field" {
         /// The mailbox's password.
         Password = "password",
@@ -17,7 +17,7 @@ text_enum! {
 }
 
 impl SecretField {
-    /// Whether a text can be the secret of this field.
+    /// Whether a text is a valid secret of this field.
     pub(crate) fn allows(self, text: &str) -> bool {
         match self {
             Self::Password => MailboxPassword::allows(text),
@@ -27,7 +27,7 @@ impl SecretField {
     }
 }
 
-/// The secrets by which a mailbox is used, each of them optional.
+/// The secrets of a mailbox. Each of them is optional.
 ///
 /// ```
 /// use campaign_store::{AccessToken, Credentials, RefreshToken};
@@ -50,37 +50,37 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// None yet.
+    /// No secrets yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a password.
+    /// Sets the password.
     #[must_use]
     pub fn password(self, password: MailboxPassword) -> Self {
         Self { password: Some(password), ..self }
     }
 
-    /// With an access token.
+    /// Sets the access token.
     #[must_use]
     pub fn access_token(self, token: AccessToken) -> Self {
         Self { access_token: Some(token), ..self }
     }
 
-    /// With a refresh token.
+    /// Sets the refresh token.
     #[must_use]
     pub fn refresh_token(self, token: RefreshToken) -> Self {
         Self { refresh_token: Some(token), ..self }
     }
 
-    /// Whether the tokens are those of `other`.
+    /// Whether the tokens equal those of `other`.
     pub(crate) fn has_tokens_of(&self, other: &Self) -> bool {
         is_same(self.access_token.as_ref(), other.access_token.as_ref())
             && is_same(self.refresh_token.as_ref(), other.refresh_token.as_ref())
     }
 
-    /// Sets a field, if the text can be its secret, and says whether it can.
+    /// Sets a field if the text is a valid secret of it, and returns whether it is.
     #[cfg(feature = "mongo")]
     pub(crate) fn set(&mut self, field: SecretField, text: &str) -> bool {
         match field {

@@ -1,7 +1,7 @@
-//! Debug output that can go into a log.
+//! Debug output that is safe to log.
 
-/// Implements `Debug` with the named fields alone: ids and states, no text that a person wrote and
-/// no address.
+/// Implements `Debug` with the named fields only: ids and states, but no address and no text that a
+/// person wrote.
 macro_rules! discreet_debug {
     ($name:ident { $($field:ident),* }) => {
         impl std::fmt::Debug for $name {

@@ -11,7 +11,7 @@ use super::debug::discreet_debug;
 use super::text;
 use crate::error::{Invalid, Problem};
 
-/// An e-mail address, trimmed and in lower case, so that equal addresses are equal texts.
+/// An e-mail address, trimmed and in lower case, so equal addresses are equal texts.
 ///
 /// ```
 /// use campaign_store::EmailAddress;
@@ -33,16 +33,17 @@ impl EmailAddress {
     /// Normalises and checks an address.
     ///
     /// # Errors
-    /// [`Invalid`] when it is empty, longer than [`EmailAddress::MAX_LEN`], contains a control
-    /// character, or is not an address by RFC 5321 (a display name or an address literal is not).
+    /// [`Invalid`] when it is empty, longer than [`EmailAddress::MAX_LEN`], contains white space or a
+    /// control character, or is not an address by RFC 5321. Display names (`Ada <ada@example.com>`) and
+    /// address literals (`ada@[127.0.0.1]`) are refused.
     pub fn new(address: impl AsRef<str>) -> Result<Self, Invalid> {
         Self::of_field("email", address.as_ref())
     }
 
-    /// The same for an address that is the input `field`.
+    /// The same, with errors that name the input `field`.
     pub(crate) fn of_field(field: &'static str, address: &str) -> Result<Self, Invalid> {
         let address = text::token(field, address, Self::MAX_LEN)?.to_lowercase();
-        // Lower-casing can lengthen a text.
+        // Lower case can be longer.
         let address = text::token(field, &address, Self::MAX_LEN)?;
         let options = Options::default().without_display_text().without_domain_literal();
         match email_address::EmailAddress::parse_with_options(address, options) {
@@ -51,7 +52,7 @@ impl EmailAddress {
         }
     }
 
-    /// An address as an older program stored it, which may not be valid by today's rules.
+    /// A stored address. An older program may have stored one that is not valid by today's rules.
     pub(crate) fn from_stored(address: &str) -> Self {
         Self(address.to_owned())
     }

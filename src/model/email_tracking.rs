@@ -1,4 +1,4 @@
-//! The e-mails that were sent, and what became of each.
+//! The tracking rows: sent e-mails and their events.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -8,7 +8,9 @@ use super::{Campaign, CampaignId, EmailAddress, MailboxId, Signal, TrackingId, U
 use crate::clock::whole_millis;
 use crate::error::Invalid;
 
-/// One e-mail that was sent, and what became of it.
+/// A sent e-mail and the sum of its events: a tracking row.
+///
+/// [`EmailTracking::apply`] applies an event, and [`EmailTracking::shows`] evaluates the row.
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EmailTracking {
@@ -19,18 +21,18 @@ pub struct EmailTracking {
     pub campaign_id: CampaignId,
     /// The campaign's owner.
     pub user_id: UserId,
-    /// The mailbox that it was sent from.
+    /// The mailbox that sent it.
     pub mailbox_id: MailboxId,
-    /// The address that it was sent from.
+    /// The address of the sender.
     pub sender_email: EmailAddress,
-    /// The address that it was sent to.
+    /// The address of the recipient.
     pub recipient_email: EmailAddress,
     /// The recipient's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipient_name: Option<String>,
-    /// The subject as it was sent.
+    /// The subject that was sent.
     pub subject: String,
-    /// The body as it was sent.
+    /// The body that was sent.
     pub message: String,
     /// When it was sent.
     pub sent_at: DateTime<Utc>,
@@ -40,26 +42,26 @@ pub struct EmailTracking {
     /// When it was first opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<DateTime<Utc>>,
-    /// How often it was opened.
+    /// The number of opens.
     pub opens: u64,
     /// When a link in it was first clicked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clicked_at: Option<DateTime<Utc>>,
-    /// How often a link in it was clicked.
+    /// The number of clicks on links in it.
     pub clicks: u64,
     /// When it was first replied to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replied_at: Option<DateTime<Utc>>,
-    /// How often it was replied to.
+    /// The number of replies.
     pub replies: u64,
     /// Whether it bounced.
     pub bounced: bool,
-    /// Why it bounced.
+    /// The reason for the bounce.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounce_reason: Option<String>,
     /// Whether the recipient unsubscribed through it.
     pub unsubscribed: bool,
-    /// When the recipient unsubscribed.
+    /// When the recipient first unsubscribed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsubscribed_at: Option<DateTime<Utc>>,
     /// When the record was created.
@@ -99,10 +101,12 @@ discreet_debug!(NewSend { id, campaign_id, sent_at });
 
 impl NewSend {
     /// The first e-mail of `campaign` to `recipient_email`, with the campaign's subject and
-    /// message, sent at `sent_at`.
+    /// message, sent at `sent_at`, which is cut to whole milliseconds.
+    ///
+    /// Its id is [`TrackingId::for_send`] with `n` 0.
     ///
     /// # Errors
-    /// As [`EmailAddress::new`].
+    /// As [`EmailAddress::new`], for either address.
     pub fn new(
         campaign: &Campaign,
         sender_email: impl AsRef<str>,
@@ -124,26 +128,26 @@ impl NewSend {
         })
     }
 
-    /// As the `n`-th e-mail of the campaign to this recipient; the first is 0. See
+    /// Makes it the `n`-th e-mail of the campaign to this recipient, counted from 0. See
     /// [`TrackingId::for_send`].
     pub fn nth(self, n: u32) -> Self {
         let id = TrackingId::for_send(self.campaign_id, &self.recipient_email, n);
         self.tracking_id(id)
     }
 
-    /// With an id of the caller's making.
+    /// Sets an id that the caller made.
     pub fn tracking_id(mut self, id: TrackingId) -> Self {
         self.id = id;
         self
     }
 
-    /// The id by which events will name the e-mail.
+    /// The id that events of the e-mail refer to.
     #[must_use]
     pub fn id(&self) -> TrackingId {
         self.id
     }
 
-    /// With the recipient's name, of at most 255 bytes.
+    /// Sets the recipient's name, of at most 255 bytes.
     ///
     /// # Errors
     /// [`Invalid`] when it is empty, too long, or contains a control character.
@@ -152,7 +156,7 @@ impl NewSend {
         Ok(self)
     }
 
-    /// With a subject of its own, of at most 998 bytes.
+    /// Sets a subject other than the campaign's, of at most 998 bytes.
     ///
     /// # Errors
     /// [`Invalid`] when it is empty, too long, or contains a control character.
@@ -161,7 +165,7 @@ impl NewSend {
         Ok(self)
     }
 
-    /// With a message of its own, of at most 1 MiB.
+    /// Sets a message other than the campaign's, of at most 1 MiB.
     ///
     /// # Errors
     /// [`Invalid`] when it is empty, too long, or contains a NUL.
@@ -170,7 +174,7 @@ impl NewSend {
         Ok(self)
     }
 
-    /// The record that is created at `now`.
+    /// The record of a send that is recorded at `now`.
     pub(crate) fn build(self, now: DateTime<Utc>) -> EmailTracking {
         EmailTracking {
             id: self.id,
@@ -199,20 +203,26 @@ impl NewSend {
     }
 }
 
-/// What became of one send of a batch.
+/// The outcome of one send of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendOutcome {
     /// It was recorded and counted.
     Recorded,
-    /// A send with this tracking id was recorded before, also earlier in the same batch. Nothing
+    /// A send with this tracking id was recorded before, perhaps earlier in the same batch. Nothing
     /// changed.
     AlreadyRecorded,
     /// Its campaign does not exist. Nothing was recorded.
     UnknownCampaign,
 }
 
-/// Which e-mails to read.
+/// The e-mails to read.
+///
+/// ```
+/// use campaign_store::{Signal, TrackingFilter, UserId};
+///
+/// let bounced = TrackingFilter::user(UserId::new()).state(Signal::Bounced);
+/// ```
 #[derive(Clone, PartialEq, Default)]
 #[must_use]
 pub struct TrackingFilter {
@@ -230,23 +240,23 @@ impl TrackingFilter {
         Self::default()
     }
 
-    /// Those of a campaign.
+    /// The e-mails of a campaign.
     pub fn campaign(campaign_id: CampaignId) -> Self {
         Self { campaign_id: Some(campaign_id), ..Self::default() }
     }
 
-    /// Those of a user's campaigns.
+    /// The e-mails of a user's campaigns.
     pub fn user(user_id: UserId) -> Self {
         Self { user_id: Some(user_id), ..Self::default() }
     }
 
-    /// Only those to this address.
+    /// Only e-mails to this address.
     pub fn recipient(mut self, email: EmailAddress) -> Self {
         self.recipient_email = Some(email);
         self
     }
 
-    /// Only those in this state.
+    /// Only e-mails in this state, as [`EmailTracking::shows`] evaluates it.
     pub fn state(mut self, state: Signal) -> Self {
         self.state = Some(state);
         self

@@ -1,4 +1,4 @@
-//! The identities of the records, each of a type of its own.
+//! The identities of the records. Each kind of record has its own type.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use super::debug::discreet_debug;
 use super::text;
 use crate::error::{Invalid, Problem};
 
-/// Text forms of an id: `Display`, `FromStr`, and serde as that text.
+/// Implements the text form of an id: `Display`, `FromStr`, and serde.
 macro_rules! text_form {
     ($name:ident, $field:literal, $parse:expr) => {
         impl FromStr for $name {
@@ -48,19 +48,19 @@ macro_rules! object_id {
     ($name:ident, $field:literal, $doc:literal) => {
         #[doc = $doc]
         ///
-        /// Its text is 24 hexadecimal digits.
+        /// Its text form is 24 hexadecimal digits.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(ObjectId);
 
         impl $name {
-            /// A new id. Ids of one process are in the order of their making.
+            /// Creates a new id. The ids that one process creates are in ascending order.
             #[must_use]
             #[expect(clippy::new_without_default, reason = "an id is never a default value")]
             pub fn new() -> Self {
                 Self(new_object_id())
             }
 
-            /// The id as the database has it.
+            /// The id as the database stores it.
             #[must_use]
             pub const fn as_object_id(self) -> ObjectId {
                 self.0
@@ -81,12 +81,12 @@ macro_rules! uuid_id {
     ($name:ident, $field:literal, $doc:literal) => {
         #[doc = $doc]
         ///
-        /// Its text is a lower-case hyphenated UUID.
+        /// Its text form is a hyphenated UUID in lower case.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id of the time `at`: a UUID of version 7, so that ids grow with time, which
+            /// Creates a new id for the time `at`: a UUID of version 7. Ids grow with time, which
             /// keeps inserts at the end of the index.
             #[must_use]
             pub fn new_at(at: DateTime<Utc>) -> Self {
@@ -124,8 +124,8 @@ uuid_id!(
 impl TrackingId {
     /// The id of the `n`-th e-mail of a campaign to a recipient.
     ///
-    /// It is always the same (a UUID of version 5 within the campaign's), so that a send that is
-    /// tried again is the same send and is counted once.
+    /// It is always the same (a UUID of version 5 in the namespace of the campaign's id), so a send
+    /// that is retried has the same id and counts once.
     ///
     /// ```
     /// use campaign_store::{CampaignId, EmailAddress, TrackingId};
@@ -159,7 +159,7 @@ impl ClerkUserId {
     /// The largest number of bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// Takes an id as Clerk gave it, without the white space around it.
+    /// Checks an id that Clerk assigned, and trims it.
     ///
     /// # Errors
     /// [`Invalid`] when it is empty, longer than [`ClerkUserId::MAX_LEN`], or contains white space

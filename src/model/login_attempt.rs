@@ -7,10 +7,11 @@ use zeroize::Zeroize;
 
 use super::{LoginId, User};
 
-/// A login id and a password as somebody typed them: any texts.
+/// A login id and a password as a user typed them: any texts.
 ///
-/// What cannot be right is no error here. It is rejected by
-/// [`verify_login`](crate::UserRepository::verify_login) like a wrong password, in the same time.
+/// Texts that cannot be valid are not an error here.
+/// [`verify_login`](crate::UserRepository::verify_login) rejects them like a wrong password, in the
+/// same time.
 ///
 /// ```
 /// use campaign_store::LoginAttempt;
@@ -25,12 +26,12 @@ pub struct LoginAttempt {
 }
 
 impl LoginAttempt {
-    /// An attempt with what was typed. The password's memory is wiped.
+    /// Takes the typed texts. The memory of `password` is wiped.
     pub fn new(login_id: impl AsRef<str>, password: impl Into<String>) -> Self {
         let mut typed = password.into();
         let password = SecretString::from(typed.as_str());
         typed.zeroize();
-        // Nobody's login id: no user can have one with a control character.
+        // No user has this login id, since a login id cannot contain a control character.
         let nobody = || LoginId::from_stored("\0");
         Self { login_id: LoginId::new(login_id).unwrap_or_else(|_| nobody()), password }
     }
@@ -50,12 +51,12 @@ impl fmt::Debug for LoginAttempt {
     }
 }
 
-/// What became of an attempt to log in.
+/// The outcome of an attempt to log in.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum LoginOutcome {
-    /// The password is that of this active user.
+    /// The password is right, and this user is active.
     Accepted(User),
-    /// Anything else. Why is told to nobody: it would help to guess.
+    /// Any other case. The reason is not given, because it would help an attacker to guess.
     Rejected,
 }

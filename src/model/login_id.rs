@@ -1,4 +1,4 @@
-//! Names by which users log in.
+//! The names that users log in with.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use super::debug::discreet_debug;
 use super::text;
 use crate::error::Invalid;
 
-/// The name by which a user logs in: an e-mail address or a user name, trimmed and in lower case.
+/// The name that a user logs in with: an e-mail address or a user name, trimmed and in lower case.
 ///
 /// ```
 /// use campaign_store::LoginId;
@@ -25,7 +25,7 @@ pub struct LoginId(String);
 discreet_debug!(LoginId {});
 
 impl LoginId {
-    /// The largest number of bytes: that of an e-mail address.
+    /// The largest number of bytes, as for e-mail addresses.
     pub const MAX_LEN: usize = 254;
 
     /// Normalises and checks a login id.
@@ -35,7 +35,7 @@ impl LoginId {
     /// a control character.
     pub fn new(login_id: impl AsRef<str>) -> Result<Self, Invalid> {
         let login_id = text::token("login_id", login_id.as_ref(), Self::MAX_LEN)?.to_lowercase();
-        // Lower-casing can lengthen a text.
+        // Lower case can be longer.
         text::token("login_id", &login_id, Self::MAX_LEN)?;
         Ok(Self(login_id))
     }

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::error::{Error, Invalid, Result};
 
-/// An e-mail account that a user linked, to send campaigns through. Holds no secret.
+/// An e-mail account that a user linked to send campaigns. The record holds no secrets; see
+/// [`MailboxSecretsRepository`](crate::MailboxSecretsRepository).
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Mailbox {
@@ -21,30 +22,30 @@ pub struct Mailbox {
     pub user_id: UserId,
     /// The address. Unique among the owner's mailboxes.
     pub email: EmailAddress,
-    /// Who runs the mailbox.
+    /// The provider of the mailbox.
     pub provider: Provider,
-    /// What the provider tells about the owner.
+    /// The provider's data about the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_profile: Option<UserProfile>,
-    /// Whether this is the owner's main mailbox. Exactly one of an owner's mailboxes is.
+    /// Whether this is the owner's primary mailbox. Each owner with mailboxes has exactly one.
     pub is_primary: bool,
-    /// Whether the owner wants it used.
+    /// Whether the owner allows its use.
     pub is_active: bool,
     /// Whether it can send.
     pub status: MailboxStatus,
-    /// When it was last used to send.
+    /// When it last sent; set by [`touch`](crate::MailboxRepository::touch).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<DateTime<Utc>>,
     /// When it was linked.
     pub created_at: DateTime<Utc>,
-    /// When the record last changed. Strictly increases, so it is also the record's version.
+    /// When the record last changed. It strictly increases, so it is also the record's version.
     pub updated_at: DateTime<Utc>,
 }
 
 discreet_debug!(Mailbox { id, user_id, is_primary, is_active, status, updated_at });
 
 impl Mailbox {
-    /// Whether the mailbox is that of `user_id`.
+    /// Refuses the mailbox unless `user_id` owns it.
     pub(crate) fn require_owner(&self, user_id: UserId) -> Result<()> {
         if self.user_id == user_id {
             Ok(())
@@ -54,7 +55,16 @@ impl Mailbox {
     }
 }
 
-/// A mailbox to link: active, and without secrets unless some are given.
+/// A mailbox to link. It is active, and has no secrets unless they are set.
+///
+/// ```
+/// use campaign_store::{AccessToken, NewMailbox, Provider, RefreshToken, UserId};
+///
+/// let (access, refresh) = (AccessToken::new("ya29.a0AfH6")?, RefreshToken::new("1//0gLx")?);
+/// let new = NewMailbox::new(UserId::new(), "ada@work.example", Provider::Gmail)?;
+/// let new = new.tokens(access, refresh).primary();
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct NewMailbox {
@@ -85,38 +95,38 @@ impl NewMailbox {
         })
     }
 
-    /// With what the provider tells about the owner.
+    /// Sets the provider's data about the owner.
     pub fn user_profile(mut self, profile: UserProfile) -> Self {
         self.user_profile = Some(profile);
         self
     }
 
-    /// With the secrets to use it by, which are sealed before they are stored.
+    /// Sets the secrets. They are sealed before they are stored.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// With a password: short for [`credentials`](Self::credentials).
+    /// Sets the password; see [`credentials`](Self::credentials).
     pub fn password(mut self, password: MailboxPassword) -> Self {
         self.credentials = self.credentials.password(password);
         self
     }
 
-    /// With OAuth tokens: short for [`credentials`](Self::credentials).
+    /// Sets the OAuth tokens; see [`credentials`](Self::credentials).
     pub fn tokens(mut self, access: AccessToken, refresh: RefreshToken) -> Self {
         self.credentials = self.credentials.access_token(access).refresh_token(refresh);
         self
     }
 
-    /// As the owner's main mailbox in place of the present one. The first mailbox of an owner is
-    /// the main one in any case.
+    /// Makes it the owner's primary mailbox, in place of the current one. The first mailbox of an owner
+    /// is always primary.
     pub fn primary(mut self) -> Self {
         self.primary = true;
         self
     }
 
-    /// The record that is linked at `now`.
+    /// The record of a mailbox that is linked at `now`.
     pub(crate) fn build(self, id: MailboxId, is_primary: bool, now: DateTime<Utc>) -> Mailbox {
         Mailbox {
             id,
@@ -134,7 +144,14 @@ impl NewMailbox {
     }
 }
 
-/// A change of a mailbox. What is not named stays as it is.
+/// A change of a mailbox. Fields that are not set keep their values.
+///
+/// ```
+/// use campaign_store::MailboxPatch;
+///
+/// let patch = MailboxPatch::new().email("ada@home.example")?.active(false);
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
 #[derive(Clone, PartialEq, Default)]
 #[must_use]
 pub struct MailboxPatch {
@@ -147,12 +164,12 @@ pub struct MailboxPatch {
 discreet_debug!(MailboxPatch { is_active });
 
 impl MailboxPatch {
-    /// Changes nothing yet.
+    /// A patch that changes nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another address.
+    /// Sets the address.
     ///
     /// # Errors
     /// As [`EmailAddress::new`].
@@ -161,32 +178,38 @@ impl MailboxPatch {
         Ok(self)
     }
 
-    /// Another provider.
+    /// Sets the provider.
     pub fn provider(mut self, provider: Provider) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Another profile.
+    /// Sets the profile.
     pub fn user_profile(mut self, profile: UserProfile) -> Self {
         self.user_profile = Change::Set(profile);
         self
     }
 
-    /// No profile any more.
+    /// Removes the profile.
     pub fn clear_user_profile(mut self) -> Self {
         self.user_profile = Change::Clear;
         self
     }
 
-    /// To be used or not.
+    /// Sets whether the owner allows its use.
     pub fn active(mut self, is_active: bool) -> Self {
         self.is_active = Some(is_active);
         self
     }
 }
 
-/// Which mailboxes to list.
+/// The mailboxes to list.
+///
+/// ```
+/// use campaign_store::{MailboxFilter, MailboxStatus, UserId};
+///
+/// let broken = MailboxFilter::user(UserId::new()).active(true).status(MailboxStatus::Error);
+/// ```
 #[derive(Clone, PartialEq, Default)]
 #[must_use]
 pub struct MailboxFilter {
@@ -209,19 +232,19 @@ impl MailboxFilter {
         Self { user_id: Some(user_id), ..Self::default() }
     }
 
-    /// Only those with this address. Several users can link the same one.
+    /// Only mailboxes with this address. Several users can link the same address.
     pub fn email(mut self, email: EmailAddress) -> Self {
         self.email = Some(email);
         self
     }
 
-    /// Only those that are active, or only those that are not.
+    /// Only active mailboxes, or only inactive ones.
     pub fn active(mut self, is_active: bool) -> Self {
         self.is_active = Some(is_active);
         self
     }
 
-    /// Only those with this status.
+    /// Only mailboxes with this status.
     pub fn status(mut self, status: MailboxStatus) -> Self {
         self.status = Some(status);
         self

@@ -1,15 +1,15 @@
-//! The state of a mailbox.
+//! The status of a mailbox.
 
 use super::text_enum::text_enum;
 
 text_enum! {
     /// Whether a mailbox can send.
     MailboxStatus, "status" {
-        /// It works.
+        /// It can send.
         Active = "active",
-        /// It is not to be used.
+        /// It must not be used.
         Inactive = "inactive",
-        /// Its last use failed; somebody must look at it.
+        /// Its last use failed, and its owner must fix it.
         Error = "error",
     }
 }

@@ -1,6 +1,6 @@
-//! What the business knows: records, validated values, state machines and their rules.
+//! The business rules: records, validated values and state machines.
 //!
-//! Everything here is pure: no input or output, no clock, no documents.
+//! This module is pure: no I/O, no clock and no documents.
 
 mod campaign;
 mod campaign_duration;

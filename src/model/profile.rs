@@ -1,4 +1,4 @@
-//! What a provider tells about the owner of a mailbox.
+//! The provider's data about the owner of a mailbox.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -7,7 +7,16 @@ use super::debug::discreet_debug;
 use super::text;
 use crate::error::{Invalid, Problem};
 
-/// Data about the owner of a mailbox, a JSON object as the provider gave it.
+/// The provider's data about the owner of a mailbox: a JSON object.
+///
+/// ```
+/// use campaign_store::UserProfile;
+/// use serde_json::Map;
+///
+/// let profile = Map::from_iter([("name".to_owned(), "Ada".into())]);
+/// assert_eq!(UserProfile::new(profile)?.as_json()["name"], "Ada");
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct UserProfile(Map<String, Value>);
@@ -17,15 +26,15 @@ discreet_debug!(UserProfile {});
 impl UserProfile {
     /// The largest size as JSON, in bytes.
     pub const MAX_LEN: usize = 64 * 1024;
-    /// The largest number of levels, the object itself being the first.
+    /// The largest number of levels. The object itself is the first.
     pub const MAX_DEPTH: usize = 32;
 
     /// Checks a profile.
     ///
     /// # Errors
-    /// [`Invalid`] when it is larger than [`UserProfile::MAX_LEN`], deeper than
-    /// [`UserProfile::MAX_DEPTH`], has a key that starts with `$` or holds a control character, or a number of 2⁶³
-    /// or more.
+    /// [`Invalid`] when the profile is larger than [`UserProfile::MAX_LEN`] or deeper than
+    /// [`UserProfile::MAX_DEPTH`], or contains a number of 2⁶³ or more, or a key that is empty, starts
+    /// with `$` or contains a control character.
     pub fn new(profile: Map<String, Value>) -> Result<Self, Invalid> {
         let refuse = |problem| Err(Invalid::new("user_profile", problem));
         if let Some(problem) =

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::text;
 use crate::error::Invalid;
 
-/// Who runs a mailbox.
+/// The provider of a mailbox.
 ///
 /// ```
 /// use campaign_store::Provider;
@@ -25,11 +25,11 @@ pub enum Provider {
     Outlook,
     /// Google Gmail and Workspace: `gmail`.
     Gmail,
-    /// Another one, by its name in lower case.
+    /// Any other provider, by its name in lower case.
     Other(OtherProvider),
 }
 
-/// The name of a provider that has no variant of its own.
+/// The name of a provider without a variant of its own. [`Provider::new`] creates it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OtherProvider(String);
 
@@ -37,7 +37,7 @@ impl Provider {
     /// The largest number of bytes of a name.
     pub const MAX_LEN: usize = 64;
 
-    /// The provider of this name, trimmed and in lower case.
+    /// The provider with this name, which is trimmed and converted to lower case.
     ///
     /// # Errors
     /// [`Invalid`] when the name is empty, longer than [`Provider::MAX_LEN`], or contains a
@@ -56,7 +56,7 @@ impl Provider {
         }
     }
 
-    /// The name as it is stored.
+    /// The name, as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {

@@ -11,8 +11,8 @@ use crate::error::{Invalid, Problem};
 
 /// A secret text.
 ///
-/// It cannot be shown, compared, or serialised, and its memory is wiped when it is dropped. The one
-/// way to the text is [`expose`](Self::expose).
+/// A secret cannot be shown, compared with `==` or serialised, and its memory is wiped when it is
+/// dropped. Only [`expose`](Self::expose) gives access to the text.
 ///
 /// ```
 /// use campaign_store::AccessToken;
@@ -23,7 +23,7 @@ use crate::error::{Invalid, Problem};
 /// # Ok::<(), campaign_store::Invalid>(())
 /// ```
 ///
-/// A secret is no text by accident:
+/// Accidental uses as a text do not compile:
 ///
 /// ```compile_fail
 /// # let token = campaign_store::AccessToken::new("ya29.a0AfH6").unwrap();
@@ -39,8 +39,8 @@ use crate::error::{Invalid, Problem};
 /// ```
 pub struct Secret<K: SecretKind>(SecretString, PhantomData<fn() -> K>);
 
-/// The password by which a user logs in: 8 to 1,024 bytes, any characters. Equivalent Unicode forms
-/// (NFKC) are one password.
+/// The password that a user logs in with: 8 to 1,024 bytes, any characters. Equivalent Unicode forms
+/// (NFKC) are the same password.
 pub type LoginPassword = Secret<kind::LoginPassword>;
 /// The password of a mailbox at its provider: at most 1,024 bytes, no control characters.
 pub type MailboxPassword = Secret<kind::MailboxPassword>;
@@ -49,15 +49,15 @@ pub type AccessToken = Secret<kind::AccessToken>;
 /// An OAuth refresh token: at most 16 KiB of visible ASCII characters.
 pub type RefreshToken = Secret<kind::RefreshToken>;
 
-/// A kind of secret, with the rules of its texts. See [`kind`].
+/// A kind of secret, and the rules for its text. [`kind`] has all of them; the trait is sealed.
 pub trait SecretKind: sealed::Sealed + 'static {
-    /// The name of the field that holds it.
+    /// The name of the field that stores it.
     const NAME: &'static str;
     /// The smallest number of bytes.
     const MIN_LEN: usize;
     /// The largest number of bytes.
     const MAX_LEN: usize;
-    /// Whether it can contain this character.
+    /// Whether a secret of this kind can contain this character.
     fn allows(c: char) -> bool;
 }
 
@@ -106,10 +106,12 @@ impl<K: SecretKind> Secret<K> {
     /// The largest number of bytes.
     pub const MAX_LEN: usize = K::MAX_LEN;
 
-    /// Takes a secret over. What it came in is wiped, also when it is refused.
+    /// Takes over a secret. The memory of `text` is wiped, even if the text is refused.
     ///
     /// # Errors
-    /// [`Invalid`] names the kind and what is wrong, never the text.
+    /// [`Invalid`] when the text is empty, shorter than [`MIN_LEN`](Self::MIN_LEN), longer than
+    /// [`MAX_LEN`](Self::MAX_LEN), or contains a character that the kind does not allow. It never
+    /// contains the text.
     pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
         let mut text = text.into();
         match check::<K>(&text) {
@@ -127,19 +129,19 @@ impl<K: SecretKind> Secret<K> {
         self.0.expose_secret()
     }
 
-    /// Whether both are the same, in a time that does not tell where they differ.
+    /// Whether both secrets are equal. The time of the comparison does not depend on where they differ.
     #[must_use]
     pub fn ct_eq(&self, other: &Self) -> bool {
         self.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
     }
 
-    /// Whether a text can be a secret of this kind.
+    /// Whether a text is a valid secret of this kind.
     pub(crate) fn allows(text: &str) -> bool {
         check::<K>(text).is_ok()
     }
 
     fn from_checked(mut text: String) -> Self {
-        // A boxed text has the size that it needs; to shrink `text` in place would leave a copy.
+        // A boxed text has no spare capacity. Shrinking `text` could move it and leave a copy behind.
         let secret = Self(SecretString::from(text.as_str()), PhantomData);
         text.zeroize();
         secret

@@ -1,4 +1,4 @@
-//! Checks of texts. They refuse; they never shorten or repeat what they are given.
+//! Checks of texts. They refuse a bad text; they never shorten it, and no error repeats it.
 
 use crate::error::{Invalid, Problem};
 
@@ -9,9 +9,9 @@ pub(crate) const MAX_SUBJECT: usize = 998;
 /// The largest size of a message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 1024 * 1024;
 
-/// A text that ends up in a header or on a line: trimmed, not empty, without control characters.
+/// A text for a header or a single line: trimmed, not empty, without control characters.
 pub(crate) fn line<'a>(field: &'static str, text: &'a str, max: usize) -> Result<&'a str, Invalid> {
-    // The length comes first: everything after it costs time in proportion.
+    // The length is checked first, because the time of the other checks grows with it.
     let problem = if text.len() > max {
         Problem::TooLong { max }
     } else if text.chars().any(breaks_a_line) {
@@ -43,7 +43,7 @@ pub(crate) fn subject(text: &str) -> Result<String, Invalid> {
     line("subject", text, MAX_SUBJECT).map(str::to_owned)
 }
 
-/// A message: any text but an empty one, with its line breaks and spaces.
+/// A message: any text that is not blank and has no NUL. Line breaks and spaces are kept.
 pub(crate) fn message(text: String) -> Result<String, Invalid> {
     let problem = if text.len() > MAX_MESSAGE {
         Problem::TooLong { max: MAX_MESSAGE }
@@ -57,7 +57,7 @@ pub(crate) fn message(text: String) -> Result<String, Invalid> {
     Err(Invalid::new("message", problem))
 }
 
-/// Control characters, and the two separators that some programs take for a line break.
+/// Control characters, and the two separators that some programs treat as line breaks.
 fn breaks_a_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }

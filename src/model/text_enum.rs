@@ -1,6 +1,6 @@
-//! Enumerations that are stored and serialised as a fixed text.
+//! Enumerations that are stored and serialised as fixed texts.
 
-/// Declares such an enumeration with `as_str`, `ALL`, `Display`, `FromStr` and serde.
+/// Declares such an enumeration, with `as_str`, `ALL`, `Display`, `FromStr` and serde.
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident, $field:literal { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -14,7 +14,7 @@ macro_rules! text_enum {
             /// Every value.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The text as it is stored.
+            /// The text, as it is stored.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {

@@ -16,28 +16,28 @@ pub struct User {
     pub id: UserId,
     /// The name to show.
     pub user_name: String,
-    /// The name to log in with. Unique.
+    /// The name that the user logs in with. Unique.
     pub login_id: LoginId,
-    /// The identity at Clerk. Unique where there is one.
+    /// The identity at Clerk. Unique if present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clerk_user_id: Option<ClerkUserId>,
-    /// The e-mail address. Unique where there is one.
+    /// The e-mail address. Unique if present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailAddress>,
     /// When the user was created.
     pub created_at: DateTime<Utc>,
-    /// When the record last changed. Strictly increases, so it is also the record's version.
+    /// When the record last changed. It strictly increases, so it is also the record's version.
     pub updated_at: DateTime<Utc>,
-    /// Whether the user may act.
+    /// Whether the user is active. Inactive users cannot log in.
     pub is_active: bool,
-    /// The latest login.
+    /// When the user last logged in; set by [`record_login`](crate::UserRepository::record_login).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_login: Option<DateTime<Utc>>,
 }
 
 discreet_debug!(User { id, is_active, updated_at });
 
-/// A user to create: active, and without a password unless one is given.
+/// A user to create. The user is active, and has no password unless one is set.
 ///
 /// ```
 /// use campaign_store::NewUser;
@@ -58,10 +58,11 @@ pub struct NewUser {
 discreet_debug!(NewUser {});
 
 impl NewUser {
-    /// A user with a name of at most 255 bytes and a login id.
+    /// A user with a name of at most 255 bytes and a [login id](LoginId).
     ///
     /// # Errors
-    /// [`Invalid`] names the input that was refused and why.
+    /// [`Invalid`] when the name is empty, too long, or contains a control character; those of
+    /// [`LoginId::new`].
     pub fn new(user_name: impl AsRef<str>, login_id: impl AsRef<str>) -> Result<Self, Invalid> {
         Ok(Self {
             user_name: text::name("user_name", user_name.as_ref())?,
@@ -72,13 +73,13 @@ impl NewUser {
         })
     }
 
-    /// With a password, of which a hash is stored.
+    /// Sets the password. Only its hash is stored.
     pub fn password(mut self, password: LoginPassword) -> Self {
         self.password = Some(password);
         self
     }
 
-    /// With an e-mail address.
+    /// Sets the e-mail address.
     ///
     /// # Errors
     /// As [`EmailAddress::new`].
@@ -87,7 +88,7 @@ impl NewUser {
         Ok(self)
     }
 
-    /// With an identity at Clerk.
+    /// Sets the identity at Clerk.
     ///
     /// # Errors
     /// As [`ClerkUserId::new`].
@@ -96,7 +97,7 @@ impl NewUser {
         Ok(self)
     }
 
-    /// The record that is created at `now`.
+    /// The record of a user that is created at `now`.
     pub(crate) fn build(self, id: UserId, now: DateTime<Utc>) -> User {
         User {
             id,
@@ -112,7 +113,7 @@ impl NewUser {
     }
 }
 
-/// A change of a user. What is not named stays as it is.
+/// A change of a user. Fields that are not set keep their values.
 ///
 /// ```
 /// use campaign_store::UserPatch;
@@ -132,21 +133,21 @@ pub struct UserPatch {
 discreet_debug!(UserPatch {});
 
 impl UserPatch {
-    /// Changes nothing yet.
+    /// A patch that changes nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another name.
+    /// Sets the name, of at most 255 bytes.
     ///
     /// # Errors
-    /// As [`NewUser::new`].
+    /// [`Invalid`] when it is empty, too long, or contains a control character.
     pub fn user_name(mut self, name: impl AsRef<str>) -> Result<Self, Invalid> {
         self.user_name = Some(text::name("user_name", name.as_ref())?);
         Ok(self)
     }
 
-    /// Another login id.
+    /// Sets the login id.
     ///
     /// # Errors
     /// As [`LoginId::new`].
@@ -155,7 +156,7 @@ impl UserPatch {
         Ok(self)
     }
 
-    /// Another e-mail address.
+    /// Sets the e-mail address.
     ///
     /// # Errors
     /// As [`EmailAddress::new`].
@@ -164,13 +165,13 @@ impl UserPatch {
         Ok(self)
     }
 
-    /// No e-mail address any more.
+    /// Removes the e-mail address.
     pub fn clear_email(mut self) -> Self {
         self.email = Change::Clear;
         self
     }
 
-    /// Another identity at Clerk.
+    /// Sets the identity at Clerk.
     ///
     /// # Errors
     /// As [`ClerkUserId::new`].
@@ -179,14 +180,22 @@ impl UserPatch {
         Ok(self)
     }
 
-    /// No identity at Clerk any more.
+    /// Removes the identity at Clerk.
     pub fn clear_clerk_user_id(mut self) -> Self {
         self.clerk_user_id = Change::Clear;
         self
     }
 }
 
-/// What Clerk says about a user, to create or update the record from.
+/// Clerk's data about a user, for
+/// [`upsert_from_clerk`](crate::UserRepository::upsert_from_clerk).
+///
+/// ```
+/// use campaign_store::ClerkUser;
+///
+/// let ada = ClerkUser::new("user_2abc", "Ada", "ada")?.email("ada@example.com")?;
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
 #[derive(Clone, PartialEq)]
 #[must_use]
 #[expect(clippy::struct_field_names, reason = "the names of the schema")]
@@ -200,10 +209,10 @@ pub struct ClerkUser {
 discreet_debug!(ClerkUser {});
 
 impl ClerkUser {
-    /// A user of Clerk. The login id counts only when the record is created.
+    /// A user of Clerk. The login id is used only if the record is created.
     ///
     /// # Errors
-    /// [`Invalid`] names the input that was refused and why.
+    /// Those of [`ClerkUserId::new`] and [`NewUser::new`].
     pub fn new(
         clerk_user_id: impl AsRef<str>,
         user_name: impl AsRef<str>,
@@ -217,7 +226,7 @@ impl ClerkUser {
         })
     }
 
-    /// With an e-mail address. Without one, a stored address stays.
+    /// Sets the e-mail address. If it is not set, an existing user keeps the stored address.
     ///
     /// # Errors
     /// As [`EmailAddress::new`].
@@ -247,7 +256,13 @@ impl ClerkUser {
     }
 }
 
-/// Which users to list.
+/// The users to list.
+///
+/// ```
+/// use campaign_store::UserFilter;
+///
+/// let active = UserFilter::all().active(true);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[must_use]
 pub struct UserFilter {
@@ -260,7 +275,7 @@ impl UserFilter {
         Self::default()
     }
 
-    /// Only those that are active, or only those that are not.
+    /// Only active users, or only inactive ones.
     pub fn active(mut self, is_active: bool) -> Self {
         self.is_active = Some(is_active);
         self

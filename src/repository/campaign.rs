@@ -11,7 +11,33 @@ use crate::model::{
 };
 use crate::page::{Page, PageRequest};
 
-/// The campaigns. See the [contract](crate::repository#contract) of all repositories.
+/// The campaigns. The [contract](crate::repository#contract) holds for every method.
+///
+/// ```
+/// use campaign_store::{
+///     CampaignDuration, CampaignStatus, MemoryStore, NewCampaign, NewMailbox, NewUser, Provider,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let store = MemoryStore::new().repositories();
+/// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+/// let mailbox = store.mailboxes.link(NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?).await?;
+/// let (start, day) = (ada.created_at, CampaignDuration::hours(24.0)?);
+/// let spring = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
+/// let spring = store.campaigns.create(spring).await?;
+///
+/// // Each campaign is claimed once, by one worker.
+/// assert_eq!(store.campaigns.claim_due(start, 10).await?.len(), 1);
+/// assert!(store.campaigns.claim_due(start, 10).await?.is_empty());
+///
+/// let paused = store.campaigns.pause(spring.id).await?;
+/// assert_eq!(paused.status, CampaignStatus::Paused);
+/// // A paused campaign is resumed, not started.
+/// assert!(store.campaigns.start(spring.id).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait CampaignRepository: Debug + Send + Sync {
     /// Creates a campaign together with its metrics record.
@@ -21,19 +47,19 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// the mailbox is another user's.
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign>;
 
-    /// The campaign of this id.
+    /// The campaign with this id.
     ///
     /// # Errors
-    /// `Corrupt`, as every method that reads.
+    /// `Corrupt`, like every method that reads.
     async fn get(&self, id: CampaignId) -> Result<Option<Campaign>>;
 
-    /// Changes a campaign that is scheduled or paused and whose `updated_at` is still
-    /// `expected_updated_at`. A new mailbox goes into the metrics record too.
+    /// Changes a campaign that is scheduled or paused, and whose `updated_at` is still
+    /// `expected_updated_at`. A new mailbox is also set in the campaign's metrics.
     ///
     /// # Errors
-    /// `NotFound` when the campaign or the new mailbox does not exist; `Conflict` when the campaign
-    /// changed since; `IllegalStatus`; `ForeignMailbox`; `Invalid` when the end would be out of the
-    /// calendar.
+    /// `NotFound` when the campaign or the new mailbox does not exist; `Conflict` when the campaign has
+    /// changed since; `IllegalStatus` when it is neither scheduled nor paused; `ForeignMailbox` when the
+    /// new mailbox is another user's; `Invalid` when the end would be out of the calendar.
     async fn update(
         &self,
         id: CampaignId,
@@ -41,15 +67,15 @@ pub trait CampaignRepository: Debug + Send + Sync {
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Campaign>;
 
-    /// Takes a campaign from one status to another, in one step: of many who try at once, one
-    /// succeeds.
+    /// Changes the status of a campaign atomically. If several callers try the same transition at once,
+    /// one succeeds.
     ///
     /// # Errors
-    /// `NotFound`; `IllegalStatus` when the campaign's status does not allow it, so also for those
-    /// who came second.
+    /// `NotFound`; `IllegalStatus` when the campaign's status does not allow the transition, for example
+    /// because another caller was faster.
     async fn transition(&self, id: CampaignId, transition: CampaignTransition) -> Result<Campaign>;
 
-    /// Starts a scheduled campaign before its time. See [`transition`](Self::transition).
+    /// Starts a scheduled campaign without waiting for its start time. See [`transition`](Self::transition).
     ///
     /// # Errors
     /// As [`transition`](Self::transition).
@@ -65,7 +91,7 @@ pub trait CampaignRepository: Debug + Send + Sync {
         self.transition(id, CampaignTransition::Pause).await
     }
 
-    /// Goes on with a paused campaign at once. See [`transition`](Self::transition).
+    /// Resumes a paused campaign at once. See [`transition`](Self::transition).
     ///
     /// # Errors
     /// As [`transition`](Self::transition).
@@ -73,7 +99,8 @@ pub trait CampaignRepository: Debug + Send + Sync {
         self.transition(id, CampaignTransition::Resume).await
     }
 
-    /// Lets a paused campaign wait for its start time again. See [`transition`](Self::transition).
+    /// Returns a paused campaign to the schedule: it waits for its start time. See
+    /// [`transition`](Self::transition).
     ///
     /// # Errors
     /// As [`transition`](Self::transition).
@@ -81,7 +108,7 @@ pub trait CampaignRepository: Debug + Send + Sync {
         self.transition(id, CampaignTransition::Reschedule).await
     }
 
-    /// Ends an active campaign. See [`transition`](Self::transition).
+    /// Completes an active campaign. See [`transition`](Self::transition).
     ///
     /// # Errors
     /// As [`transition`](Self::transition).
@@ -89,7 +116,7 @@ pub trait CampaignRepository: Debug + Send + Sync {
         self.transition(id, CampaignTransition::Complete).await
     }
 
-    /// Gives a campaign up. See [`transition`](Self::transition).
+    /// Cancels a campaign that is scheduled, active or paused. See [`transition`](Self::transition).
     ///
     /// # Errors
     /// As [`transition`](Self::transition).
@@ -97,45 +124,45 @@ pub trait CampaignRepository: Debug + Send + Sync {
         self.transition(id, CampaignTransition::Cancel).await
     }
 
-    /// Starts the scheduled campaigns whose start time is at or before `now`, the earliest first,
-    /// and returns those that *this* call started. Any number of workers can call it at once: each
-    /// campaign is given to one of them, and a call that returns fewer than `limit` has left none.
+    /// Claims due campaigns: starts at most `limit` scheduled campaigns whose start time is at or before
+    /// `now`, the earliest first, and returns those that *this* call started. Any number of workers can
+    /// call it at once, and each campaign goes to one of them. A call that returns fewer than `limit`
+    /// campaigns has left none.
     ///
-    /// When the future is dropped, or fails on the way, campaigns that it already started stay
-    /// active: find them with [`list`](Self::list).
+    /// If the call fails or its future is dropped, campaigns that it has already started stay active.
+    /// [`list`](Self::list) finds them.
     ///
     /// # Errors
     /// `Invalid` unless `limit` is from 1 to [`PageRequest::MAX_LIMIT`].
     async fn claim_due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Campaign>>;
 
-    /// Completes the active campaigns whose end time is at or before `now`, and says how many
-    /// there were.
+    /// Completes the active campaigns whose end time is at or before `now`, and returns their number.
     ///
     /// # Errors
-    /// Those of the database alone. Campaigns that it completed before stay completed.
+    /// Only those of the database. Campaigns that the call has already completed stay completed.
     async fn complete_expired(&self, now: DateTime<Utc>) -> Result<u64>;
 
-    /// How many campaigns of the user, or of all users, have each status.
+    /// The number of the user's campaigns in each status; of all users if `user_id` is `None`.
     ///
     /// # Errors
     /// `Corrupt` when a status is unknown.
     async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts>;
 
-    /// Adds to the number of recipients of a campaign that is not over.
+    /// Adds `n` to the number of recipients of a campaign that is scheduled, active or paused.
     ///
     /// # Errors
-    /// `NotFound`; `IllegalStatus`.
+    /// `NotFound`; `IllegalStatus` when the campaign is completed or cancelled.
     async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign>;
 
-    /// A page of the campaigns.
+    /// A page of the campaigns that match `filter`.
     ///
     /// # Errors
-    /// `InvalidCursor`.
+    /// `InvalidCursor`; those of [`get`](Self::get).
     async fn list(&self, filter: &CampaignFilter, page: &PageRequest) -> Result<Page<Campaign>>;
 
-    /// All the campaigns, one by one.
+    /// A stream of all campaigns that match `filter`.
     ///
     /// # Errors
-    /// As [`get`](Self::get), also within the stream.
+    /// As [`get`](Self::get), from the call and within the stream.
     async fn stream(&self, filter: &CampaignFilter) -> Result<RecordStream<Campaign>>;
 }

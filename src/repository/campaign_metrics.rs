@@ -12,43 +12,70 @@ use crate::model::{
 };
 use crate::page::{Page, PageRequest};
 
-/// The metrics of the campaigns. See the [contract](crate::repository#contract) of all
-/// repositories.
+/// The metrics of the campaigns. The [contract](crate::repository#contract) holds for every method.
 ///
-/// The records are made by [`CampaignRepository::create`](super::CampaignRepository::create) and
-/// changed together with the tracking rows that they sum up.
+/// [`CampaignRepository::create`](super::CampaignRepository::create) creates the record of a campaign.
+/// [`EmailTrackingRepository`](super::EmailTrackingRepository) changes it together with the tracking
+/// rows that it sums up.
+///
+/// ```
+/// use campaign_store::{MetricsFilter, Rates};
+/// # use campaign_store::{CampaignDuration, MemoryStore, NewCampaign, NewMailbox, NewSend, NewUser};
+/// # use campaign_store::{Provider, TrackingEvent};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// # let store = MemoryStore::new().repositories();
+/// # let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+/// # let mailbox = NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?;
+/// # let mailbox = store.mailboxes.link(mailbox).await?;
+/// # let (start, day) = (ada.created_at, CampaignDuration::hours(24.0)?);
+/// # let spring = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
+/// # let spring = store.campaigns.create(spring).await?;
+/// let send = NewSend::new(&spring, "ada@work.example", "bob@example.com", start)?;
+/// let opened = TrackingEvent::opened(send.id(), start);
+/// store.email_tracking.record_sends(vec![send]).await?;
+/// store.email_tracking.record_events(vec![opened]).await?;
+///
+/// let metrics = store.campaign_metrics.get(spring.id).await?.expect("created with the campaign");
+/// assert_eq!((metrics.totals.sent, metrics.totals.opened), (1, 1));
+/// let totals = store.campaign_metrics.totals(&MetricsFilter::user(ada.id)).await?;
+/// assert_eq!(Rates::of(&totals).open_rate, 100.0);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// The metrics of a campaign.
     ///
     /// # Errors
-    /// `Corrupt`, as every method that reads.
+    /// `Corrupt`, like every method that reads.
     async fn get(&self, campaign_id: CampaignId) -> Result<Option<CampaignMetrics>>;
 
-    /// A page of the metrics.
+    /// A page of the metrics that match `filter`.
     ///
     /// # Errors
-    /// `InvalidCursor`.
+    /// `InvalidCursor`; those of [`get`](Self::get).
     async fn list(&self, filter: &MetricsFilter, page: &PageRequest) -> Result<Page<CampaignMetrics>>;
 
-    /// The sum over many campaigns. For its percentages see [`Rates::of`](crate::Rates::of).
+    /// The sum of the metrics that match `filter`. [`Rates::of`](crate::Rates::of) computes its percentages.
     ///
     /// # Errors
     /// As [`get`](Self::get).
     async fn totals(&self, filter: &MetricsFilter) -> Result<Totals>;
 
-    /// How many e-mails of these campaigns reached a state in each hour or day of a period, from
-    /// the earliest on, without the steps in which none did.
+    /// The number of e-mails of these campaigns that reached a state in each hour or day of a period. The
+    /// earliest step comes first, and steps without e-mails are left out.
     ///
-    /// Each e-mail counts in one step, that of the [first](crate::EmailTracking::first) time, and
-    /// the period ends before its `end`. So the counts add up over any partition of time to the
-    /// number of e-mails in that state, which [`totals`](Self::totals) gives. An event of an earlier
-    /// time that comes late moves its e-mail to the earlier step.
+    /// Each e-mail counts in one step, the one of its [first](crate::EmailTracking::first) time. The period
+    /// excludes its `end`, so the counts of adjacent periods add up to the number of e-mails in the state,
+    /// which [`totals`](Self::totals) returns. A late event with an earlier time moves its e-mail to the
+    /// earlier step.
     ///
-    /// It reads the tracking rows of the campaigns, not their metrics.
+    /// The method reads the tracking rows of the campaigns, not their metrics.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Only those of the database.
     async fn series(
         &self,
         filter: &MetricsFilter,
@@ -57,25 +84,25 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
         period: Range<DateTime<Utc>>,
     ) -> Result<Vec<SeriesPoint>>;
 
-    /// Counts the tracking rows of a campaign anew, writes its metrics if they were wrong or
-    /// missing, and gives them. Events can be recorded meanwhile.
+    /// Recounts the tracking rows of a campaign, writes its metrics if they were wrong or missing, and
+    /// returns them. Events can be recorded at the same time.
     ///
     /// # Errors
-    /// `NotFound` when neither the campaign nor metrics of it exist.
+    /// `NotFound` when neither the campaign nor its metrics exist.
     async fn recount(&self, campaign_id: CampaignId) -> Result<CampaignMetrics>;
 
-    /// The same for every campaign, telling how far it is, after every thousandth and at the end.
-    /// The stream has to be read for the work to go on; dropped, it stops.
+    /// Recounts every campaign. The stream reports the progress after each 1,000 campaigns and at the end.
+    /// The work advances only while the stream is read, and stops when the stream is dropped.
     ///
-    /// The rows are counted in one pass; campaigns that seem wrong by it are
+    /// The rows are counted in one pass, and campaigns that differ from it are
     /// [recounted](Self::recount) one by one. Rows of campaigns that do not exist are left alone.
     ///
     /// # Errors
-    /// Those of the database, also within the stream.
+    /// Only those of the database, from the call and within the stream.
     async fn recount_all(&self) -> Result<RecordStream<RecountProgress>>;
 
-    /// What a recount of all campaigns would put right, and rows of campaigns that do not exist.
-    /// Nothing is written.
+    /// The campaigns that [`recount_all`](Self::recount_all) would correct, and the rows of campaigns
+    /// that do not exist. Nothing is written.
     ///
     /// # Errors
     /// As [`recount_all`](Self::recount_all).

@@ -11,36 +11,62 @@ use crate::model::{
 };
 use crate::page::{Page, PageRequest};
 
-/// The sent e-mails. See the [contract](crate::repository#contract) of all repositories.
+/// The sent e-mails. The [contract](crate::repository#contract) holds for every method.
+///
+/// ```
+/// use campaign_store::{EventOutcome, NewSend, SendOutcome, TrackingEvent};
+/// # use campaign_store::{CampaignDuration, MemoryStore, NewCampaign, NewMailbox, NewUser, Provider};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// # let store = MemoryStore::new().repositories();
+/// # let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+/// # let mailbox = NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?;
+/// # let mailbox = store.mailboxes.link(mailbox).await?;
+/// # let (start, day) = (ada.created_at, CampaignDuration::hours(24.0)?);
+/// # let spring = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
+/// # let spring = store.campaigns.create(spring).await?;
+/// let send = NewSend::new(&spring, "ada@work.example", "bob@example.com", start)?;
+/// let opened = TrackingEvent::opened(send.id(), start).provider_event_id("evt-1")?;
+///
+/// // Recording again after a failure is safe: each send and each event counts once.
+/// let tracking = &store.email_tracking;
+/// assert_eq!(tracking.record_sends(vec![send.clone()]).await?, [SendOutcome::Recorded]);
+/// assert_eq!(tracking.record_sends(vec![send]).await?, [SendOutcome::AlreadyRecorded]);
+/// assert_eq!(tracking.record_events(vec![opened.clone()]).await?, [EventOutcome::First]);
+/// assert_eq!(tracking.record_events(vec![opened]).await?, [EventOutcome::Duplicate]);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait EmailTrackingRepository: Debug + Send + Sync {
-    /// Records sends and counts them in the metrics of their campaigns, and says of each what
-    /// became of it, in the order of `sends`.
+    /// Records sends, counts them in the metrics of their campaigns, and returns the outcome of each, in
+    /// the order of `sends`.
     ///
-    /// Recording is idempotent: a send is known by its tracking id, so a batch can be recorded
-    /// again after any failure, whole or in part. On MongoDB the unique index decides, so the
-    /// database must be provisioned. Rows and metrics change together, in steps of at most 1,000
-    /// sends; when a step fails, those before it stay recorded.
+    /// Recording is idempotent: a send is identified by its tracking id, so a batch, or a part of it, can
+    /// be recorded again after any failure. On MongoDB the unique index enforces this, so the database
+    /// must be provisioned. Rows and metrics change together, in atomic steps of at most 1,000 sends. If a
+    /// step fails, the steps before it stay recorded.
     ///
-    /// A tracking id counts as recorded whatever else the send says. Whether the campaign is over
-    /// makes no difference. The owner and the mailbox of the rows are those of the send, as
-    /// [`NewSend::new`] took them from the campaign.
+    /// Only the tracking id decides whether a send was recorded before; its other fields are not compared.
+    /// Sends of completed and cancelled campaigns are recorded too. The owner and the mailbox of a row are
+    /// those that [`NewSend::new`] took from the campaign.
     ///
     /// # Errors
-    /// Those of the database alone.
+    /// Only those of the database.
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>>;
 
-    /// Records events and counts them in the metrics of their campaigns, and says of each what it
-    /// did, in the order of `events`.
+    /// Records events, counts them in the metrics of their campaigns, and returns the outcome of each, in
+    /// the order of `events`.
     ///
-    /// The rows change by [`EmailTracking::apply`], so the order in which events arrive makes no
-    /// difference, and the metrics by what the rows [contribute](crate::Totals::of) after and
-    /// before. Rows, metrics and receipts change together, in steps of at most 1,000 events; when a
-    /// step fails, those of the others that were recorded stay recorded.
+    /// [`EmailTracking::apply`] changes the rows, so the order of events makes no difference. The metrics
+    /// change by the difference of the rows' [contributions](crate::Contribution) before and after. Rows,
+    /// metrics and receipts change together, in atomic steps of at most 1,000 events. If a step fails, the
+    /// other steps that were recorded stay recorded.
     ///
-    /// An event with a [provider event id](TrackingEvent::provider_event_id) counts once, for at
-    /// least as long as the store keeps receipts (7 days unless said otherwise), so it can be
-    /// recorded again after any failure. One without can be counted twice then.
+    /// An event with a [provider event id](TrackingEvent::provider_event_id) counts once for at least as
+    /// long as the store keeps receipts (7 days by default), so it can be recorded again after any
+    /// failure. An event without one could then be counted twice.
     ///
     /// # Errors
     /// `Corrupt` when a row cannot be read; those of the database.
@@ -48,19 +74,19 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
         self.record_events_each(events).await.into_iter().collect()
     }
 
-    /// As [`record_events`](Self::record_events), and tells each event apart when some fail: a step
-    /// that fails gives its error to its own events, so that those of the other steps need not be
-    /// recorded again. There is one result for each event, in their order.
+    /// As [`record_events`](Self::record_events), with one result for each event, in the order of `events`.
+    /// A step that fails returns its error for its own events only, so the events of the other steps need
+    /// not be recorded again.
     async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>>;
 
-    /// The e-mail of this id.
+    /// The e-mail with this id.
     ///
     /// # Errors
-    /// `Corrupt`, as every method that reads.
+    /// `Corrupt`, like every method that reads.
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>>;
 
-    /// The e-mails of a campaign to a recipient in the order in which they were recorded, the first
-    /// [`PageRequest::MAX_LIMIT`] of them.
+    /// The first [`PageRequest::MAX_LIMIT`] e-mails of a campaign to a recipient, in the order of
+    /// recording.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -70,30 +96,29 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
         recipient: &EmailAddress,
     ) -> Result<Vec<EmailTracking>>;
 
-    /// Whether the user must not write to this recipient any more, because an e-mail of the user
-    /// bounced or because the recipient unsubscribed.
+    /// Whether the recipient is suppressed: the user must not write to the recipient any more, because an
+    /// e-mail of the user bounced, or the recipient unsubscribed from one or reported one as spam.
     ///
     /// # Errors
-    /// Those of the database alone. Whoever cannot get an answer should not send.
+    /// Only those of the database. Do not send unless the call succeeds.
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool>;
 
-    /// Those of many recipients to whom the user must not write, as
-    /// [`is_suppressed`](Self::is_suppressed) says of one.
+    /// The suppressed ones of many recipients; see [`is_suppressed`](Self::is_suppressed).
     ///
     /// # Errors
     /// As [`is_suppressed`](Self::is_suppressed).
     async fn suppressed(&self, user_id: UserId, recipients: &[EmailAddress])
     -> Result<HashSet<EmailAddress>>;
 
-    /// A page of the e-mails.
+    /// A page of the e-mails that match `filter`.
     ///
     /// # Errors
-    /// `InvalidCursor`.
+    /// `InvalidCursor`; those of [`get`](Self::get).
     async fn list(&self, filter: &TrackingFilter, page: &PageRequest) -> Result<Page<EmailTracking>>;
 
-    /// All the e-mails, one by one: the fastest way to read many.
+    /// A stream of all e-mails that match `filter`, the fastest way to read many.
     ///
     /// # Errors
-    /// As [`get`](Self::get), also within the stream.
+    /// As [`get`](Self::get), from the call and within the stream.
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>>;
 }

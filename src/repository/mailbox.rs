@@ -10,23 +10,43 @@ use crate::model::{
 };
 use crate::page::{Page, PageRequest};
 
-/// The linked mailboxes. See the [contract](crate::repository#contract) of all repositories.
+/// The linked mailboxes. The [contract](crate::repository#contract) holds for every method.
 ///
-/// Exactly one of a user's mailboxes is primary at any moment; nobody ever sees two or none.
+/// Exactly one of a user's mailboxes is primary at any moment. No reader ever sees two or none.
+///
+/// ```
+/// use campaign_store::{MemoryStore, NewMailbox, NewUser, Provider};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let store = MemoryStore::new().repositories();
+/// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+/// let new = |address: &str| NewMailbox::new(ada.id, address, Provider::Gmail);
+/// let work = store.mailboxes.link(new("ada@work.example")?).await?;
+/// let home = store.mailboxes.link(new("ada@home.example")?).await?;
+/// assert!(work.is_primary && !home.is_primary);
+///
+/// // Send from the mailboxes in rotation.
+/// store.mailboxes.touch(work.id).await?;
+/// let next = store.mailboxes.least_recently_used(ada.id).await?;
+/// assert_eq!(next.map(|mailbox| mailbox.id), Some(home.id));
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait MailboxRepository: Debug + Send + Sync {
-    /// Links a mailbox to its user. The first one of a user becomes the primary one. Secrets are
-    /// sealed before they leave the process.
+    /// Links a mailbox to its user. A user's first mailbox becomes the primary one. Secrets are sealed
+    /// before they leave the process.
     ///
     /// # Errors
-    /// `NotFound` when there is no such user; `Unique` when the user has linked the address; `Secret`
-    /// when there are secrets and no keys to seal them.
+    /// `NotFound` when the user does not exist; `Unique` when the user has already linked the address;
+    /// `Secret` when the mailbox has secrets and the store has no keys to seal them.
     async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox>;
 
-    /// The mailbox of this id.
+    /// The mailbox with this id.
     ///
     /// # Errors
-    /// `Corrupt`, as every method that reads.
+    /// `Corrupt`, like every method that reads.
     async fn get(&self, id: MailboxId) -> Result<Option<Mailbox>>;
 
     /// The user's mailbox with this address.
@@ -35,15 +55,15 @@ pub trait MailboxRepository: Debug + Send + Sync {
     /// As [`get`](Self::get).
     async fn find_by_user_and_email(&self, user_id: UserId, email: &EmailAddress) -> Result<Option<Mailbox>>;
 
-    /// The user's primary mailbox; `None` when the user has no mailbox.
+    /// The user's primary mailbox; `None` if the user has no mailbox.
     ///
     /// # Errors
     /// As [`get`](Self::get).
     async fn primary(&self, user_id: UserId) -> Result<Option<Mailbox>>;
 
-    /// The active mailbox of the user in status active that was not used for the longest time;
-    /// one that was never used comes first, and of equals the one that was linked first. For
-    /// sending in rotation, together with [`touch`](Self::touch).
+    /// The user's least recently used mailbox, of those that are active and in status active. Mailboxes
+    /// that were never used come first; ties go to the one linked first. Together with
+    /// [`touch`](Self::touch) it gives a rotation.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -52,7 +72,8 @@ pub trait MailboxRepository: Debug + Send + Sync {
     /// Changes a mailbox whose `updated_at` is still `expected_updated_at`.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` when the mailbox changed since; `Unique`.
+    /// `NotFound`; `Conflict` when the mailbox has changed since; `Unique` when the user has linked the new
+    /// address already.
     async fn update(
         &self,
         id: MailboxId,
@@ -60,8 +81,8 @@ pub trait MailboxRepository: Debug + Send + Sync {
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Mailbox>;
 
-    /// Makes this the primary mailbox of its user, in place of the present one. If it is that
-    /// already, nothing is written.
+    /// Makes this the primary mailbox of its user, in place of the current one. If it is already primary,
+    /// nothing is written.
     ///
     /// # Errors
     /// `NotFound`.
@@ -79,22 +100,22 @@ pub trait MailboxRepository: Debug + Send + Sync {
     /// `NotFound`.
     async fn touch(&self, id: MailboxId) -> Result<Mailbox>;
 
-    /// Removes a mailbox. When it was the primary one, the user's oldest remaining mailbox becomes
-    /// primary. Campaigns that are over keep naming the mailbox.
+    /// Removes a mailbox. If it was primary, the user's oldest remaining mailbox becomes primary.
+    /// Completed and cancelled campaigns keep the id of the mailbox.
     ///
     /// # Errors
-    /// `NotFound`; `InUse` while a campaign that is not over is to be sent from it.
+    /// `NotFound`; `InUse` while a scheduled, active or paused campaign uses it.
     async fn unlink(&self, id: MailboxId) -> Result<()>;
 
-    /// A page of the mailboxes.
+    /// A page of the mailboxes that match `filter`.
     ///
     /// # Errors
-    /// `InvalidCursor`.
+    /// `InvalidCursor`; those of [`get`](Self::get).
     async fn list(&self, filter: &MailboxFilter, page: &PageRequest) -> Result<Page<Mailbox>>;
 
-    /// All the mailboxes, one by one.
+    /// A stream of all mailboxes that match `filter`.
     ///
     /// # Errors
-    /// As [`get`](Self::get), also within the stream.
+    /// As [`get`](Self::get), from the call and within the stream.
     async fn stream(&self, filter: &MailboxFilter) -> Result<RecordStream<Mailbox>>;
 }

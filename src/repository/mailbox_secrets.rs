@@ -7,40 +7,65 @@ use crate::error::Result;
 use crate::model::{Credentials, Mailbox, MailboxId};
 use crate::secret::{ReencryptPlan, ReencryptReport};
 
-/// The secrets of the linked mailboxes: passwords and OAuth tokens. See the
-/// [contract](crate::repository#contract) of all repositories.
+/// The secrets of the linked mailboxes: passwords and OAuth tokens. The
+/// [contract](crate::repository#contract) holds for every method.
 ///
-/// It is apart from [`MailboxRepository`](super::MailboxRepository), so that a service can hand that on
-/// without handing on the secrets.
+/// It is separate from [`MailboxRepository`](super::MailboxRepository), so a service can pass on that
+/// one without access to the secrets.
+///
+/// ```
+/// use campaign_store::{AccessToken, Credentials, Error, RefreshToken};
+/// # use campaign_store::{MemoryStore, NewMailbox, NewUser, Provider};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// # let store = MemoryStore::new().repositories();
+/// # let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+/// let new = NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?
+///     .tokens(AccessToken::new("ya29.a0AfH6")?, RefreshToken::new("1//0gLx")?);
+/// let mailbox = store.mailboxes.link(new).await?;
+///
+/// let used = store.mailbox_secrets.credentials(mailbox.id).await?.expect("the mailbox exists");
+/// let fresh = Credentials::new().access_token(AccessToken::new("ya29.b1BgI7")?);
+/// store.mailbox_secrets.refresh_tokens(mailbox.id, &used, fresh.clone()).await?;
+///
+/// // A worker that refreshed the same tokens comes too late, and reads the new ones.
+/// let late = store.mailbox_secrets.refresh_tokens(mailbox.id, &used, fresh).await;
+/// assert!(matches!(late, Err(Error::Conflict { .. })));
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait MailboxSecretsRepository: Debug + Send + Sync {
-    /// The secrets of a mailbox, opened.
+    /// The opened secrets of a mailbox; `None` if the mailbox does not exist.
     ///
     /// # Errors
-    /// `Secret` when one of them cannot be read.
+    /// `Secret` when one of them does not open.
     async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>>;
 
-    /// Replaces the secrets that are given, and leaves the others.
+    /// Replaces the secrets that are set in `new`, and keeps the others.
     ///
     /// # Errors
-    /// `NotFound`; `Secret` when there are no keys to seal them.
+    /// `NotFound`; `Secret` when the store has no keys to seal them.
     async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox>;
 
-    /// Replaces tokens that were refreshed: those that are given, if the tokens are still those of
-    /// `used`. Other changes of the mailbox, and re-encryption, are no obstacle.
+    /// Replaces refreshed tokens: stores the secrets that are set in `new`, if the tokens are still those
+    /// of `used`. Other changes of the mailbox and re-encryption do not interfere.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` when somebody else replaced the tokens: read the
-    /// [`credentials`](Self::credentials) again. `Secret`.
+    /// `NotFound`; `Conflict` when another caller replaced the tokens: read the
+    /// [`credentials`](Self::credentials) again; `Secret` when a token does not open or cannot be sealed.
     async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox>;
 
-    /// Reloads the vault's keys, and re-encrypts with the primary key what other keys sealed, and what is
-    /// not sealed where the vault allows that. It reports after each batch; the last report
-    /// [is done](ReencryptReport::is_done). A secret that is replaced meanwhile stays replaced.
-    /// `updated_at` stays: the secrets are the same. Dropping the stream stops between two batches.
+    /// Reloads the vault's keys, and re-encrypts secrets of other keys with the primary key. It also seals
+    /// secrets that are not sealed, where the vault [allows](crate::Vault::allow_plaintext) them.
+    ///
+    /// The stream returns a report after each batch; the last report [is done](ReencryptReport::is_done).
+    /// Dropping the stream stops the run between two batches. A secret that is replaced at the same time
+    /// is not overwritten. `updated_at` does not change, because the secrets are the same.
     ///
     /// # Errors
-    /// Those of the database, and `Secret` without keys, within the stream. A secret that does not
-    /// open is reported and is no error.
+    /// Those of the database, and `Secret` if the store has no keys, within the stream. A secret that
+    /// does not open is reported, and is not an error.
     async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>>;
 }

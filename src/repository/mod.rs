@@ -1,20 +1,23 @@
-//! What callers program against: a trait for each collection, and [`Store`], which groups them.
+//! The repositories: a trait for each collection, and [`Store`], which groups them.
 //!
 //! # Contract
 //!
-//! What holds for every method of every trait, on every store:
+//! These rules hold for every method of every trait, on every store:
 //!
-//! - An error changes nothing. Only [`Error::Unavailable`](crate::Error::Unavailable) leaves open
-//!   whether a write took effect; writing again is safe where the method says so.
-//! - Look-ups return `None` for what does not exist; writes that need the record give
+//! - A call that fails changes nothing. [`Error::Unavailable`](crate::Error::Unavailable) is the exception:
+//!   it is unknown whether the write took effect. A retry is safe where the method says so.
+//! - Look-ups return `None` for records that do not exist; writes that need the record fail with
 //!   [`Error::NotFound`](crate::Error::NotFound).
-//! - Every write of a record makes its `updated_at` (`last_updated` of metrics) strictly later,
-//!   so that it serves as the record's version.
-//! - Lists are in the order of creation (or its reverse), in pages that neither repeat nor skip a
-//!   record when others come and go between two pages. Streams are in no particular order.
-//! - A method is whole or not at all also when its future is dropped, unless it says otherwise.
+//! - Every write of a record makes its `updated_at` (`last_updated` of metrics) strictly later, so it
+//!   serves as the record's version.
+//! - Lists are in the order of creation (or its reverse). Their pages neither repeat nor skip a record if
+//!   other records are created or deleted between two pages. Streams have no particular order.
+//! - Every method is atomic, even if its future is dropped, unless documented otherwise.
 //!
-//! The suite `contract` (feature `contract`) is this contract as tests.
+//! The `# Errors` sections name variants of [`Error`](crate::Error). Every method can also fail with the
+//! errors of the database, such as `Unavailable` and `Unauthorized`.
+//!
+//! The suite `contract` (feature `contract`) tests these rules.
 
 mod campaign;
 mod campaign_metrics;
@@ -38,6 +41,21 @@ pub use user::{ClerkUpsert, UserRepository};
 
 use crate::error::Result;
 
-/// Records as they come from the database. After an error of the connection it ends; after a
-/// document that cannot be read it goes on.
+/// A stream of records. It ends after an error of the connection, and continues after a document that
+/// cannot be read.
+///
+/// ```
+/// use campaign_store::{MemoryStore, NewUser, User, UserFilter};
+/// use futures_util::stream::TryStreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let store = MemoryStore::new().repositories();
+/// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+///
+/// let users: Vec<User> = store.users.stream(&UserFilter::all()).await?.try_collect().await?;
+/// assert_eq!(users, [ada]);
+/// # Ok(())
+/// # }
+/// ```
 pub type RecordStream<T> = BoxStream<'static, Result<T>>;

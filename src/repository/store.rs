@@ -7,11 +7,23 @@ use super::{
 
 /// The repositories of one database.
 ///
-/// [`MongoStore`](crate::MongoStore) and [`MemoryStore`](crate::MemoryStore) make one. A store of your own
-/// is made by [`Store::builder`], or from another one by [`Store::to_builder`], which keeps what is not
-/// replaced.
+/// [`MongoStore`](crate::MongoStore) and [`MemoryStore`](crate::MemoryStore) create one.
+/// [`Store::builder`] makes a store of repositories of your own, and [`Store::to_builder`] replaces some
+/// repositories of an existing store.
 ///
-/// Cloning is cheap and shares the data.
+/// A clone is cheap and shares the data.
+///
+/// ```
+/// use campaign_store::{MemoryStore, NewUser};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let store = MemoryStore::new().repositories();
+/// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
+/// assert_eq!(store.clone().users.get(ada.id).await?, Some(ada));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Store {
@@ -30,14 +42,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store of your own.
-    #[must_use]
+    /// Builds a store of repositories of your own.
     pub fn builder() -> StoreBuilder {
         StoreBuilder::default()
     }
 
-    /// A store like this one, but for what is replaced.
-    #[must_use]
+    /// Builds a store like this one, with some repositories replaced.
     pub fn to_builder(&self) -> StoreBuilder {
         StoreBuilder::from(self.clone())
     }

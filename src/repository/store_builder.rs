@@ -8,7 +8,7 @@ use crate::error::{Invalid, Problem};
 
 macro_rules! repositories {
     ($($name:ident: $repository:ident,)+) => {
-        /// Makes a [`Store`] of repositories of your own, or replaces some of another store.
+        /// Builds a [`Store`] of repositories of your own, or replaces some repositories of another store.
         ///
         /// ```
         /// use campaign_store::{MemoryStore, Store};
@@ -35,7 +35,7 @@ macro_rules! repositories {
                 }
             )+
 
-            /// The store.
+            /// Builds the store.
             ///
             /// # Errors
             /// [`Problem::Missing`] with the name of the first repository that was not set.

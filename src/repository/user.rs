@@ -11,25 +11,46 @@ use crate::model::{
 };
 use crate::page::{Page, PageRequest};
 
-/// The users. See the [contract](crate::repository#contract) of all repositories.
+/// The users. The [contract](crate::repository#contract) holds for every method.
 ///
 /// Writes that would give two users the same login id, e-mail address or Clerk id fail with
 /// [`Error::Unique`](crate::Error::Unique), which names the index.
+///
+/// ```
+/// use campaign_store::{LoginAttempt, LoginOutcome, LoginPassword, MemoryStore, NewUser, UserPatch};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let store = MemoryStore::new().repositories();
+/// let password = LoginPassword::new("correct horse battery staple")?;
+/// let ada = store.users.create(NewUser::new("Ada", "ada")?.password(password)).await?;
+///
+/// let attempt = LoginAttempt::new("ADA", "correct horse battery staple");
+/// assert!(matches!(store.users.verify_login(attempt).await?, LoginOutcome::Accepted(_)));
+///
+/// let patch = UserPatch::new().email("ada@example.com")?;
+/// let changed = store.users.update(ada.id, patch.clone(), ada.updated_at).await?;
+/// assert!(changed.updated_at > ada.updated_at);
+/// // The version that this patch was made for is stale now.
+/// assert!(store.users.update(ada.id, patch, ada.updated_at).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait UserRepository: Debug + Send + Sync {
-    /// Creates a user. Of a password a hash is stored.
+    /// Creates a user. Only a hash of the password is stored.
     ///
     /// # Errors
-    /// `Unique`; `Busy` when too many passwords are being hashed already.
+    /// `Unique`; `Busy` when too many passwords are being hashed.
     async fn create(&self, user: NewUser) -> Result<User>;
 
-    /// The user of this id.
+    /// The user with this id.
     ///
     /// # Errors
-    /// `Corrupt`, as every method that reads.
+    /// `Corrupt`, like every method that reads.
     async fn get(&self, id: UserId) -> Result<Option<User>>;
 
-    /// The user who logs in with this name.
+    /// The user with this login id.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -50,32 +71,34 @@ pub trait UserRepository: Debug + Send + Sync {
     /// Changes a user whose `updated_at` is still `expected_updated_at`.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` when the user changed since; `Unique`.
+    /// `NotFound`; `Conflict` when the user has changed since; `Unique`.
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User>;
 
-    /// Creates or updates the user with the Clerk id of `user`, in one step: of many who do so at
-    /// once, one creates. An existing user keeps its login id, its state, and its e-mail address
-    /// where `user` has none.
+    /// Creates or updates the user with the Clerk id of `user`, atomically. If several callers do so at
+    /// once, one creates the user. An existing user keeps the login id, the state and, if `user` has none,
+    /// the e-mail address.
     ///
     /// # Errors
-    /// `Unique` when the login id or the e-mail address is another user's: accounts are never
-    /// joined by address.
+    /// `Unique` when the login id or the e-mail address is another user's: accounts are never joined by
+    /// address.
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert>;
 
-    /// Sets the password: a hash of it is stored, in place of the one before.
+    /// Sets the password. Only its hash is stored, and replaces the previous one.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` when too many passwords are being hashed already.
+    /// `NotFound`; `Busy` when too many passwords are being hashed.
     async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User>;
 
     /// Whether an active user has this login id and this password.
     ///
-    /// An unknown login id, a user without a password and all other cases take as long as a wrong
-    /// password and give the same answer. A hash that is weaker than new ones is replaced on the way.
-    /// `last_login` is left to [`record_login`](Self::record_login).
+    /// All rejected attempts take the same time and give the same answer: a wrong password, an unknown
+    /// login id, a user without a password, an inactive user. If the login is accepted and the stored hash
+    /// is weaker than the current [`PasswordPolicy`](crate::PasswordPolicy), the hash is replaced. The call
+    /// does not set `last_login`; [`record_login`](Self::record_login) does.
     ///
     /// # Errors
-    /// `Unavailable` and `Busy`, which say nothing about the password.
+    /// `Unavailable`; `Busy` when too many passwords are being hashed. Neither says anything about the
+    /// password.
     async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome>;
 
     /// Sets `last_login` to the store's current time.
@@ -84,38 +107,39 @@ pub trait UserRepository: Debug + Send + Sync {
     /// `NotFound`.
     async fn record_login(&self, id: UserId) -> Result<User>;
 
-    /// Activates or deactivates a user. Doing it twice is no error; each time is a write.
+    /// Activates or deactivates a user. It succeeds even if the user is in that state already, and still
+    /// counts as a write.
     ///
     /// # Errors
     /// `NotFound`.
     async fn set_active(&self, id: UserId, is_active: bool) -> Result<User>;
 
-    /// Deletes a user who has no mailboxes. Campaigns that are over keep naming the user.
+    /// Deletes a user without mailboxes. Completed and cancelled campaigns keep the id of the user.
     ///
     /// # Errors
-    /// `NotFound`; `InUse` while mailboxes are linked: deactivate the user or unlink them first.
+    /// `NotFound`; `InUse` while the user has mailboxes: unlink them first, or deactivate the user instead.
     async fn delete(&self, id: UserId) -> Result<()>;
 
-    /// A page of the users.
+    /// A page of the users that match `filter`.
     ///
     /// # Errors
-    /// `InvalidCursor`.
+    /// `InvalidCursor`; those of [`get`](Self::get).
     async fn list(&self, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>>;
 
-    /// All the users, one by one.
+    /// A stream of all users that match `filter`.
     ///
     /// # Errors
-    /// As [`get`](Self::get), also within the stream.
+    /// As [`get`](Self::get), from the call and within the stream.
     async fn stream(&self, filter: &UserFilter) -> Result<RecordStream<User>>;
 }
 
-/// What [`UserRepository::upsert_from_clerk`] did.
+/// The outcome of [`UserRepository::upsert_from_clerk`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ClerkUpsert {
-    /// There was no such user; this one was created.
+    /// The user did not exist, and was created.
     Created(User),
-    /// The user existed and is now like this.
+    /// The user existed, and was updated to this record.
     Updated(User),
 }
 

@@ -1,20 +1,20 @@
 //! The sealed form of a secret.
 //!
-//! As text `enc1.<key id>.<base64url of the bytes>`. The bytes, numbers big-endian:
+//! The text is `enc1.<key id>.<base64url of the bytes>`. The bytes, with numbers in big-endian order:
 //!
-//! | at | length | what |
+//! | Offset | Length | Content |
 //! |---|---|---|
 //! | 0 | 1 | version, 1 |
-//! | 1 | 1 | suite, 1: all that follows |
+//! | 1 | 1 | suite, 1: the algorithms below |
 //! | 2 | 4 | key id |
 //! | 6 | 24 | salt, random for each value |
 //! | 30 | 32 | commitment |
-//! | 62 | n | AES-256-GCM of the text, 0x80, and zeros up to a multiple of 64 |
+//! | 62 | n | AES-256-GCM ciphertext of the text, 0x80, and zeros up to a multiple of 64 |
 //! | 62+n | 16 | tag |
 //!
-//! Key, nonce and commitment of a value come from HKDF-SHA256 (RFC 5869) of the master key, the salt
-//! and the context. So no nonce is ever used twice with a key, a value opens in the one place that
-//! it was sealed for, and no second key opens it to something else. The padding hides the length.
+//! HKDF-SHA256 (RFC 5869) derives the key, nonce and commitment of a value from the master key, the salt
+//! and the context. Therefore no nonce is ever used twice with a key, a value opens only in the place
+//! that it was sealed for, and no second key opens it to another text. The padding hides the length.
 
 use std::ops::Range;
 
@@ -40,10 +40,10 @@ pub(super) const COMMITMENT: Range<usize> = 30..62;
 pub(super) const HEAD: usize = 62;
 const TAG: usize = 16;
 const BLOCK: usize = 64;
-/// More than the largest secret takes.
+/// The largest sealed text that is parsed, in bytes. The largest secret needs less.
 const MAX_TEXT: usize = 32 * 1024;
 
-/// Whether a stored text claims to be sealed.
+/// Whether a stored text has the prefix of a sealed value.
 pub(crate) fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
@@ -71,7 +71,7 @@ pub(crate) fn seal(
     bytes.extend(text.as_bytes());
     bytes.push(0x80);
     bytes.resize(HEAD + padded, 0);
-    // In place: of the text there is no copy to wipe.
+    // Encrypted in place, so there is no copy of the text to wipe.
     let body = bytes.get_mut(HEAD..).ok_or(SecretProblem::OutOfBounds)?;
     let tag = derived
         .cipher()?
@@ -83,14 +83,14 @@ pub(crate) fn seal(
     Ok(sealed)
 }
 
-/// Opens a sealed text, and says with which key.
+/// Opens a sealed text, and returns the id of its key and the text.
 pub(crate) fn open(
     ring: &Keyring,
     place: SecretPlace,
     text: &str,
 ) -> Result<(KeyId, Zeroizing<String>), SecretProblem> {
     let (id, bytes) = parse(text)?;
-    // Decrypted in place, it holds the text.
+    // It is decrypted in place, so it will hold the text.
     let mut bytes = Zeroizing::new(bytes);
     let key = match ring.get(id) {
         None => return Err(SecretProblem::UnknownKey(id.get())),
@@ -107,7 +107,7 @@ pub(crate) fn open(
     let cipher = derived.cipher()?;
     let decrypted =
         cipher.decrypt_inout_detached(&derived.nonce()?, &context, (&mut *body).into(), &Tag::from(*tag));
-    // Both are looked at, and either gives the same answer.
+    // Both are always checked, and both failures give the same error.
     let is_committed = bool::from(derived.commitment().ct_eq(commitment));
     if decrypted.is_err() || !is_committed {
         return Err(SecretProblem::NotAuthentic);
@@ -117,7 +117,7 @@ pub(crate) fn open(
     plain.map(|plain| (id, Zeroizing::new(plain.to_owned()))).ok_or(SecretProblem::Malformed)
 }
 
-/// The key id and the bytes of a sealed text, of the one form that they have.
+/// Parses the key id and the bytes of a sealed text. Only the canonical form is accepted.
 fn parse(text: &str) -> Result<(KeyId, Vec<u8>), SecretProblem> {
     if text.len() > MAX_TEXT {
         return Err(SecretProblem::Malformed);
@@ -134,9 +134,9 @@ fn parse(text: &str) -> Result<(KeyId, Vec<u8>), SecretProblem> {
     if is_well_formed { Ok((id, bytes)) } else { Err(SecretProblem::Malformed) }
 }
 
-/// What a value is bound to: the header, and the place with the length before each part, so that no
-/// two places give the same bytes. The name of the database is not in it: backups can be restored
-/// under another one.
+/// The context that a value is bound to: the header and the place. Each part of the place has its length
+/// in front, so no two places give the same bytes. The name of the database is not part of it, since a
+/// backup can be restored under another name.
 fn context(id: KeyId, place: SecretPlace) -> Vec<u8> {
     const OBJECT_ID: u8 = 0x07;
     let (mailbox, owner) = (place.mailbox.as_object_id().bytes(), place.owner.as_object_id().bytes());
@@ -163,8 +163,8 @@ pub(super) struct Derived(Zeroizing<[u8; 76]>);
 impl Derived {
     pub(super) fn from(key: &MasterKey, salt: &[u8], context: &[u8]) -> Self {
         let mut okm = Zeroizing::new([0; 76]);
-        // A master key is uniform, so the extract step is left out (RFC 5869, section 3.3). Neither
-        // call can fail: 32 bytes are enough for a key, and 76 fewer than the most that can be had.
+        // A master key is uniform, so the extract step is skipped (RFC 5869, section 3.3). Neither call
+        // can fail: 32 bytes are enough for a key, and 76 bytes are below the limit of the output.
         if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(key.as_bytes()) {
             let _ = hkdf.expand_multi_info(&[b"key+nonce+commit", salt, context], okm.as_mut_slice());
         }

@@ -1,51 +1,52 @@
-//! Why keys were refused. Nothing here holds any part of a key.
+//! The reasons for refusing keys. No error contains any part of a key.
 
 use thiserror::Error as ThisError;
 
 use super::KeyId;
 
-/// Why keys were refused. A keyring that is in use stays in use.
+/// The reason why keys were refused. The keyring in use stays in use.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum KeyError {
     /// No keys were given.
-    #[error("there are no keys")]
+    #[error("there are no keys. Give at least one, as ID:BASE64")]
     Missing,
     /// An entry is not of the form `ID:BASE64` or `ID:BASE64:disabled`.
     #[error("the entry at place {place} is not of the form ID:BASE64 or ID:BASE64:disabled")]
     #[non_exhaustive]
     Malformed {
-        /// The place of the entry, counted from 1.
+        /// The position of the entry, counted from 1.
         place: usize,
     },
     /// A key does not have 32 bytes.
-    #[error("key {0} does not have 32 bytes")]
+    #[error("key {0} does not have 32 bytes. Create a key with `openssl rand -base64 32`")]
     WrongLength(KeyId),
     /// All bytes of a key are the same.
-    #[error("key {0} is not random")]
+    #[error("key {0} is not random: all its bytes are the same. Create a key with `openssl rand -base64 32`")]
     NotRandom(KeyId),
     /// Two keys have the same id.
-    #[error("key {0} is there twice")]
+    #[error("two keys have the id {0}. Give each key its own id")]
     SameId(KeyId),
     /// Two ids have the same key.
-    #[error("keys {0} and {1} are the same")]
+    #[error("the ids {0} and {1} have the same key. Remove one of them")]
     SameKey(KeyId, KeyId),
-    /// The first key is disabled: nothing could be sealed.
-    #[error("the primary key {0} is disabled")]
+    /// The first key, the primary one, is disabled, so nothing could be sealed.
+    #[error("the primary key {0} is disabled. Put the key that seals first")]
     PrimaryDisabled(KeyId),
-    /// An id that is in use has other bytes now: values under it could never be opened again.
-    #[error("key {0} is another one than before")]
+    /// The key of an id that is in use has changed. The values that the old key sealed could never be opened
+    /// again.
+    #[error("key {0} has changed. Restore it, and give the new key an id of its own")]
     Changed(KeyId),
-    /// The environment variable is not there, or is no text.
-    #[error("the environment variable {0} is not set")]
+    /// The environment variable is not set, or is not valid Unicode.
+    #[error("the environment variable {0} is not set, or is not valid Unicode")]
     NotSet(String),
     /// The file cannot be read.
     #[error("the key file cannot be read: {0}")]
     Unreadable(std::io::ErrorKind),
-    /// Others than its owner can read the file.
-    #[error("the key file can be read by others than its owner")]
+    /// The file's mode gives rights to users other than its owner.
+    #[error("the key file is accessible to users other than its owner. Restrict it with `chmod 600`")]
     Exposed,
     /// The provider could not be reached, or did not answer in time.
-    #[error("the key provider did not answer: {0}")]
+    #[error("the key provider is unavailable: {0}")]
     Unavailable(String),
 }

@@ -1,4 +1,4 @@
-//! Where keys come from.
+//! The sources of keys.
 
 use std::env;
 use std::fmt::Debug;
@@ -11,18 +11,43 @@ use zeroize::Zeroizing;
 
 use super::{KeyError, Keyring};
 
-/// Gives the keys, when the process starts and whenever they are reloaded. The seam for a key
-/// management service: fetch or unwrap 32 bytes per key, and parse them into a [`Keyring`].
+/// A source of keys. A [`Vault`](super::Vault) loads them when it is opened and whenever it reloads.
+///
+/// Implement it for a secret manager or a key management service: fetch or unwrap 32 bytes per key, and
+/// parse them into a [`Keyring`]. A vault waits at most 10 s for an answer.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use campaign_store::{KeyError, KeyProvider, Keyring, Vault};
+///
+/// #[derive(Debug)]
+/// struct SecretManager;
+///
+/// #[async_trait]
+/// impl KeyProvider for SecretManager {
+///     async fn load(&self) -> Result<Keyring, KeyError> {
+///         // Fetch the text from the secret manager here.
+///         "1:q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=".parse()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), KeyError> {
+/// let vault = Vault::open(SecretManager).await?;
+/// assert_eq!(vault.primary().get(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait KeyProvider: Debug + Send + Sync + 'static {
-    /// The keys as they are now.
+    /// Loads the current keys.
     ///
     /// # Errors
-    /// Whatever keeps the keys away. It must not hold any part of them.
+    /// The reason why there are no usable keys. It must not contain any part of a key.
     async fn load(&self) -> Result<Keyring, KeyError>;
 }
 
-/// These keys, always.
+/// Always provides these keys.
 #[async_trait]
 impl KeyProvider for Keyring {
     async fn load(&self) -> Result<Keyring, KeyError> {
@@ -30,12 +55,15 @@ impl KeyProvider for Keyring {
     }
 }
 
-/// The keys in an environment variable, in the form that [`Keyring`] reads.
+/// The keys in an environment variable, in the form that [`Keyring`] parses.
+///
+/// [`load`](KeyProvider::load) fails with [`KeyError::NotSet`] if the variable is not set, and with the
+/// errors of parsing.
 #[derive(Debug, Clone)]
 pub struct EnvKeys(String);
 
 impl EnvKeys {
-    /// The usual variable.
+    /// The default variable.
     pub const VARIABLE: &'static str = "CAMPAIGN_STORE_KEYS";
 
     /// The keys in [`EnvKeys::VARIABLE`].
@@ -64,9 +92,22 @@ impl KeyProvider for EnvKeys {
     }
 }
 
-/// The keys in a file: an entry `ID:BASE64` or `ID:BASE64:disabled` on each line, the primary key
-/// first. Empty lines and lines that start with `#` are left out. Nobody but its owner may be able to
-/// read the file.
+/// The keys in a file: one entry `ID:BASE64` or `ID:BASE64:disabled` per line, the primary key first.
+/// Empty lines and lines that start with `#` are ignored.
+///
+/// [`load`](KeyProvider::load) fails with [`KeyError::Unreadable`] if the file cannot be read, with
+/// [`KeyError::Exposed`] if its mode gives any right to users other than its owner (on Unix), and with
+/// the errors of parsing.
+///
+/// ```no_run
+/// use campaign_store::{FileKeys, Vault};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), campaign_store::KeyError> {
+/// let vault = Vault::open(FileKeys::new("/run/secrets/campaign-store.keys")).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct FileKeys(PathBuf);
 

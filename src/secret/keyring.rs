@@ -1,4 +1,4 @@
-//! The keys that seal.
+//! The keys that seal and open secrets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,12 +14,12 @@ use zeroize::Zeroizing;
 use super::KeyError;
 use crate::error::{Invalid, Problem};
 
-/// The number of a key: assigned by the operator, never zero, never used again for another key.
+/// The number of a key. The operator assigns it. It is never zero, and never reused for another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(NonZeroU32);
 
 impl KeyId {
-    /// The key of this number; `None` for zero.
+    /// The id with this number; `None` for zero.
     #[must_use]
     pub const fn new(id: u32) -> Option<Self> {
         match NonZeroU32::new(id) {
@@ -44,7 +44,7 @@ impl fmt::Display for KeyId {
 impl FromStr for KeyId {
     type Err = Invalid;
 
-    /// Reads the one decimal form that a number has: no sign, no leading zero.
+    /// Parses a decimal number without a sign or leading zeros.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let id = text.parse().ok().and_then(Self::new).filter(|id| id.to_string() == text);
         id.ok_or(Invalid::new("key_id", Problem::NotAnId))
@@ -57,20 +57,23 @@ impl Serialize for KeyId {
     }
 }
 
-/// What a key may do.
+/// The permitted uses of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeyState {
-    /// Seals and opens.
+    /// It seals and opens.
     Primary,
-    /// Opens what it sealed before.
+    /// It only opens the values that it sealed before.
     DecryptOnly,
-    /// Nothing: what it sealed is refused, by name. The last step before a key is destroyed.
+    /// It neither seals nor opens. Its values are refused with an error that names the key. This is the last
+    /// step before a key is destroyed.
     Disabled,
 }
 
-/// Keys of 32 bytes, exactly one of them primary.
+/// One or more keys of 32 bytes. Exactly one of them is the primary key, which seals.
+///
+/// Its text form is `ID:BASE64,ID:BASE64:disabled,…`, with the primary key first.
 ///
 /// ```
 /// use campaign_store::Keyring;
@@ -87,7 +90,7 @@ pub struct Keyring {
     keys: Arc<BTreeMap<KeyId, (KeyState, MasterKey)>>,
 }
 
-/// Not `Clone`: a key is in memory once.
+/// It is not `Clone`, so a key is in memory only once.
 pub(super) struct MasterKey(Zeroizing<[u8; MasterKey::LEN]>);
 
 impl MasterKey {
@@ -103,11 +106,11 @@ impl MasterKey {
 }
 
 impl Keyring {
-    /// A ring of one key of the system's random numbers, which lasts as long as the process: for
-    /// tests and for the in-memory store.
+    /// Creates a keyring with one random key, which is lost when the process ends. For tests and for the
+    /// in-memory store.
     ///
     /// # Errors
-    /// `Unavailable` when the system has no random numbers.
+    /// `Unavailable` when the operating system provides no random numbers.
     pub fn ephemeral() -> Result<Self, KeyError> {
         let mut key = Zeroizing::new([0; MasterKey::LEN]);
         getrandom::fill(key.as_mut_slice())
@@ -116,7 +119,7 @@ impl Keyring {
         Self::of(vec![(id, KeyState::Primary, MasterKey(key))])
     }
 
-    /// Reads entries, of which the first is the primary key.
+    /// Parses entries. The first one is the primary key.
     pub(super) fn from_entries<'a>(entries: impl Iterator<Item = &'a str>) -> Result<Self, KeyError> {
         let entry = |(place, text): (usize, &str)| entry(place, text);
         Self::of(entries.enumerate().map(entry).collect::<Result<_, _>>()?)
@@ -145,13 +148,13 @@ impl Keyring {
         Ok(Self { primary, keys: Arc::new(keys) })
     }
 
-    /// The key that seals.
+    /// The id of the primary key, which seals.
     #[must_use]
     pub fn primary(&self) -> KeyId {
         self.primary
     }
 
-    /// All keys and what they may do.
+    /// The ids of all keys and their states, in the order of the ids.
     pub fn states(&self) -> impl Iterator<Item = (KeyId, KeyState)> + '_ {
         self.keys.iter().map(|(id, (state, _))| (*id, *state))
     }
@@ -160,7 +163,7 @@ impl Keyring {
         self.keys.get(&id).map(|(state, key)| (*state, key))
     }
 
-    /// A key of `newer` that this ring has with other bytes.
+    /// The id of a key that has other bytes in `newer` than in this keyring.
     pub(super) fn changed_in(&self, newer: &Self) -> Option<KeyId> {
         let differs = |(id, (_, key)): &(&KeyId, &(KeyState, MasterKey))| {
             newer.get(**id).is_some_and(|(_, other)| !key.is_equal(other))
@@ -172,8 +175,8 @@ impl Keyring {
 impl FromStr for Keyring {
     type Err = KeyError;
 
-    /// Reads `ID:BASE64,ID:BASE64:disabled,…`: the first key is the primary one, the others open
-    /// only, or not even that. Nothing but that: no spaces, no line break at the end.
+    /// Parses `ID:BASE64,ID:BASE64:disabled,…`. The first key is the primary one; the others only open, or
+    /// are disabled. Spaces and a line break at the end are refused.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         if text.is_empty() {
             return Err(KeyError::Missing);

@@ -1,4 +1,4 @@
-//! Logging in: one path for every case.
+//! The verification of a login. All cases take the same path.
 
 use async_trait::async_trait;
 
@@ -6,25 +6,26 @@ use super::Passwords;
 use crate::error::Result;
 use crate::model::{LoginAttempt, LoginId, LoginOutcome, User};
 
-/// A user with the stored hash, if there is one that is a text.
+/// A user, and the stored hash if it is a text.
 pub(crate) struct StoredLogin {
     pub(crate) user: User,
     pub(crate) password: Option<String>,
 }
 
-/// What logging in needs of a store.
+/// The operations of a store that the verification needs.
 #[async_trait]
 pub(crate) trait Logins: Sync {
-    /// The user with this login id. Exactly one look-up.
+    /// The user with this login id, by exactly one look-up.
     async fn find(&self, login_id: &LoginId) -> Result<Option<StoredLogin>>;
 
     /// Replaces the hash of a user, if it is still `old`.
     async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()>;
 }
 
-/// Whether the attempt is right. An unknown login id, a wrong password, a user without one, a broken
-/// hash, an inactive user, and texts that are no login id or no password: all take one look-up and
-/// one hash, and give the same answer. Only a database that does not answer is an error.
+/// Verifies an attempt. Every case takes one look-up and one hash, and every rejection gives the same
+/// answer: an unknown login id, a wrong password, a user without a password, a broken hash, an inactive
+/// user, and texts that are not a valid login id or password. Only an unavailable database and too many
+/// waiting logins are errors.
 pub(crate) async fn verify(
     logins: &impl Logins,
     passwords: &Passwords,
@@ -41,7 +42,7 @@ pub(crate) async fn verify(
     if compared.is_outgrown
         && let Some(old) = password
     {
-        // The login is right, whatever becomes of this: the next one tries again.
+        // The login is right even if this fails. The next login retries it.
         if let Ok(new) = passwords.hash_text(OPERATION, attempt.password()).await {
             let _ = logins.replace_hash(&user, &old, &new).await;
         }
@@ -60,7 +61,7 @@ mod tests {
 
     const RIGHT: &str = "correct horse";
 
-    /// One stored user, and a record of what was asked and written.
+    /// One stored user, and a record of the look-ups and the writes.
     struct OneUser {
         stored: Option<(bool, Option<String>)>,
         found: Mutex<usize>,
@@ -136,7 +137,7 @@ mod tests {
         let owasp = passwords(PasswordPolicy::OWASP);
         for (password, is_active, fails, is_replaced) in [
             (RIGHT, true, false, true),
-            // 79: the login is right all the same.
+            // 79: the login is accepted even if the hash cannot be replaced.
             (RIGHT, true, true, true),
             (RIGHT, false, false, false),
             ("wrong horse", true, false, false),

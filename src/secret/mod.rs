@@ -1,5 +1,5 @@
-//! How secrets are kept: passwords hashed, the secrets of mailboxes sealed before they leave the
-//! process.
+//! The protection of secrets: passwords are hashed, and the secrets of mailboxes are sealed before they
+//! leave the process.
 
 pub(crate) mod envelope;
 mod key_error;

@@ -12,7 +12,7 @@ const SALT_LEN: usize = 16;
 const TAG_LEN: usize = 32;
 const PREFIX: &str = "$argon2id$v=19$";
 
-/// A hash that may be computed: its form and its bounds were checked before.
+/// A hash that is safe to compute: its form and its bounds have been checked.
 #[derive(Clone)]
 pub(crate) struct PasswordHash {
     policy: PasswordPolicy,
@@ -21,20 +21,20 @@ pub(crate) struct PasswordHash {
 }
 
 impl PasswordHash {
-    /// Hashes a password. `None` when there is not enough memory or no randomness.
+    /// Hashes a password. `None` if there is not enough memory or no randomness.
     pub(super) fn new(policy: PasswordPolicy, password: &str) -> Option<Self> {
         let mut hash = Self { policy, salt: random(SALT_LEN)?, tag: vec![0; TAG_LEN] };
         hash.tag = hash.compute(password)?.to_vec();
         Some(hash)
     }
 
-    /// The hash of no password: as much work to compare with as any other.
+    /// A hash that no password has. Comparing with it takes as much work as with any other.
     pub(super) fn dummy(policy: PasswordPolicy) -> Option<Self> {
         Some(Self { policy, salt: random(SALT_LEN)?, tag: random(TAG_LEN)? })
     }
 
-    /// Reads a stored hash. `None` for anything but argon2id of version 19 with each parameter once
-    /// in its order, within the bounds: whatever else stands there is not obeyed.
+    /// Parses a stored hash. `None` unless it is argon2id of version 19, with each parameter once, in order
+    /// and within the bounds. Other parameters are never computed.
     pub(crate) fn parse(stored: &str) -> Option<Self> {
         const MAX_LEN: usize = 256;
         if stored.len() > MAX_LEN {
@@ -57,7 +57,7 @@ impl PasswordHash {
         (is_complete && is_bounded).then_some(hash)
     }
 
-    /// The form in which it is stored.
+    /// The stored form.
     pub(crate) fn to_stored(&self) -> String {
         let PasswordPolicy { memory_kib, passes, lanes } = self.policy;
         let (salt, tag) =
@@ -65,12 +65,12 @@ impl PasswordHash {
         format!("{PREFIX}m={memory_kib},t={passes},p={lanes}${salt}${tag}")
     }
 
-    /// Whether it is the hash of this password. `None` when there is not enough memory.
+    /// Whether it is the hash of this password. `None` if there is not enough memory.
     pub(super) fn is_of(&self, password: &str) -> Option<bool> {
         Some(self.compute(password)?.ct_eq(&self.tag).into())
     }
 
-    /// Whether `policy` asks for a better one.
+    /// Whether `policy` requires a stronger hash.
     pub(super) fn is_outgrown_by(&self, policy: PasswordPolicy) -> bool {
         policy.outgrows(self.policy)
             || policy == self.policy && (self.salt.len() < SALT_LEN || self.tag.len() < TAG_LEN)
@@ -86,13 +86,13 @@ impl PasswordHash {
     }
 }
 
-/// Equivalent Unicode texts are one password (NFKC, as NIST SP 800-63B recommends). The length was
-/// bounded before.
+/// Normalises a password, so equivalent Unicode texts are the same password (NFKC, as NIST SP 800-63B
+/// recommends). The caller has bounded the length.
 fn normalised(password: &str) -> Zeroizing<String> {
     if password.is_ascii() {
         return Zeroizing::new(password.to_owned());
     }
-    // Room for the longest expansion, so that growing leaves no copies.
+    // Room for the longest expansion, since growing would leave copies behind.
     let mut text = String::with_capacity(password.len() * 18);
     text.extend(password.nfkc());
     Zeroizing::new(text)

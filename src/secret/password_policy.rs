@@ -1,11 +1,19 @@
-//! How much work a password hash is.
+//! The cost of a password hash.
 
 use crate::error::{Invalid, Problem};
 
 /// The parameters of argon2id for new hashes.
 ///
-/// The default is the OWASP Password Storage Cheat Sheet's: 19 MiB of memory, 2 passes, 1 lane.
-/// Hashes of fewer passes or less memory are replaced when their users log in.
+/// The default is that of the OWASP Password Storage Cheat Sheet: 19 MiB of memory, 2 passes, 1 lane.
+/// Hashes with fewer passes or less memory are replaced when their users log in.
+///
+/// ```
+/// use campaign_store::PasswordPolicy;
+///
+/// assert_eq!(PasswordPolicy::new(19 * 1024, 2, 1)?, PasswordPolicy::default());
+/// assert!(PasswordPolicy::new(1024, 1, 1).is_err()); // weaker than OWASP recommends
+/// # Ok::<(), campaign_store::Invalid>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct PasswordPolicy {
@@ -15,20 +23,20 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// The least that is allowed: OWASP's parameters.
+    /// OWASP's parameters, the weakest that [`new`](Self::new) allows: 19 MiB, 2 passes, 1 lane.
     pub const OWASP: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
-    /// For those who can afford it: 64 MiB, 3 passes.
+    /// A stronger policy, for servers with enough memory: 64 MiB, 3 passes, 1 lane.
     pub const STRONG: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 
     const MAX_MEMORY_KIB: u32 = 256 * 1024;
     const MAX_PASSES: u32 = 16;
     const MAX_LANES: u32 = 4;
 
-    /// Other parameters, at least [`PasswordPolicy::OWASP`] in memory and passes; at most 256 MiB, 16
-    /// passes, 4 lanes.
+    /// A policy with other parameters: `memory_kib` from 19,456 to 262,144 KiB (256 MiB), `passes` from 2
+    /// to 16, and `lanes` from 1 to 4.
     ///
     /// # Errors
-    /// [`Invalid`] when a parameter is out of these bounds.
+    /// [`Problem::OutOfRange`] when a parameter is out of these bounds.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, Invalid> {
         let within = |field, value: u32, min: u32, max: u32| {
             if (min..=max).contains(&value) {
@@ -42,20 +50,20 @@ impl PasswordPolicy {
         Ok(Self { memory_kib, passes, lanes })
     }
 
-    /// Almost no work, for tests. Hashes of this kind protect nothing.
+    /// A policy with almost no work, for tests. Its hashes protect nothing.
     pub const fn insecure_for_tests() -> Self {
         Self { memory_kib: 8, passes: 1, lanes: 1 }
     }
 
-    /// Whether a stored hash may be computed at all: nobody who can write to the database shall be
-    /// able to order work without end, or none at all.
+    /// Whether a stored hash with these parameters may be computed. Somebody who can write to the database
+    /// must not be able to cause unbounded work, or none at all.
     pub(super) fn may_be_computed(self) -> bool {
         (8 * self.lanes..=Self::MAX_MEMORY_KIB).contains(&self.memory_kib)
             && (1..=Self::MAX_PASSES).contains(&self.passes)
             && (1..=Self::MAX_LANES).contains(&self.lanes)
     }
 
-    /// Whether hashes of `other` should be replaced: they are less work in some way, and in none more.
+    /// Whether hashes of `other` should be replaced: they take less work in some way, and more in none.
     pub(super) fn outgrows(self, other: Self) -> bool {
         self != other && self.memory_kib >= other.memory_kib && self.passes >= other.passes
     }

@@ -1,4 +1,4 @@
-//! Hashing off the runtime, a bounded number at a time.
+//! Password hashing off the async runtime, with bounded concurrency.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,10 +15,20 @@ use super::password_hash::PasswordHash;
 use crate::error::{Error, Result};
 use crate::model::LoginPassword;
 
-/// How passwords are hashed.
+/// The options of password hashing.
 ///
-/// Hashing needs a tokio runtime with its timer. It is done on threads for blocking work, at most so
-/// many at a time; each takes the memory that the policy says (19 MiB unless set).
+/// Hashing needs a tokio runtime with an enabled timer. It runs on tokio's threads for blocking work, with
+/// bounded concurrency. Each hash takes the memory of the policy (19 MiB by default).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use campaign_store::{MemoryStore, PasswordOptions, PasswordPolicy};
+///
+/// let options = PasswordOptions::new().policy(PasswordPolicy::STRONG).at_once(4);
+/// let options = options.wait(Duration::from_secs(1));
+/// let store = MemoryStore::new().with_passwords(options).repositories();
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct PasswordOptions {
@@ -28,26 +38,26 @@ pub struct PasswordOptions {
 }
 
 impl PasswordOptions {
-    /// OWASP's parameters, as many hashes at a time as the machine has cores, and 2 seconds to wait
-    /// for one's turn.
+    /// The defaults: OWASP's parameters, as many concurrent hashes as the machine has cores, and a wait of
+    /// 2 seconds.
     pub fn new() -> Self {
         let at_once = available_parallelism().map_or(1, usize::from);
         Self { policy: PasswordPolicy::OWASP, at_once, wait: Duration::from_secs(2) }
     }
 
-    /// Other parameters for new hashes.
+    /// Sets the parameters of new hashes.
     pub fn policy(mut self, policy: PasswordPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// How many hashes are computed at a time, at least 1.
+    /// Sets the number of hashes that are computed concurrently, at least 1.
     pub fn at_once(mut self, at_once: usize) -> Self {
         self.at_once = at_once.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// How long a call waits for its turn, until it fails with [`Error::Busy`].
+    /// Sets how long a call waits for its turn before it fails with [`Error::Busy`].
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
@@ -72,7 +82,7 @@ pub(crate) struct Passwords {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Comparison {
     pub(super) is_right: bool,
-    /// Whether the hash should be replaced by a better one.
+    /// Whether the hash should be replaced by a stronger one.
     pub(super) is_outgrown: bool,
 }
 
@@ -86,18 +96,18 @@ impl Passwords {
         }
     }
 
-    /// How often something was computed.
+    /// The number of computations.
     #[cfg(test)]
     pub(super) fn computed(&self) -> usize {
         self.computed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// The hash of a new password, as it is stored.
+    /// The stored form of the hash of a new password.
     pub(crate) async fn hash(&self, operation: &'static str, password: &LoginPassword) -> Result<String> {
         self.hash_text(operation, password.expose()).await
     }
 
-    /// The same for a password that may not be given.
+    /// The same for an optional password.
     pub(crate) async fn hash_if_any(
         &self,
         operation: &'static str,
@@ -114,8 +124,8 @@ impl Passwords {
         self.compute(operation, move || Some(PasswordHash::new(policy, &password)?.to_stored())).await
     }
 
-    /// Compares a password with a stored hash. One that is missing or not to be computed costs as
-    /// much and never matches, and neither does a password that is too long to be one.
+    /// Compares a password with a stored hash. A hash that is missing or must not be computed never
+    /// matches, and takes as much work. A password that is too long never matches either.
     pub(super) async fn compare(
         &self,
         operation: &'static str,
@@ -138,7 +148,7 @@ impl Passwords {
         .await
     }
 
-    /// Computes when it is this call's turn. `None` from `work` is a lack of memory or randomness.
+    /// Waits for a turn and runs `work`. `None` from `work` means a lack of memory or randomness.
     async fn compute<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -149,11 +159,11 @@ impl Passwords {
         #[cfg(test)]
         self.computed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let work = spawn_blocking(move || {
-            // The turn ends with the work, not with the caller, who may be gone by then.
+            // The turn ends with the work. The caller may be gone by then.
             let _turn = turn;
             work()
         });
-        // The text of a panic is dropped: it could say anything.
+        // The text of a panic is dropped, because it could contain anything.
         work.await.ok().flatten().ok_or_else(|| Error::backend(operation, None))
     }
 }

@@ -1,4 +1,4 @@
-//! Sealing anew what older keys sealed.
+//! The re-encryption of secrets with the primary key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,23 @@ use crate::clock::Clock;
 use crate::error::{Error, Result, SecretProblem};
 use crate::model::{MailboxId, SecretField};
 
-/// How to run through the mailboxes. Every run can be repeated, and several can run at once.
+/// The options of a run of re-encryption. A run can be repeated, and several runs can work at once.
+///
+/// ```
+/// use campaign_store::{MemoryStore, ReencryptPlan};
+/// use futures_util::stream::StreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> campaign_store::Result<()> {
+/// let store = MemoryStore::new().repositories();
+/// let mut reports = store.mailbox_secrets.reencrypt(ReencryptPlan::new().dry_run()).await?;
+/// while let Some(report) = reports.next().await {
+///     let report = report?;
+///     println!("{} mailboxes read, {} to re-encrypt", report.scanned, report.rewritten);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[must_use]
 pub struct ReencryptPlan {
@@ -24,25 +40,25 @@ pub struct ReencryptPlan {
 }
 
 impl ReencryptPlan {
-    /// All mailboxes, 500 at a time.
+    /// A run through all mailboxes, in batches of 500.
     pub fn new() -> Self {
         Self { batch_size: 500, is_dry_run: false, resume_after: None }
     }
 
-    /// So many mailboxes at a time, 1 to 1,000. After each batch the report comes up to date.
+    /// Sets the number of mailboxes in a batch, from 1 to 1,000. There is a report after each batch.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size.clamp(1, 1_000);
         self
     }
 
-    /// Writes nothing, and reports what would be done.
+    /// Makes it a dry run: the run writes nothing, and its reports say what it would do.
     pub fn dry_run(mut self) -> Self {
         self.is_dry_run = true;
         self
     }
 
-    /// Only the mailboxes after this one: where a run was cut off, by the
-    /// [`last`](ReencryptReport::last) of its report.
+    /// Resumes an interrupted run: only mailboxes after `last`, the [`last`](ReencryptReport::last) one of
+    /// its latest report, are read.
     pub fn resume_after(mut self, last: MailboxId) -> Self {
         self.resume_after = Some(last);
         self
@@ -55,36 +71,36 @@ impl Default for ReencryptPlan {
     }
 }
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct ReencryptReport {
     /// Mailboxes that were read.
     pub scanned: u64,
-    /// Mailboxes of which secrets were sealed anew; in a dry run, would be.
+    /// Mailboxes whose secrets were re-encrypted; in a dry run, those that would be.
     pub rewritten: u64,
-    /// Mailboxes with nothing to do: no secrets, or all under the primary key.
+    /// Mailboxes that need no change: they have no secrets, or all are under the primary key.
     pub current: u64,
-    /// Mailboxes of which somebody else changed a secret in the same moment. What they wrote is sealed
-    /// with the primary key already; their other secrets are left to the next run.
+    /// Mailboxes with a secret that another process changed at the same time. The new secret is already
+    /// sealed with the primary key; the next run re-encrypts the other secrets of the mailbox.
     pub conflicts: u64,
-    /// Mailboxes that were found with secrets under each key, before they were rewritten. One with
+    /// The number of mailboxes with secrets under each key, before they were rewritten. A mailbox with
     /// secrets under two keys counts for both.
     pub found_under: BTreeMap<KeyId, u64>,
-    /// Mailboxes that were found with secrets that were not sealed.
+    /// Mailboxes with secrets that were not sealed, before they were rewritten.
     pub found_plaintext: u64,
-    /// Mailboxes with a secret that does not open. They are left as they are.
+    /// Mailboxes with a secret that does not open. They are not changed.
     pub unreadable: u64,
-    /// The first [`MAX_LISTED`](Self::MAX_LISTED) of them.
+    /// The first [`MAX_LISTED`](Self::MAX_LISTED) unreadable mailboxes.
     pub first_unreadable: Vec<UnreadableSecret>,
-    /// The last mailbox that was read, to resume after.
+    /// The last mailbox that was read. A run can [resume](ReencryptPlan::resume_after) after it.
     pub last: Option<MailboxId>,
     /// Whether all mailboxes were read.
     pub is_done: bool,
 }
 
 impl ReencryptReport {
-    /// How many mailboxes that do not open are listed.
+    /// The largest number of unreadable mailboxes that a report lists.
     pub const MAX_LISTED: usize = 1_000;
 
     fn add_unreadable(&mut self, mailbox: MailboxId, error: &Error) {
@@ -101,11 +117,11 @@ impl ReencryptReport {
 pub struct UnreadableSecret {
     /// The mailbox.
     pub mailbox: MailboxId,
-    /// The field and what is wrong with it.
+    /// The field and its problem, as the text of an [`Error::Secret`]. It never contains the secret.
     pub problem: String,
 }
 
-/// Runs through the mailboxes, with a report after each batch.
+/// Re-encrypts the mailboxes in batches, with a report after each.
 pub(crate) fn reencrypt(
     secrets: impl SecretStorage + 'static,
     vault: Option<Vault>,
@@ -114,8 +130,8 @@ pub(crate) fn reencrypt(
 ) -> BoxStream<'static, Result<ReencryptReport>> {
     try_stream! {
         if let Some(vault) = &vault {
-            // With an older primary key this process would seal back. If the provider does not answer,
-            // the keys in use must do.
+            // With an outdated primary key, this process would undo the re-encryption of others. If the
+            // provider is unavailable, the run continues with the keys in use.
             let _ = vault.reload().await;
         }
         let mut report = ReencryptReport { last: plan.resume_after, ..ReencryptReport::default() };
@@ -130,7 +146,7 @@ pub(crate) fn reencrypt(
             let next = async {
                 if report.is_done { Ok(Vec::new()) } else { secrets.sealed_after(report.last, plan.batch_size).await }
             };
-            // While the database writes this batch, it can read the next one.
+            // The next batch is read while this one is written.
             let (replaced, following) = join(replace, next).await;
             let replaced = replaced?;
             report.rewritten += replaced;
@@ -156,7 +172,7 @@ fn reseal(
         match opened {
             Ok(Some(reencrypted)) => all.push(reencrypted),
             Ok(None) => report.current += 1,
-            // Without keys or random numbers no mailbox will do better.
+            // Without keys or random numbers every other mailbox would fail, too.
             Err(
                 error @ Error::Secret { problem: SecretProblem::NoKeys | SecretProblem::NoRandomness, .. },
             ) => {
@@ -168,7 +184,7 @@ fn reseal(
     Ok(all)
 }
 
-/// The values of a mailbox that are not under the primary key, sealed with it.
+/// Seals the values of a mailbox that are not under the primary key with it.
 fn reseal_one(
     sealed: &SealedCredentials,
     vault: Option<&Vault>,
@@ -181,7 +197,7 @@ fn reseal_one(
     for field in SecretField::ALL.iter().copied() {
         match sealed.open_field(field, vault, now) {
             Ok(None) => {}
-            // Sealed, it could still not be read.
+            // It could not be read even after sealing.
             Ok(Some((None, text))) if !field.allows(&text) => {
                 found.insert(None);
                 let problem = SecretProblem::OutOfBounds;

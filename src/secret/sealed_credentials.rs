@@ -1,4 +1,4 @@
-//! The secrets of a mailbox as they are stored.
+//! The stored secrets of a mailbox.
 
 use chrono::{DateTime, Utc};
 use zeroize::Zeroizing;
@@ -8,21 +8,21 @@ use crate::collection::Collection;
 use crate::error::{Error, Result, SecretProblem};
 use crate::model::{Credentials, MailboxId, Secret, SecretField, SecretKind, UserId};
 
-/// A secret field and its new value, sealed.
+/// A secret field and its new sealed value.
 pub(crate) type SealedField = (SecretField, String);
 
-/// What a secret field of a stored mailbox holds.
+/// The content of a secret field of a stored mailbox.
 #[derive(Clone, PartialEq)]
 pub(crate) enum StoredSecret {
-    /// Nothing.
+    /// No value.
     Absent,
-    /// A text, which should be a sealed one.
+    /// A text. It should be sealed.
     Text(Zeroizing<String>),
-    /// Something that is no text.
+    /// A value that is not a text.
     Other,
 }
 
-/// The secret fields of a mailbox, as they are stored.
+/// The stored secret fields of a mailbox.
 #[derive(Clone)]
 pub(crate) struct SealedCredentials {
     pub(crate) mailbox: MailboxId,
@@ -33,23 +33,23 @@ pub(crate) struct SealedCredentials {
     pub(crate) refresh_token: StoredSecret,
 }
 
-/// Values of a mailbox that were sealed anew.
+/// The re-encrypted values of a mailbox.
 pub(crate) struct Reencrypted {
     pub(crate) mailbox: MailboxId,
     pub(crate) owner: UserId,
-    /// For each field the value that it must still have, and the new one.
+    /// For each field, the value that it must still have, and the new one.
     pub(crate) fields: Vec<(SecretField, Zeroizing<String>, String)>,
 }
 
 impl Reencrypted {
-    /// Whether these are still the values that were re-encrypted.
+    /// Whether `stored` still has the values that were re-encrypted.
     pub(crate) fn is_of(&self, stored: &SealedCredentials) -> bool {
         let is_old = |field, old| matches!(stored.get(field), StoredSecret::Text(text) if text == old);
         self.owner == stored.owner && self.fields.iter().all(|(field, old, _)| is_old(*field, old))
     }
 }
 
-/// Seals the credentials that are there, for a mailbox.
+/// Seals the secrets that are set in `credentials`, for a mailbox.
 pub(crate) fn seal(
     credentials: &Credentials,
     vault: Option<&Vault>,
@@ -68,8 +68,8 @@ fn seal_field(place: SecretPlace, vault: Option<&Vault>, text: &str) -> Result<S
 }
 
 impl SealedCredentials {
-    /// Opens all fields. When the key of one is not known, the keys are reloaded once: perhaps
-    /// another process has a newer one already.
+    /// Opens all fields. If the key of a field is unknown, it reloads the keys once, because another
+    /// process may already use a newer key.
     pub(crate) async fn open(&self, vault: Option<&Vault>, now: DateTime<Utc>) -> Result<Credentials> {
         match (self.open_now(vault, now), vault) {
             (Err(Error::Secret { problem: SecretProblem::UnknownKey(_), .. }), Some(vault)) => {
@@ -100,7 +100,7 @@ impl SealedCredentials {
         Ok(Some(secret))
     }
 
-    /// The text of a field and the key that sealed it, if any did.
+    /// The text of a field, and the key that sealed it; `None` for the key if the text is not sealed.
     pub(crate) fn open_field(
         &self,
         field: SecretField,
@@ -117,7 +117,7 @@ impl SealedCredentials {
         opened.map(Some).map_err(|problem| self.failure(field, problem))
     }
 
-    /// Seals texts of fields with the primary key.
+    /// Seals the texts of fields with the primary key.
     pub(super) fn reseal(
         &self,
         texts: Vec<(SecretField, Zeroizing<String>)>,
@@ -134,14 +134,14 @@ impl SealedCredentials {
         Ok(Reencrypted { mailbox, owner, fields })
     }
 
-    /// Makes sure that the tokens are those of `used`, in whatever way they are sealed now.
+    /// Fails unless the tokens are those of `used`, under whichever key they are sealed.
     pub(crate) async fn require_tokens(
         &self,
         used: &Credentials,
         vault: Option<&Vault>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        // A password that does not open is no obstacle.
+        // A password that does not open must not prevent a refresh.
         let tokens = Self { password: StoredSecret::Absent, ..self.clone() };
         if tokens.open(vault, now).await?.has_tokens_of(used) {
             return Ok(());

@@ -1,12 +1,12 @@
-//! Sealed documents, which are put aside because they cannot be read.
+//! Sealed documents: quarantined documents that cannot be read.
 //!
-//! | Bytes | | Content |
+//! | Offset | Length | Content |
 //! |---|---|---|
 //! | 0 | 2 | version 1, suite 2 |
 //! | 2 | 4 | key id, big endian |
 //! | 6 | 24 | salt, random |
 //! | 30 | 32 | commitment |
-//! | 62 | n | AES-256-GCM of the document |
+//! | 62 | n | AES-256-GCM ciphertext of the document |
 //! | 62+n | 16 | tag |
 //!
 //! Key, nonce and commitment are derived as for the [secrets of mailboxes](super::envelope).
@@ -42,7 +42,7 @@ pub(super) fn seal(
     Ok([&HEADER[..], &id.get().to_be_bytes(), &salt, derived.commitment(), &body].concat())
 }
 
-/// Opens a document that was sealed for this place, and says with which key.
+/// Opens a document that was sealed for this place, and returns the id of its key and the document.
 pub(super) fn open(
     ring: &Keyring,
     place: &[u8],
@@ -68,7 +68,7 @@ pub(super) fn open(
     if decrypted.is_ok() && is_committed { Ok((id, body)) } else { Err(SecretProblem::NotAuthentic) }
 }
 
-/// What a document is bound to.
+/// The context that a document is bound to.
 fn context(id: KeyId, place: &[u8]) -> Vec<u8> {
     [b"campaign-store/1", &HEADER[..], &id.get().to_be_bytes(), place].concat()
 }

@@ -1,6 +1,7 @@
 use crate::model::{MailboxId, SecretField, UserId};
 
-/// Where a secret belongs. A sealed value is bound to all of this, and opens nowhere else.
+/// The place of a secret. A sealed value is bound to its mailbox, owner and field, and does not open in any
+/// other place. [`Vault::seal`](super::Vault::seal) has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecretPlace {
@@ -13,7 +14,7 @@ pub struct SecretPlace {
 }
 
 impl SecretPlace {
-    /// The field of a mailbox.
+    /// The place of a field of a mailbox.
     #[must_use]
     pub const fn new(mailbox: MailboxId, owner: UserId, field: SecretField) -> Self {
         Self { mailbox, owner, field }

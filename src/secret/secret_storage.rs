@@ -1,4 +1,4 @@
-//! What the secrets of mailboxes need of a store.
+//! The operations of a store that the secrets of mailboxes need.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,18 +9,18 @@ use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::model::{Credentials, Mailbox, MailboxId};
 
-/// A mailbox and its secrets as they are stored, if they can be read.
+/// A mailbox and its stored secrets, or the error of reading them.
 pub(crate) type SealedMailbox = (MailboxId, Result<SealedCredentials>);
 
 #[async_trait]
 pub(crate) trait SecretStorage: Send + Sync {
-    /// The secrets of a mailbox.
+    /// The stored secrets of a mailbox.
     async fn sealed(&self, id: MailboxId) -> Result<Option<SealedCredentials>>;
 
-    /// The secrets of the mailboxes after `after`, in the order of their ids.
+    /// The stored secrets of at most `limit` mailboxes after `after`, in the order of their ids.
     async fn sealed_after(&self, after: Option<MailboxId>, limit: usize) -> Result<Vec<SealedMailbox>>;
 
-    /// Sets secrets of a mailbox that is still of this version.
+    /// Sets secrets of a mailbox that still has this version.
     async fn change_version(
         &self,
         id: MailboxId,
@@ -28,11 +28,11 @@ pub(crate) trait SecretStorage: Send + Sync {
         sealed: &[SealedField],
     ) -> Result<Mailbox>;
 
-    /// Replaces values that are still the old ones, and says of how many mailboxes.
+    /// Replaces values that have not changed since, and returns the number of mailboxes.
     async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64>;
 }
 
-/// The secrets of a mailbox, opened.
+/// The opened secrets of a mailbox.
 pub(crate) async fn credentials(
     mailboxes: &impl SecretStorage,
     vault: Option<&Vault>,
@@ -45,7 +45,7 @@ pub(crate) async fn credentials(
     }
 }
 
-/// Replaces tokens, if they are still those of `used`. What else changes meanwhile is no obstacle.
+/// Replaces tokens, if they are still those of `used`. Other changes at the same time do not interfere.
 pub(crate) async fn refresh_tokens(
     mailboxes: &impl SecretStorage,
     vault: Option<&Vault>,

@@ -14,25 +14,26 @@ use super::{KeyError, KeyId, KeyProvider, KeyState, Keyring, SecretPlace, envelo
 use crate::error::SecretProblem;
 use crate::model::SecretField;
 
-/// How long a provider may take.
+/// The time limit for a provider.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The size of the largest kind of secret, in bytes.
 const MAX_SECRET: usize = 16 * 1024;
-/// How long to wait until values under unknown keys lead to a reload again.
+/// The shortest time between two reloads because of unknown keys.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Seals and opens the secrets of mailboxes.
 ///
-/// Give one to [`MongoOptions::vault`](crate::MongoOptions) or
+/// Pass it to [`MongoOptions::vault`](crate::MongoOptions) or
 /// [`MemoryStore::with_vault`](crate::MemoryStore::with_vault). A clone shares the keys.
 ///
 /// # Rotation
 ///
-/// 1. Add the new key behind the primary one in the provider, and [`reload`](Self::reload) in every
-///    process: now all can open what it will seal.
-/// 2. Move it to the front, and reload again: now it seals.
-/// 3. [`reencrypt`](crate::MailboxRepository::reencrypt) until nothing is under the old key.
-/// 4. Mark the old key `disabled`, and reload. When nobody missed it for a while, destroy it.
+/// 1. Add the new key after the primary one in the provider, and [`reload`](Self::reload) in every
+///    process. Now every process can open what the new key will seal.
+/// 2. Move the new key to the front, and reload again. Now it is the primary key, and seals.
+/// 3. [Re-encrypt](crate::MailboxSecretsRepository::reencrypt) until no secret is under the old key.
+/// 4. Mark the old key `disabled`, and reload. Destroy it once nothing has failed for lack of it for a
+///    while, and no backup needs it.
 ///
 /// ```
 /// use campaign_store::{EnvKeys, Keyring, Vault};
@@ -53,22 +54,22 @@ pub struct Vault(Arc<Inner>);
 struct Inner {
     provider: Arc<dyn KeyProvider>,
     ring: RwLock<Keyring>,
-    /// For each field, until when values that are not sealed may be read.
+    /// For each field, the time until which values that are not sealed may be read.
     plaintext: [Option<DateTime<Utc>>; SecretField::ALL.len()],
-    /// When an unknown key last led to a reload. Held while it does.
+    /// When an unknown key last caused a reload. Locked during the reload.
     reloaded: tokio::sync::Mutex<Option<Instant>>,
     random: fn(&mut [u8]) -> Result<(), SecretProblem>,
 }
 
-/// What a reload changed.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ReloadReport {
-    /// The key that sealed before.
+    /// The primary key before the reload.
     pub previous_primary: KeyId,
-    /// The key that seals now.
+    /// The primary key after the reload.
     pub primary: KeyId,
-    /// All keys, and what they may do now.
+    /// All keys and their states after the reload.
     pub keys: Vec<(KeyId, KeyState)>,
 }
 
@@ -76,14 +77,14 @@ impl Vault {
     /// Opens a vault with the provider's keys.
     ///
     /// # Errors
-    /// [`KeyError`] when there are no usable keys.
+    /// [`KeyError`] when the provider has no usable keys, or does not answer within 10 s.
     pub async fn open(provider: impl KeyProvider) -> Result<Self, KeyError> {
         let provider = Arc::new(provider);
         let ring = load(&*provider).await?;
         Ok(Self::new(provider, ring))
     }
 
-    /// A vault with a key of its own, which no other process can open. `None` when the system has no
+    /// A vault with a random key, which no other process has. `None` if the operating system provides no
     /// random numbers.
     pub(crate) fn ephemeral() -> Option<Self> {
         let ring = Keyring::ephemeral().ok()?;
@@ -110,10 +111,10 @@ impl Vault {
         }))
     }
 
-    /// Lets values of `field` that are not sealed be read until `until`, while old documents are being
-    /// migrated. A value that claims to be sealed and does not open is an error all the same.
+    /// Allows values of `field` that are not sealed to be read until `until`, for old documents with plain
+    /// secrets. A value with the prefix of a sealed one that does not open is still an error.
     ///
-    /// Whoever can write to the database can put in a secret of his choice as long as this lasts.
+    /// During this time, anybody who can write to the database can plant a secret of their choice.
     #[must_use]
     pub fn allow_plaintext(self, field: SecretField, until: DateTime<Utc>) -> Self {
         let mut plaintext = self.0.plaintext;
@@ -123,10 +124,11 @@ impl Vault {
         Self::with(self.0.provider.clone(), self.ring(), plaintext, self.0.random)
     }
 
-    /// Takes the provider's present keys into use. On any error the ones in use stay.
+    /// Reloads the keys from the provider. On an error, the keys in use stay in use.
     ///
     /// # Errors
-    /// [`KeyError`]; `Changed` when a key has other bytes than before.
+    /// [`KeyError`], such as `Changed` when a key has other bytes than before, or `Unavailable` when the
+    /// provider does not answer within 10 s.
     pub async fn reload(&self) -> Result<ReloadReport, KeyError> {
         let newer = load(&*self.0.provider).await?;
         let mut ring = self.0.ring.write().unwrap_or_else(PoisonError::into_inner);
@@ -138,33 +140,49 @@ impl Vault {
         Ok(ReloadReport { previous_primary, primary: ring.primary(), keys: ring.states().collect() })
     }
 
-    /// Reloads because a value is under a key that is not known, but not for each such value. Whoever
-    /// comes while that is under way waits for it.
+    /// Reloads the keys because a value is under an unknown key, at most once per [`RELOAD_INTERVAL`].
+    /// Callers that come during a reload wait for it.
     pub(super) async fn reload_for_unknown_key(&self) {
         let mut reloaded = self.0.reloaded.lock().await;
         if reloaded.is_none_or(|at| at.elapsed() >= RELOAD_INTERVAL) {
-            // Without new keys the ones in use stay, and the value stays closed.
+            // If this fails, the keys in use stay, and the value does not open.
             let _ = self.reload().await;
             *reloaded = Some(Instant::now());
         }
     }
 
-    /// The key that seals.
+    /// The id of the primary key, which seals.
     #[must_use]
     pub fn primary(&self) -> KeyId {
         self.ring().primary()
     }
 
-    /// All keys, and what they may do.
+    /// The ids of all keys and their states, in the order of the ids.
     #[must_use]
     pub fn keys(&self) -> Vec<(KeyId, KeyState)> {
         self.ring().states().collect()
     }
 
-    /// Seals a secret for its place, with the primary key. The repositories do this by themselves.
+    /// Seals a secret for its place with the primary key. The repositories do this themselves.
+    ///
+    /// ```
+    /// use campaign_store::{Keyring, MailboxId, SecretField, SecretPlace, UserId, Vault};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let vault = Vault::open(Keyring::ephemeral()?).await?;
+    /// let place = SecretPlace::new(MailboxId::new(), UserId::new(), SecretField::Password);
+    /// let sealed = vault.seal(place, "hunter2")?;
+    /// assert_eq!(vault.unseal(place, &sealed)?.as_str(), "hunter2");
+    ///
+    /// let elsewhere = SecretPlace::new(MailboxId::new(), place.owner, place.field);
+    /// assert!(vault.unseal(elsewhere, &sealed).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// `NoRandomness`; `OutOfBounds` for more than 16 KiB.
+    /// [`SecretProblem`]: `OutOfBounds` for more than 16 KiB; `NoRandomness`.
     pub fn seal(&self, place: SecretPlace, text: &str) -> Result<String, SecretProblem> {
         if text.len() > MAX_SECRET {
             return Err(SecretProblem::OutOfBounds);
@@ -172,21 +190,22 @@ impl Vault {
         envelope::seal(&self.ring(), place, text, self.0.random)
     }
 
-    /// Opens a value that was sealed for this place. The repositories do this by themselves.
+    /// Opens a value that was sealed for this place. The repositories do this themselves. The text is wiped
+    /// from memory when it is dropped.
     ///
     /// # Errors
-    /// `Malformed`, `UnknownKey`, `KeyDisabled`, `NotAuthentic`.
+    /// [`SecretProblem`]: `Malformed`, `UnknownKey`, `KeyDisabled` or `NotAuthentic`.
     pub fn unseal(&self, place: SecretPlace, sealed: &str) -> Result<Zeroizing<String>, SecretProblem> {
         envelope::open(&self.ring(), place, sealed).map(|(_, text)| text)
     }
 
-    /// Seals a document for its place, with the primary key.
+    /// Seals a document for its place with the primary key.
     #[cfg(feature = "mongo")]
     pub(crate) fn seal_document(&self, place: &[u8], document: &[u8]) -> Result<Vec<u8>, SecretProblem> {
         sealed_document::seal(&self.ring(), place, document, self.0.random)
     }
 
-    /// Opens a document that was sealed for this place, and says with which key.
+    /// Opens a document that was sealed for this place, and returns the id of its key and the document.
     #[cfg(feature = "mongo")]
     pub(crate) fn unseal_document(
         &self,
@@ -196,8 +215,8 @@ impl Vault {
         sealed_document::open(&self.ring(), place, sealed)
     }
 
-    /// The text of a stored value, and the key that sealed it. `None` for one that is not sealed, which
-    /// may be read only for a time.
+    /// The text of a stored value, and the key that sealed it. The key is `None` for a value that is not
+    /// sealed, which can be read only while [`allow_plaintext`](Self::allow_plaintext) allows it.
     pub(super) fn open_stored(
         &self,
         place: SecretPlace,
@@ -219,7 +238,7 @@ impl Vault {
 }
 
 async fn load(provider: &dyn KeyProvider) -> Result<Keyring, KeyError> {
-    let late = |_| KeyError::Unavailable("no answer in time".to_owned());
+    let late = |_| KeyError::Unavailable("no answer within 10 s".to_owned());
     tokio::time::timeout(PROVIDER_TIMEOUT, provider.load()).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
 }
 

@@ -23,85 +23,113 @@ const STATES: [Signal; 6] = [
     Signal::Unsubscribed,
 ];
 
-/// What a row with these fields counts as. `None` if it cannot be read.
-fn rows() -> Vec<(Document, Option<Vec<Signal>>)> {
-    use Signal::{Bounced, Clicked, Delivered, Opened, Replied, Unsubscribed};
-    let date = Bson::DateTime(contract::start().into());
+/// The fields of a row, and what it counts as; `None` if it cannot be read.
+type Row = (Document, Option<Vec<Signal>>);
+
+fn rows() -> Vec<Row> {
+    [vec![(doc! {}, counts_as(&[]))], counts(), times(), flags(), opt_outs(), bounces()].concat()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "rows that cannot be read count as `None`")]
+fn counts_as(signals: &[Signal]) -> Option<Vec<Signal>> {
+    Some(signals.to_vec())
+}
+
+fn date() -> Bson {
+    Bson::DateTime(contract::start().into())
+}
+
+fn counts() -> Vec<Row> {
+    use Signal::{Clicked, Delivered, Opened, Replied};
     let decimal = |text| Decimal128::from_str(text).expect("a decimal");
-    let opened = || Some(vec![Delivered, Opened]);
-    let clicked = || Some(vec![Delivered, Opened, Clicked]);
-    let replied = || Some(vec![Delivered, Replied]);
-    let (bounced, unsubscribed) = (|| Some(vec![Bounced]), || Some(vec![Unsubscribed]));
-    let nothing = || Some(vec![]);
     vec![
-        (doc! {}, nothing()),
-        // Counts.
-        (doc! { "opens": "0" }, nothing()),
-        (doc! { "opens": "" }, nothing()),
-        (doc! { "opens": 0 }, nothing()),
-        (doc! { "opens": 0.0 }, nothing()),
-        (doc! { "opens": false }, nothing()),
-        (doc! { "opens": null }, nothing()),
-        (doc! { "opens": decimal("0") }, nothing()),
-        (doc! { "opens": 3 }, opened()),
-        (doc! { "opens": 3.0 }, opened()),
-        (doc! { "opens": "3" }, opened()),
-        (doc! { "opens": " 03 " }, opened()),
-        (doc! { "opens": decimal("3") }, opened()),
-        (doc! { "clicks": "1" }, clicked()),
-        (doc! { "replies": decimal("2") }, replied()),
+        (doc! { "opens": "0" }, counts_as(&[])),
+        (doc! { "opens": "" }, counts_as(&[])),
+        (doc! { "opens": 0 }, counts_as(&[])),
+        (doc! { "opens": 0.0 }, counts_as(&[])),
+        (doc! { "opens": false }, counts_as(&[])),
+        (doc! { "opens": null }, counts_as(&[])),
+        (doc! { "opens": decimal("0") }, counts_as(&[])),
+        (doc! { "opens": 3 }, counts_as(&[Delivered, Opened])),
+        (doc! { "opens": 3.0 }, counts_as(&[Delivered, Opened])),
+        (doc! { "opens": "3" }, counts_as(&[Delivered, Opened])),
+        (doc! { "opens": " 03 " }, counts_as(&[Delivered, Opened])),
+        (doc! { "opens": decimal("3") }, counts_as(&[Delivered, Opened])),
+        (doc! { "clicks": "1" }, counts_as(&[Delivered, Opened, Clicked])),
+        (doc! { "replies": decimal("2") }, counts_as(&[Delivered, Replied])),
         (doc! { "opens": -1 }, None),
         (doc! { "opens": 0.5 }, None),
         (doc! { "opens": "-1" }, None),
         (doc! { "opens": "many" }, None),
         (doc! { "opens": true }, None),
         (doc! { "opens": [1] }, None),
-        // Times.
-        (doc! { "opened_at": "" }, nothing()),
-        (doc! { "opened_at": false }, nothing()),
-        (doc! { "opened_at": "None" }, nothing()),
-        (doc! { "opened_at": "null" }, nothing()),
-        (doc! { "opened_at": null }, nothing()),
-        (doc! { "opened_at": date.clone() }, opened()),
-        (doc! { "opened_at": "2026-01-05T10:00:00Z" }, opened()),
-        (doc! { "opened_at": "2026-01-05 10:00:00" }, opened()),
-        (doc! { "clicked_at": "2026-01-05T10:00:00.123+02:00" }, clicked()),
-        (doc! { "replied_at": "Mon, 05 Jan 2026 10:00:00 +0000" }, replied()),
-        (doc! { "delivered_at": "2026-01-05" }, Some(vec![Delivered])),
+    ]
+}
+
+fn times() -> Vec<Row> {
+    use Signal::{Clicked, Delivered, Opened, Replied};
+    vec![
+        (doc! { "opened_at": "" }, counts_as(&[])),
+        (doc! { "opened_at": false }, counts_as(&[])),
+        (doc! { "opened_at": "None" }, counts_as(&[])),
+        (doc! { "opened_at": "null" }, counts_as(&[])),
+        (doc! { "opened_at": null }, counts_as(&[])),
+        (doc! { "opened_at": date() }, counts_as(&[Delivered, Opened])),
+        (doc! { "opened_at": "2026-01-05T10:00:00Z" }, counts_as(&[Delivered, Opened])),
+        (doc! { "opened_at": "2026-01-05 10:00:00" }, counts_as(&[Delivered, Opened])),
+        (doc! { "clicked_at": "2026-01-05T10:00:00.123+02:00" }, counts_as(&[Delivered, Opened, Clicked])),
+        (doc! { "replied_at": "Mon, 05 Jan 2026 10:00:00 +0000" }, counts_as(&[Delivered, Replied])),
+        (doc! { "delivered_at": "2026-01-05" }, counts_as(&[Delivered])),
         (doc! { "opened_at": "soon" }, None),
         (doc! { "opened_at": "05/01/2026" }, None),
         (doc! { "opened_at": true }, None),
         (doc! { "opened_at": 1_767_603_600 }, None),
-        // Flags of older programs.
-        (doc! { "opened": true }, opened()),
-        (doc! { "opened": false }, nothing()),
-        (doc! { "clicked": true }, clicked()),
-        (doc! { "replied": true }, replied()),
-        (doc! { "opened": true, "opens": "5" }, opened()),
-        // Opt-outs.
-        (doc! { "unsubscribed": true }, unsubscribed()),
-        (doc! { "unsubscribed": 1 }, unsubscribed()),
-        (doc! { "unsubscribed": 1.0 }, unsubscribed()),
-        (doc! { "unsubscribed": "true" }, unsubscribed()),
-        (doc! { "unsubscribed": " True" }, unsubscribed()),
-        (doc! { "unsubscribed_at": date.clone() }, unsubscribed()),
-        (doc! { "unsubscribed_at": "2026-01-05T10:00:00Z" }, unsubscribed()),
-        (doc! { "unsubscribed": false, "unsubscribed_at": date.clone() }, unsubscribed()),
-        (doc! { "unsubscribed": 0 }, nothing()),
-        (doc! { "unsubscribed": "false" }, nothing()),
-        (doc! { "unsubscribed": "" }, nothing()),
+    ]
+}
+
+fn flags() -> Vec<Row> {
+    use Signal::{Clicked, Delivered, Opened, Replied};
+    vec![
+        (doc! { "opened": true }, counts_as(&[Delivered, Opened])),
+        (doc! { "opened": false }, counts_as(&[])),
+        (doc! { "clicked": true }, counts_as(&[Delivered, Opened, Clicked])),
+        (doc! { "replied": true }, counts_as(&[Delivered, Replied])),
+        (doc! { "opened": true, "opens": "5" }, counts_as(&[Delivered, Opened])),
+    ]
+}
+
+fn opt_outs() -> Vec<Row> {
+    use Signal::Unsubscribed;
+    vec![
+        (doc! { "unsubscribed": true }, counts_as(&[Unsubscribed])),
+        (doc! { "unsubscribed": 1 }, counts_as(&[Unsubscribed])),
+        (doc! { "unsubscribed": 1.0 }, counts_as(&[Unsubscribed])),
+        (doc! { "unsubscribed": "true" }, counts_as(&[Unsubscribed])),
+        (doc! { "unsubscribed": " True" }, counts_as(&[Unsubscribed])),
+        (doc! { "unsubscribed_at": date() }, counts_as(&[Unsubscribed])),
+        (doc! { "unsubscribed_at": "2026-01-05T10:00:00Z" }, counts_as(&[Unsubscribed])),
+        (doc! { "unsubscribed": false, "unsubscribed_at": date() }, counts_as(&[Unsubscribed])),
+        (doc! { "unsubscribed": 0 }, counts_as(&[])),
+        (doc! { "unsubscribed": "false" }, counts_as(&[])),
+        (doc! { "unsubscribed": "" }, counts_as(&[])),
         (doc! { "unsubscribed": "perhaps" }, None),
         (doc! { "unsubscribed": 7 }, None),
-        // Bounces stand above all but opt-outs.
-        (doc! { "bounced": true }, bounced()),
-        (doc! { "bounced": 1 }, bounced()),
-        (doc! { "bounced": "true" }, bounced()),
-        (doc! { "bounced": "1", "opens": "2" }, bounced()),
-        (doc! { "bounce_reason": "550 no such user" }, bounced()),
-        (doc! { "bounce_reason": "550 no such user", "opened_at": date.clone() }, bounced()),
-        (doc! { "bounce_reason": "" }, nothing()),
-        (doc! { "bounced": false, "bounce_reason": "mailbox full" }, nothing()),
-        (doc! { "bounced": "true", "unsubscribed": "1" }, Some(vec![Bounced, Unsubscribed])),
+    ]
+}
+
+/// They stand above all but opt-outs.
+fn bounces() -> Vec<Row> {
+    use Signal::{Bounced, Unsubscribed};
+    vec![
+        (doc! { "bounced": true }, counts_as(&[Bounced])),
+        (doc! { "bounced": 1 }, counts_as(&[Bounced])),
+        (doc! { "bounced": "true" }, counts_as(&[Bounced])),
+        (doc! { "bounced": "1", "opens": "2" }, counts_as(&[Bounced])),
+        (doc! { "bounce_reason": "550 no such user" }, counts_as(&[Bounced])),
+        (doc! { "bounce_reason": "550 no such user", "opened_at": date() }, counts_as(&[Bounced])),
+        (doc! { "bounce_reason": "" }, counts_as(&[])),
+        (doc! { "bounced": false, "bounce_reason": "mailbox full" }, counts_as(&[])),
+        (doc! { "bounced": "true", "unsubscribed": "1" }, counts_as(&[Bounced, Unsubscribed])),
         (doc! { "bounced": "hard" }, None),
     ]
 }

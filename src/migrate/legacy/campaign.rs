@@ -34,54 +34,37 @@ impl LegacyCampaign {
         let names = Campaign::names(Texts::Read);
         let slots = Slots::read(document, [ID].into_iter().chain(names), &mut findings)?;
 
-        let found = &mut findings;
-        let object_id = found.own_id(slots.get(ID));
-        let id = identity(slots.get(field::id), object_id, found);
-        let user_id = found.required(
-            slots.get(field::user_id),
-            id::object_id,
-            Repair::ConvertedId,
-            Rejection::InvalidUserId,
-        );
+        let (found, of) = (&mut findings, |name| slots.get(name));
+        let object_id = found.own_id(of(ID));
+        let id = identity(of(field::id), object_id, found);
+        let user_id =
+            found.required(of(field::user_id), id::object_id, Repair::ConvertedId, Rejection::InvalidUserId);
         let mailbox_id = found.required(
-            slots.get(field::mailbox_id),
+            of(field::mailbox_id),
             id::object_id,
             Repair::ConvertedId,
             Rejection::InvalidMailboxId,
         );
         let campaign_name = found.required(
-            slots.get(field::campaign_name),
+            of(field::campaign_name),
             text::campaign_name,
             Repair::TrimmedText,
             Rejection::InvalidName,
         );
-        let subject = headline(slots.get(field::subject), found);
-        let message = found.required(
-            slots.get(field::message),
-            text::message,
-            Repair::TrimmedText,
-            Rejection::InvalidMessage,
-        );
-        let period = period(
-            slots.get(field::start_time),
-            slots.get(field::duration),
-            slots.get(field::end_time),
-            found,
-        );
-        let status = found.status(slots.get(field::status), status::campaign);
+        let subject = headline(of(field::subject), found);
+        let message =
+            found.required(of(field::message), text::message, Repair::TrimmedText, Rejection::InvalidMessage);
+        let period = period(of(field::start_time), of(field::duration), of(field::end_time), found);
+        let status = found.status(of(field::status), status::campaign);
         let total_recipients = found.optional(
-            slots.get(field::total_recipients),
+            of(field::total_recipients),
             number::count,
             Repair::ConvertedCount,
             Rejection::InvalidCount,
         );
-        let (created_at, updated_at) = date::made_and_changed(
-            object_id,
-            slots.get(field::created_at),
-            slots.get(field::updated_at),
-            found,
-        );
-        let created_by = author(slots.get(field::created_by), user_id, found);
+        let (created_at, updated_at) =
+            date::made_and_changed(object_id, of(field::created_at), of(field::updated_at), found);
+        let created_by = author(of(field::created_by), user_id, found);
 
         let campaign = || {
             let Period { start_time, duration, end_time } = period?;

@@ -34,39 +34,31 @@ impl LegacyMailbox {
         let names = Mailbox::names(Texts::Read).into_iter().chain(secrets::fields());
         let slots = Slots::read(document, names, &mut findings)?;
 
-        let found = &mut findings;
-        let id = found.own_id(slots.get(field::id));
-        let user_id = found.required(
-            slots.get(field::user_id),
-            id::object_id,
-            Repair::ConvertedId,
-            Rejection::InvalidUserId,
-        );
-        let email = found.required(
-            slots.get(field::email),
-            text::email,
-            Repair::NormalisedEmail,
-            Rejection::InvalidEmail,
-        );
+        let (found, of) = (&mut findings, |name| slots.get(name));
+        let id = found.own_id(of(field::id));
+        let user_id =
+            found.required(of(field::user_id), id::object_id, Repair::ConvertedId, Rejection::InvalidUserId);
+        let email =
+            found.required(of(field::email), text::email, Repair::NormalisedEmail, Rejection::InvalidEmail);
         let provider = found.required(
-            slots.get(field::provider),
+            of(field::provider),
             text::provider,
             Repair::NormalisedProvider,
             Rejection::InvalidProvider,
         );
         let user_profile = found.optional(
-            slots.get(field::user_profile),
+            of(field::user_profile),
             profile::profile,
             Repair::ConvertedProfile,
             Rejection::InvalidProfile,
         );
         let credentials = secrets::credentials(&slots, found)?;
-        let is_primary = flag(slots.get(field::is_primary), found);
-        let is_active = flag(slots.get(field::is_active), found);
-        let status = found.status(slots.get(field::status), status::mailbox);
-        let last_used = last_use(slots.get(field::last_used), found);
+        let is_primary = flag(of(field::is_primary), found);
+        let is_active = flag(of(field::is_active), found);
+        let status = found.status(of(field::status), status::mailbox);
+        let last_used = last_use(of(field::last_used), found);
         let (created_at, updated_at) =
-            date::made_and_changed(id, slots.get(field::created_at), slots.get(field::updated_at), found);
+            date::made_and_changed(id, of(field::created_at), of(field::updated_at), found);
 
         let mailbox = || {
             Some(Mailbox {

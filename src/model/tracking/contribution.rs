@@ -1,22 +1,31 @@
-//! What a tracking row adds to the totals of its campaign.
+//! The contribution of a tracking row to the totals of its campaign.
 
 use super::Signal;
 use crate::model::EmailTracking;
 
-/// What one tracking row adds to the [totals](super::Totals) of its campaign: one e-mail sent, and one
-/// for each state that it counts as.
+/// The contribution of one tracking row to the [totals](super::Totals) of its campaign: one sent e-mail,
+/// and one for each state that the row counts as.
+///
+/// ```
+/// use campaign_store::{Contribution, EmailTracking, Totals};
+///
+/// fn totals_of(rows: &[EmailTracking]) -> Totals {
+///     rows.iter().map(|row| Totals::from(Contribution::of(row))).sum()
+/// }
+/// assert_eq!(totals_of(&[]), Totals::default());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Contribution {
-    /// A bit for each state.
+    /// One bit for each state.
     states: u8,
 }
 
 impl Contribution {
-    /// What a row adds.
+    /// The contribution of a row.
     ///
-    /// A row is one e-mail sent. A bounced one counts as bounced and not as delivered, opened, clicked
-    /// or replied. A click is an open, and every engagement a delivery. An unsubscribed recipient counts
-    /// in any case. The table is [`Signal`]'s.
+    /// A bounced e-mail counts as bounced, and not as delivered, opened, clicked or replied to. A clicked
+    /// e-mail also counts as opened, and an opened or replied one as delivered. An unsubscribed recipient
+    /// always counts. [`Signal`] has the table.
     #[must_use]
     pub fn of(row: &EmailTracking) -> Self {
         let mut states = 0;
@@ -32,7 +41,7 @@ impl Contribution {
         Self { states }
     }
 
-    /// Whether it counts as this.
+    /// Whether the row counts as this state.
     #[must_use]
     pub fn counts(self, state: Signal) -> bool {
         self.states & bit(state.state()) != 0

@@ -1,4 +1,4 @@
-//! What recording a batch of events does.
+//! The effect of recording a batch of events.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,7 +8,8 @@ use super::{Contribution, EventOutcome, TotalsDelta, TrackingEvent};
 use crate::error::Result;
 use crate::model::{CampaignId, EmailTracking, TrackingId};
 
-/// The rows to write and what to remember, both in the order of their collection, and what to answer.
+/// The outcomes of a batch, the rows to write and the receipts to keep. Rows and receipts are in the
+/// order of their collection.
 #[derive(Debug, Default)]
 pub(crate) struct EventBatch {
     pub(crate) outcomes: Vec<EventOutcome>,
@@ -16,7 +17,7 @@ pub(crate) struct EventBatch {
     pub(crate) receipts: Vec<String>,
 }
 
-/// The result of each event of a step: its outcome, or the error of all of them.
+/// The result of each event of a step: its outcome, or the error of the step.
 pub(crate) fn results_of<T>(step: &[T], recorded: Result<Vec<EventOutcome>>) -> Vec<Result<EventOutcome>> {
     match recorded {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
@@ -33,15 +34,15 @@ pub(crate) struct ChangedRow {
 }
 
 impl EventBatch {
-    /// The largest step, by events: a transaction, and long ones are in the way of others.
+    /// The largest number of events in a step. A step is a transaction, and long transactions block others.
     pub(crate) const MAX_EVENTS: usize = 1_000;
 
-    /// Cuts events into steps, each to be recorded whole or not at all.
+    /// Splits events into steps. Each step is atomic.
     pub(crate) fn steps(events: &[TrackingEvent]) -> impl Iterator<Item = &[TrackingEvent]> {
         events.chunks(Self::MAX_EVENTS)
     }
 
-    /// Applies `events` to the rows that exist; `seen` are the receipts that were there before.
+    /// Applies `events` to `rows`, the existing ones. `seen` has the existing receipts.
     pub(crate) fn new<'a>(
         events: impl IntoIterator<Item = &'a TrackingEvent>,
         rows: impl IntoIterator<Item = (ObjectId, EmailTracking)>,
@@ -72,7 +73,7 @@ impl EventBatch {
     }
 }
 
-/// How the totals of campaigns change with the rows.
+/// The change of the totals of each campaign by the changes of its rows.
 pub(crate) fn deltas_of<'a>(
     rows: impl IntoIterator<Item = &'a ChangedRow>,
 ) -> BTreeMap<CampaignId, TotalsDelta> {

@@ -1,17 +1,17 @@
-//! What an event did.
+//! The outcome of an event.
 
-/// What became of one event of a batch.
+/// The outcome of one event of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventOutcome {
-    /// It was the first event of its kind for the e-mail, in the order in which they were applied.
+    /// It was counted, as the first event of its kind for the e-mail, in the order of recording.
     First,
-    /// It was counted, and others of its kind came before. A delivery that was already known from
-    /// an open, a click or a reply is one of these.
+    /// It was counted, and an earlier event of its kind was recorded before. A delivery that was already
+    /// known from an open, a click or a reply is a repeat.
     Repeat,
-    /// An event with its provider event id was recorded before, also earlier in the same batch.
+    /// An event with its provider event id was recorded before, perhaps earlier in the same batch.
     /// Nothing changed.
     Duplicate,
-    /// No e-mail has its tracking id. Nothing was recorded, so it can be recorded later.
+    /// No e-mail has its tracking id. Nothing was recorded, so the event can be retried later.
     UnknownTracking,
 }

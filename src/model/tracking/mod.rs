@@ -1,4 +1,4 @@
-//! What becomes of sent e-mails, and what that adds up to.
+//! The events of sent e-mails, and their totals and rates.
 
 mod contribution;
 mod event_batch;

@@ -1,13 +1,13 @@
-//! How well a campaign does.
+//! The percentages of a campaign.
 
 use serde::Serialize;
 
 use super::Totals;
 
-/// Percentages from 0 to 100, not rounded; 0 where the denominator is 0.
+/// Percentages from 0 to 100, not rounded; 0 if the denominator is 0.
 ///
-/// Opens, clicks and replies are taken of the delivered e-mails and bounces of the sent ones:
-/// an e-mail that never arrived cannot be opened, and only a sent one can bounce.
+/// Opens, clicks and replies are divided by the delivered e-mails, since an e-mail that never arrived
+/// cannot be opened. Bounces are divided by the sent e-mails. [`Rate`] has other bases.
 ///
 /// ```
 /// use campaign_store::{Totals, Rates};
@@ -43,17 +43,17 @@ impl Rates {
     }
 }
 
-/// What a rate is taken of.
+/// The base of a rate: its denominator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RateBase {
     /// The delivered e-mails, as in the glossary of Twilio `SendGrid` ("unique opens / delivered") and
     /// the knowledge base of `HubSpot`.
     Delivered,
-    /// The sent e-mails, as many self-hosted tools do.
+    /// The sent e-mails, as in many self-hosted tools.
     Sent,
-    /// The opened e-mails. With clicks this is click-to-open, the click-through rate of `HubSpot`: a
-    /// measure of the message rather than of its subject.
+    /// The opened e-mails. For clicks this is click-to-open, the click-through rate of `HubSpot`. It
+    /// measures the message rather than its subject.
     Opened,
 }
 
@@ -67,7 +67,7 @@ impl RateBase {
     }
 }
 
-/// Rates with another base, and how far to trust them.
+/// A rate with a base of your choice, and its confidence interval.
 ///
 /// ```
 /// use campaign_store::{Totals, Rate, RateBase};
@@ -86,8 +86,8 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The part `part` of `whole`. A part that is larger counts as all of it, so that no rate is over
-    /// 100.
+    /// The rate `part` / `whole`. A part larger than the whole counts as the whole, so no rate exceeds
+    /// 100 %.
     #[must_use]
     pub const fn new(part: u64, whole: u64) -> Self {
         Self { part: if part < whole { part } else { whole }, whole }
@@ -117,34 +117,33 @@ impl Rate {
         Self::new(totals.replied, base.whole(totals))
     }
 
-    /// unsubscribed / base. Whoever unsubscribes need not have opened the e-mail, nor does a
-    /// delivery have to be known.
+    /// unsubscribed / base. A recipient can unsubscribe without an open or a delivery that is known.
     #[must_use]
     pub const fn unsubscribes(totals: &Totals, base: RateBase) -> Self {
         Self::new(totals.unsubscribed, base.whole(totals))
     }
 
-    /// bounced / sent; a bounce has no other base.
+    /// bounced / sent, the only base for bounces
     #[must_use]
     pub const fn bounces(totals: &Totals) -> Self {
         Self::new(totals.bounced, totals.sent)
     }
 
-    /// The percentage from 0 to 100, not rounded; 0 where the base is 0.
+    /// The percentage from 0 to 100, not rounded; 0 if the base is 0.
     #[must_use]
     pub fn percent(self) -> f64 {
         percentage(self.part, self.whole)
     }
 
-    /// The percentages between which the true rate is in 95 of 100 cases, given this sample: the
-    /// Wilson score interval, which stays within 0 to 100 and holds for small campaigns.
+    /// The 95 % confidence interval, as percentages: the Wilson score interval, which stays within 0 to
+    /// 100 and is valid for small campaigns. Without a sample it is 0 to 100.
     ///
     /// With n = base, p = part / n and z = 1.959964:
     /// (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n).
     /// From E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     /// Journal of the American Statistical Association 22 (1927), pages 209–212; recommended by
     /// Brown, Cai and `DasGupta`, "Interval estimation for a binomial proportion", Statistical
-    /// Science 16 (2001), pages 101–133. Without a sample it is 0 to 100.
+    /// Science 16 (2001), pages 101–133.
     #[must_use]
     pub fn wilson_95(self) -> (f64, f64) {
         const Z: f64 = 1.959_963_984_540_054;
@@ -166,7 +165,7 @@ const fn as_number(count: u64) -> f64 {
 }
 
 fn percentage(part: u64, whole: u64) -> f64 {
-    // Times 100 first: the division is then the only step that rounds, up to 9e13 e-mails.
+    // Multiplied first, so only the division rounds, up to 9e13 e-mails.
     if whole == 0 { 0.0 } else { (100.0 * as_number(part) / as_number(whole)).min(100.0) }
 }
 

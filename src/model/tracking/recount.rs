@@ -1,36 +1,36 @@
-//! Metrics against the tracking rows that they sum up.
+//! The comparison of metrics with their tracking rows.
 
 use serde::Serialize;
 
 use super::Totals;
 use crate::model::CampaignId;
 
-/// A campaign whose metrics are not what its tracking rows add up to.
+/// A campaign whose metrics differ from the totals of its tracking rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Drift {
     /// The campaign.
     pub campaign_id: CampaignId,
-    /// The totals in its metrics; none when it has no metrics.
+    /// The totals in its metrics; `None` if it has no metrics.
     pub stored: Option<Totals>,
     /// The totals of its tracking rows.
     pub counted: Totals,
 }
 
-/// How far a recount of all campaigns is.
+/// The progress of a recount of all campaigns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[non_exhaustive]
 pub struct RecountProgress {
-    /// Campaigns compared so far.
+    /// The number of campaigns compared so far.
     pub checked: u64,
-    /// Campaigns among them whose metrics were wrong, and are right now.
+    /// The number of them whose metrics were wrong and have been corrected.
     pub corrected: u64,
-    /// Tracking rows among them that cannot be read. They count as sent and as nothing else;
+    /// The number of their tracking rows that cannot be read. These count as sent only;
     /// [`drift`](crate::CampaignMetricsRepository::drift) names them.
     pub unreadable: u64,
 }
 
 impl RecountProgress {
-    /// After how many campaigns a recount tells how far it is.
+    /// The number of campaigns between two progress reports.
     pub(crate) const INTERVAL: u64 = 1_000;
 }

@@ -1,11 +1,11 @@
-//! What recording a batch of sends does.
+//! The effect of recording a batch of sends.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Contribution, TotalsDelta};
 use crate::model::{CampaignId, EmailTracking, SendOutcome, TrackingId};
 
-/// The rows to write, what they add to the metrics, and what to answer.
+/// The outcomes of a batch, the rows to write, and their contribution to the metrics.
 #[derive(Debug)]
 pub(crate) struct SendBatch<'a> {
     pub(crate) outcomes: Vec<SendOutcome>,
@@ -14,12 +14,13 @@ pub(crate) struct SendBatch<'a> {
 }
 
 impl<'a> SendBatch<'a> {
-    /// The largest step, by sends and by bytes of messages: a step is a transaction, and long ones
-    /// are in the way of others and take memory of the server.
+    /// The largest number of sends in a step. A step is a transaction, and long transactions block
+    /// others.
     const MAX_SENDS: usize = 1_000;
+    /// The largest size of the messages of a step, in bytes. A transaction takes memory of the server.
     const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-    /// Cuts the rows of sends into steps, each to be recorded whole or not at all.
+    /// Splits the rows of sends into steps. Each step is atomic.
     pub(crate) fn steps(sends: &'a [EmailTracking]) -> impl Iterator<Item = &'a [EmailTracking]> {
         let mut rest = sends;
         std::iter::from_fn(move || {
@@ -34,7 +35,7 @@ impl<'a> SendBatch<'a> {
         })
     }
 
-    /// Sorts `sends` by what is known: the ids that were recorded before, and whether a campaign
+    /// Decides the outcome of each send, given the ids that were recorded before and whether a campaign
     /// exists.
     pub(crate) fn new(
         sends: &'a [EmailTracking],

@@ -1,20 +1,27 @@
-//! How e-mails become delivered, opened and so on over time.
+//! The numbers of delivered, opened and other e-mails over time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-/// The width of the steps of a series. They begin at whole hours or days of UTC.
+/// The length of the steps of a series. Steps begin at whole hours or days of UTC.
+///
+/// ```
+/// use campaign_store::SeriesStep;
+/// use chrono::TimeDelta;
+///
+/// assert_eq!(SeriesStep::Day.duration(), TimeDelta::days(1));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SeriesStep {
-    /// An hour.
+    /// One hour.
     Hour,
-    /// A day.
+    /// One day.
     Day,
 }
 
 impl SeriesStep {
-    /// How long it is.
+    /// The length of the step.
     #[must_use]
     pub const fn duration(self) -> TimeDelta {
         match self {
@@ -23,7 +30,7 @@ impl SeriesStep {
         }
     }
 
-    /// The beginning of the step that `at` is in.
+    /// The beginning of the step that contains `at`.
     pub(crate) fn start_of(self, at: DateTime<Utc>) -> DateTime<Utc> {
         let step = self.duration().num_milliseconds();
         let start = at.timestamp_millis().div_euclid(step).saturating_mul(step);
@@ -31,12 +38,12 @@ impl SeriesStep {
     }
 }
 
-/// A step of a series.
+/// One step of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct SeriesPoint {
     /// When the step begins.
     pub start: DateTime<Utc>,
-    /// How many e-mails reached the state in it for the first time.
+    /// The number of e-mails that first reached the state in this step.
     pub count: u64,
 }

@@ -1,5 +1,5 @@
-//! The signals: what can become of an e-mail, and how a row shows it. The one table from which events,
-//! filters, totals, series and suppressions follow.
+//! The signals of an e-mail, and the fields of a row that show them. Events, filters, totals, series
+//! and suppressions follow from this one table.
 
 use chrono::{DateTime, Utc};
 
@@ -8,11 +8,11 @@ use crate::model::EmailTracking;
 use crate::model::text_enum::text_enum;
 
 text_enum! {
-    /// What can become of an e-mail: the kind of an [event](super::TrackingEvent), the state of a row
-    /// in a [filter](super::TrackingFilter::state) or a
-    /// [series](crate::CampaignMetricsRepository::series), and what [`Totals`] count.
+    /// The kind of an [event](super::TrackingEvent), and the state of an e-mail in a
+    /// [filter](crate::TrackingFilter::state), a [series](crate::CampaignMetricsRepository::series) or the
+    /// [totals](Totals).
     ///
-    /// | Signal | A row shows it by | It is also | A bounced row | Suppresses |
+    /// | Signal | Fields of a row that show it | Implies | On a bounced row | Suppresses the recipient |
     /// |---|---|---|---|---|
     /// | `Delivered` | `delivered_at` | | does not count | no |
     /// | `Opened` | `opened_at`, `opens` | `Delivered` | does not count | no |
@@ -21,6 +21,13 @@ text_enum! {
     /// | `Bounced` | `bounced` | | counts | yes |
     /// | `Unsubscribed` | `unsubscribed`, `unsubscribed_at` | | counts | yes |
     /// | `Complained` | as `Unsubscribed` | `Unsubscribed` | counts | yes |
+    ///
+    /// ```
+    /// use campaign_store::Signal;
+    ///
+    /// assert_eq!("opened".parse::<Signal>()?, Signal::Opened);
+    /// # Ok::<(), campaign_store::Invalid>(())
+    /// ```
     Signal, "signal" {
         /// It arrived.
         Delivered = "delivered",
@@ -34,13 +41,13 @@ text_enum! {
         Bounced = "bounced",
         /// The recipient unsubscribed through it.
         Unsubscribed = "unsubscribed",
-        /// The recipient complained of it as spam. The row counts as unsubscribed; as a state it is the
-        /// same as [`Unsubscribed`](Self::Unsubscribed).
+        /// The recipient reported it as spam. The row counts as unsubscribed, and the state is the same as
+        /// [`Unsubscribed`](Self::Unsubscribed).
         Complained = "complained",
     }
 }
 
-/// How a row shows a signal, and what follows from it.
+/// The fields of a row that show a signal, and the consequences of the signal.
 #[derive(Clone, Copy)]
 pub(crate) struct Rule {
     /// The time of the earliest event.
@@ -53,17 +60,17 @@ pub(crate) struct Rule {
     pub(crate) reason: Option<Mark<Option<String>>>,
     /// The flag under which older programs kept that there was an event, beside the count.
     pub(crate) old_flag: Option<&'static str>,
-    /// The number in the totals. A signal without one counts as the one that it implies.
+    /// The number in the totals. A signal without one counts as the signal that it implies.
     pub(crate) total: Option<fn(&mut Totals) -> &mut u64>,
-    /// What is so too.
+    /// The signal that it implies.
     pub(crate) implies: Option<Signal>,
-    /// Whether a bounce voids it.
+    /// Whether it does not count on a bounced row.
     pub(crate) is_voided: bool,
-    /// Whether it keeps the owner of the campaign from writing to the recipient again.
+    /// Whether the owner of the campaign must not write to the recipient again.
     pub(crate) suppresses: bool,
 }
 
-/// A field of a row that events change, under the name that it has there and in the database.
+/// A field of a row that events change. It has the same name in the record and in the database.
 pub(crate) struct Mark<T: 'static> {
     pub(crate) name: &'static str,
     pub(crate) get: fn(&EmailTracking) -> &T,
@@ -150,22 +157,22 @@ impl Signal {
         }
     }
 
-    /// The signals that are states of a row: those with a total.
+    /// The signals that are states of a row: the ones with a total.
     pub(crate) fn states() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|signal| signal.rule().total.is_some())
     }
 
-    /// The state that it is of a row.
+    /// The state of a row with this signal.
     pub(crate) fn state(self) -> Self {
         self.chain().find(|signal| signal.rule().total.is_some()).unwrap_or(self)
     }
 
-    /// It and what is so too: an open is a delivery.
+    /// The signal and those that it implies: an open implies a delivery.
     pub(crate) fn chain(self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self), |signal| signal.rule().implies)
     }
 
-    /// The rules of the signals by which a row shows this one: a delivery is shown by an open, too.
+    /// The rules of the signals that imply this one, and its own: an open also shows a delivery.
     pub(crate) fn evidence(self) -> impl Iterator<Item = Rule> {
         let state = self.state();
         let shows = move |signal: &&Self| signal.chain().any(|implied| implied == state);
@@ -174,7 +181,7 @@ impl Signal {
 }
 
 impl Rule {
-    /// Whether the row has what the signal leaves in it.
+    /// Whether the row has a mark of the signal.
     pub(crate) fn is_marked_in(&self, row: &EmailTracking) -> bool {
         self.time.is_some_and(|time| (time.get)(row).is_some())
             || self.count.is_some_and(|count| *(count.get)(row) > 0)
@@ -183,7 +190,7 @@ impl Rule {
 }
 
 impl EmailTracking {
-    /// Whether the row counts as this.
+    /// Whether the e-mail counts as being in the state of `signal`.
     ///
     /// ```
     /// use campaign_store::{EmailTracking, Signal};
@@ -198,10 +205,10 @@ impl EmailTracking {
         signal.evidence().any(|rule| rule.is_marked_in(self)) && !is_void()
     }
 
-    /// When the e-mail first was in this state; `None` if it does not count as such.
+    /// When the e-mail first reached this state; `None` if it is not [in it](Self::shows).
     ///
-    /// Bounces have no time of their own, and old rows can lack others: these count at the time of
-    /// sending.
+    /// Bounces have no time of their own, and old rows can lack other times. The time of sending is used
+    /// instead.
     #[must_use]
     pub fn first(&self, state: Signal) -> Option<DateTime<Utc>> {
         let times = state.evidence().filter_map(|rule| *(rule.time?.get)(self));

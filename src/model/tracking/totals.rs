@@ -1,4 +1,4 @@
-//! Sums of what tracking rows add.
+//! Sums of the contributions of tracking rows.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use super::{Contribution, Signal};
 
-/// Numbers of e-mails: the sum of what tracking rows [add](Contribution), of a campaign or of many.
+/// Numbers of e-mails of one or more campaigns: the sum of the [contributions](Contribution) of their
+/// tracking rows.
 ///
-/// Each counts e-mails, not events: an e-mail that was opened five times is one in `opened`.
+/// Totals count e-mails, not events: an e-mail that was opened five times adds one to `opened`. Sums
+/// saturate at [`u64::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[non_exhaustive]
 pub struct Totals {
@@ -22,7 +24,7 @@ pub struct Totals {
     /// E-mails opened.
     #[serde(rename = "total_opened")]
     pub opened: u64,
-    /// E-mails with a link that was clicked.
+    /// E-mails with a clicked link.
     #[serde(rename = "total_clicks")]
     pub clicked: u64,
     /// E-mails bounced.
@@ -31,7 +33,7 @@ pub struct Totals {
     /// E-mails replied to.
     #[serde(rename = "total_replied")]
     pub replied: u64,
-    /// E-mails whose recipient unsubscribed, or complained.
+    /// E-mails whose recipient unsubscribed or complained.
     #[serde(rename = "total_unsubscribed")]
     pub unsubscribed: u64,
 }
@@ -48,7 +50,7 @@ impl Totals {
         state.state().rule().total.map_or(0, |total| *total(&mut self))
     }
 
-    /// Joins each number with that of `other`.
+    /// Joins each number with the same number of `other`.
     pub(crate) fn zip(mut self, mut other: Self, join: impl Fn(u64, u64) -> u64) -> Self {
         self.sent = join(self.sent, other.sent);
         for total in Signal::ALL.iter().filter_map(|signal| signal.rule().total) {

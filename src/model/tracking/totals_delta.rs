@@ -1,11 +1,11 @@
-//! How totals change.
+//! Changes of totals.
 
 use std::ops::AddAssign;
 
 use super::{Contribution, Totals};
 
-/// What changed rows add to the totals of their campaign, and what they take back: an e-mail that
-/// bounces after all is no longer delivered.
+/// The numbers that changed rows add to the totals of their campaign and remove from them: an e-mail
+/// that bounces late is no longer delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct TotalsDelta {
     added: Totals,
@@ -13,7 +13,7 @@ pub(crate) struct TotalsDelta {
 }
 
 impl TotalsDelta {
-    /// From what a row contributed `before` to what it does `after`.
+    /// The change from the contribution of a row `before` to its contribution `after`.
     pub(crate) fn between(before: Contribution, after: Contribution) -> Self {
         if before == after {
             return Self::default();
@@ -25,12 +25,12 @@ impl TotalsDelta {
         }
     }
 
-    /// What a new row adds.
+    /// The change by a new row.
     pub(crate) fn adding(row: Contribution) -> Self {
         Self { added: row.into(), removed: Totals::default() }
     }
 
-    /// The totals after the change: never below 0, even if they had drifted.
+    /// The totals after the change. They are never below 0, even if they had drifted.
     pub(crate) fn apply_to(self, totals: Totals) -> Totals {
         totals.zip(self.added, u64::saturating_add).zip(self.removed, u64::saturating_sub)
     }

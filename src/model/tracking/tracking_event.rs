@@ -1,4 +1,4 @@
-//! What happens to a sent e-mail.
+//! The events of a sent e-mail.
 
 use chrono::{DateTime, Utc};
 
@@ -8,8 +8,8 @@ use crate::clock::whole_millis;
 use crate::error::Invalid;
 use crate::model::{EmailTracking, TrackingId, text};
 
-/// Something that happened to a sent e-mail, as a tracking pixel, a webhook or a mailbox reports
-/// it: perhaps late, twice or out of order.
+/// An event of a sent e-mail. A tracking pixel, a webhook or a mailbox reports it, perhaps late, twice
+/// or out of order.
 ///
 /// ```
 /// use campaign_store::{Signal, TrackingEvent, TrackingId};
@@ -36,9 +36,9 @@ impl TrackingEvent {
     /// The largest size of a bounce reason, in bytes.
     pub const MAX_BOUNCE_REASON: usize = 998;
 
-    /// What happened at the time `at`, of which whole milliseconds count.
+    /// An event at the time `at`, which is cut to whole milliseconds.
     ///
-    /// A [bounce](Self::bounced) can have a reason beside.
+    /// [`bounced`](Self::bounced) creates a bounce with a reason.
     pub fn new(signal: Signal, id: TrackingId, at: DateTime<Utc>) -> Self {
         let at = whole_millis(at);
         Self { tracking_id: id, at, signal, reason: None, provider_event_id: None }
@@ -80,14 +80,14 @@ impl TrackingEvent {
         Self::new(Signal::Unsubscribed, id, at)
     }
 
-    /// The recipient complained of it as spam.
+    /// The recipient reported it as spam.
     pub fn complained(id: TrackingId, at: DateTime<Utc>) -> Self {
         Self::new(Signal::Complained, id, at)
     }
 
-    /// With the id by which the provider names the event, of at most
-    /// [`MAX_PROVIDER_EVENT_ID`](Self::MAX_PROVIDER_EVENT_ID) bytes: of the events of one e-mail
-    /// with the same id, one counts. It makes recording the event again safe.
+    /// Sets the provider's id of the event, of at most
+    /// [`MAX_PROVIDER_EVENT_ID`](Self::MAX_PROVIDER_EVENT_ID) bytes. Only one of an e-mail's events with
+    /// the same id counts, so it is safe to record the event again.
     ///
     /// # Errors
     /// [`Invalid`] when it is empty, too long, or contains white space or a control character.
@@ -97,28 +97,28 @@ impl TrackingEvent {
         Ok(self)
     }
 
-    /// The e-mail.
+    /// The id of the e-mail.
     #[must_use]
     pub fn tracking_id(&self) -> TrackingId {
         self.tracking_id
     }
 
-    /// What happened.
+    /// The kind of the event.
     #[must_use]
     pub fn signal(&self) -> Signal {
         self.signal
     }
 
-    /// When it happened, in whole milliseconds.
+    /// The time of the event, in whole milliseconds.
     #[must_use]
     pub fn at(&self) -> DateTime<Utc> {
         self.at
     }
 
-    /// What to remember so that the event is known again: the provider's id, within the e-mail.
+    /// The key of the event's receipt: the provider's id, within the e-mail.
     ///
-    /// Providers give one id to the events of several recipients of one message, and nobody should
-    /// be able to block another's events.
+    /// Providers use one id for the events of several recipients of a message, and no sender must be
+    /// able to block the events of another.
     pub(crate) fn receipt(&self) -> Option<String> {
         Some(format!("{}/{}", self.tracking_id, self.provider_event_id.as_ref()?))
     }
@@ -135,16 +135,16 @@ impl std::fmt::Debug for TrackingEvent {
 }
 
 impl EmailTracking {
-    /// Changes the row as the event says, and tells whether it was the first of its kind.
+    /// Applies the event to the row, and returns whether it was the first of its kind.
     ///
-    /// Any order and any interleaving of the same events gives the same row:
-    /// - every time is that of the earliest event, whenever it arrived;
+    /// The same events give the same row in any order:
+    /// - each time is that of the earliest event, whenever the event arrived;
     /// - `opens`, `clicks` and `replies` count events;
-    /// - what a [`Signal`] implies gets its time too: a click is an open (`opened_at`, not `opens`) and
-    ///   a delivery; a complaint unsubscribes;
-    /// - of several bounce reasons the smallest text stays.
+    /// - the signals that a [`Signal`] implies get their times too: a click sets `opened_at` (but does
+    ///   not count in `opens`) and `delivered_at`, and a complaint unsubscribes;
+    /// - the smallest of several bounce reasons is kept.
     ///
-    /// An event of another e-mail is applied all the same: whoever calls this has found the row.
+    /// The event's tracking id is not checked: the caller has looked up the row by it.
     pub fn apply(&mut self, event: &TrackingEvent) -> bool {
         let is_first = self.has_none_of(event.signal.state().rule());
         for rule in event.signal.chain().map(Signal::rule) {
@@ -169,8 +169,8 @@ impl EmailTracking {
         is_first
     }
 
-    /// Whether no event of the signal was applied: events are counted where there is a count, since
-    /// the time may be that of a signal that implies this one.
+    /// Whether no event of the signal was applied. The count decides if there is one, since the time
+    /// may come from a signal that implies this one.
     fn has_none_of(&self, rule: Rule) -> bool {
         match (rule.count, rule.flag, rule.time) {
             (Some(count), ..) => *(count.get)(self) == 0,
@@ -221,7 +221,7 @@ mod tests {
         row
     }
 
-    /// Every order of `events`.
+    /// All orders of `events`.
     fn orders(events: &[TrackingEvent]) -> Vec<Vec<TrackingEvent>> {
         if events.is_empty() {
             return vec![Vec::new()];

@@ -335,7 +335,7 @@ pub(in crate::mongo) fn projection(fields: impl IntoIterator<Item = &'static str
 
 /// The row with this id.
 pub(in crate::mongo) fn of_id(id: ObjectId) -> Query {
-    Query::all().is(ID, &id)
+    Query::all().is(ID, id)
 }
 
 fn decode<T: Decode>(row: Option<RawDocumentBuf>) -> DriverResult<Option<T>> {

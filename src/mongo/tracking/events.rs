@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bson::oid::ObjectId;
+use bson::raw::CStr;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -85,7 +86,7 @@ impl Tracking {
     async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<HashMap<TrackingId, RowKey>> {
         let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
         let query = Query::all().one_of(field::id, &ids);
-        let fields = projection([field::id, field::campaign_id].map(|field| field.as_str()));
+        let fields = projection([field::id, field::campaign_id].map(CStr::as_str));
         let find = self.db.email_tracking.raw.find(query.to_filter()).projection(fields);
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(WHOLE_STEP);

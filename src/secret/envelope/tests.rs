@@ -1,4 +1,4 @@
-//! Rows are named by their numbers in the notes on hostile inputs.
+//! Rows are named by their numbers in `docs/hostile-inputs.md`.
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use proptest::prelude::*;
@@ -8,12 +8,12 @@ use crate::model::SecretField;
 
 const KEYS: [u32; 3] = [2, 1, 3];
 
-/// Key 2 is primary, 1 opens, 3 is disabled. The bytes of key `n` follow from `n`.
+/// Key 2 is primary, key 1 only opens, and key 3 is disabled. The bytes of key `n` follow from `n`.
 fn ring() -> Keyring {
     ring_of(KEYS[0])
 }
 
-/// The same keys, of which another one is primary.
+/// The same keys with another primary key.
 fn ring_of(primary: u32) -> Keyring {
     let entry = |id: u32, state: &str| {
         let bytes: Vec<u8> = (0..32).map(|place| u8::try_from(id).unwrap() * 41 + place).collect();
@@ -52,7 +52,7 @@ fn text_of(id: u32, bytes: &[u8]) -> String {
     format!("enc1.{id}.{}", Base64UrlUnpadded::encode_string(bytes))
 }
 
-/// Sealed by key 2, with these bytes changed.
+/// A value that key 2 sealed, with changed bytes.
 fn changed(change: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut bytes = bytes_of(&sealed(2, TOKEN));
     change(&mut bytes);
@@ -63,7 +63,7 @@ fn set(at: usize, value: u8) -> String {
     changed(|bytes| bytes[at] = value)
 }
 
-/// Authentic, but around a body that no text gives.
+/// An authentic value around a body that no text gives.
 fn around(body: &[u8]) -> String {
     let (ring, id) = (ring(), KeyId::new(2).unwrap());
     let (salt, context) = ([7; 24], context(id, place()));
@@ -162,7 +162,7 @@ fn a_damaged_value_is_refused() {
     assert_eq!(opened(&valid).as_deref(), Ok(TOKEN));
 }
 
-/// 142 bytes end in a character of which 4 bits count.
+/// Only 4 bits of the last character of 142 bytes are used.
 #[test]
 fn a_last_character_with_other_bits_is_refused() {
     let valid = sealed(2, TOKEN);

@@ -20,7 +20,7 @@ fn place() -> SecretPlace {
     SecretPlace { mailbox: id(1).into(), owner: id(2).into(), field: SecretField::Password }
 }
 
-/// Knows key 1 at first and keys 2 and 1 later, and takes its time.
+/// Provides key 1 at first, and keys 2 and 1 later, after a delay.
 #[derive(Debug, Clone, Default)]
 struct Slow {
     loads: Arc<AtomicUsize>,

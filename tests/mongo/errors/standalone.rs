@@ -17,7 +17,7 @@ impl Standalone {
     pub(super) fn start(is_member: bool) -> Self {
         let mongod = binary::installed().map_or_else(python::mongod, Ok);
         let mongod = mongod.expect("set MONGOD_BIN to the path of a mongod");
-        let (address, _processes) = binary::run_once(&mongod, is_member).expect("a server");
-        Self { uri: format!("mongodb://{address}/?directConnection=true"), _processes }
+        let (address, processes) = binary::run_once(&mongod, is_member).expect("a server");
+        Self { uri: format!("mongodb://{address}/?directConnection=true"), _processes: processes }
     }
 }

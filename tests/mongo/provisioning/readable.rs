@@ -160,12 +160,13 @@ fn is_known(field: &str, value: Option<&Bson>, accepted: bool) -> bool {
         // It is read as absent. No program writes it any more.
         _ if value == Some(&Bson::Undefined) => !accepted,
         // A record is read without its secrets. What is no text is none.
-        "password" | "access_token" | "refresh_token" => !accepted,
         // That a text is a UUID the database does not check.
         "campaign_id" | "tracking_id" => accepted && matches!(value, Some(Bson::String(_))),
         // What other programs left in rows is read, and the validator warns of it.
-        "delivered_at" | "opened_at" | "clicked_at" | "replied_at" | "opens" | "clicks" | "replies"
-        | "bounced" | "unsubscribed" | "unsubscribed_at" => !accepted,
+        "password" | "access_token" | "refresh_token" | "delivered_at" | "opened_at" | "clicked_at"
+        | "replied_at" | "opens" | "clicks" | "replies" | "bounced" | "unsubscribed" | "unsubscribed_at" => {
+            !accepted
+        }
         _ => false,
     }
 }
