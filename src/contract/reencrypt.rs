@@ -1,4 +1,4 @@
-//! The contract of re-encryption, [`MailboxRepository::reencrypt`](crate::MailboxSecretsRepository::reencrypt).
+//! The contract of re-encryption, [`MailboxSecretsRepository::reencrypt`](crate::MailboxSecretsRepository::reencrypt).
 
 use std::collections::BTreeMap;
 

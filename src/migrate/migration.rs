@@ -108,7 +108,7 @@ impl Migration {
     }
 
     /// Re-encrypts the originals in quarantine with the primary key, and returns how many were under other
-    /// keys. Every key rotation needs it, beside [`reencrypt`](crate::MailboxRepository::reencrypt).
+    /// keys. Every key rotation needs it, beside [`reencrypt`](crate::MailboxSecretsRepository::reencrypt).
     ///
     /// # Errors
     /// `Original` when one does not open; those of the connection.
