@@ -110,7 +110,7 @@ pub async fn a_login_id_is_right_in_any_case(db: &Opened) {
     for login_id in ["ada@example.com", "ADA@EXAMPLE.COM", " Ada@example.com\u{a0}"] {
         assert_eq!(verify(&db.store, login_id, RIGHT).await, LoginOutcome::Accepted(ada.clone()));
     }
-    // Look-alikes are other ids: fullwidth, Cyrillic, dotless.
+    // Ids that only look alike are other ids: fullwidth, Cyrillic, dotless.
     for login_id in ["ada＠example.com", "аda@example.com", "ada@examp1e.com"] {
         assert_eq!(verify(&db.store, login_id, RIGHT).await, LoginOutcome::Rejected, "{login_id}");
     }
