@@ -258,6 +258,7 @@ macro_rules! contract_tests {
             $harness, $test, email_events:
             an_event_changes_its_row_and_the_metrics,
             every_kind_of_event_is_read_back,
+            a_complaint_unsubscribes_and_suppresses,
             a_click_is_an_open_and_a_delivery,
             the_earliest_event_gives_the_time,
             events_of_one_email_in_a_batch_add_up,

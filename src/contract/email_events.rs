@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::fixtures::{self, address, crowd, metrics_of, only_sent, record, send, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, EmailTracking, EventOutcome, Rates, Totals, TrackingEvent, TrackingId, UserId,
+    Campaign, CampaignId, EmailTracking, EventOutcome, PageRequest, Rates, Signal, Totals, TrackingEvent,
+    TrackingFilter, TrackingId, UserId,
 };
 
 use EventOutcome::{Duplicate, First, Repeat, UnknownTracking};
@@ -95,6 +96,29 @@ pub async fn every_kind_of_event_is_read_back(db: &Opened) {
     assert_eq!(row(db, id).await, expected);
     let expected = Totals { bounced: 1, unsubscribed: 1, ..only_sent(1) };
     assert_eq!(totals(db, campaign.id).await, expected);
+}
+
+/// A complaint unsubscribes and suppresses, in any order with the others, and a bounce does not void it.
+pub async fn a_complaint_unsubscribes_and_suppresses(db: &Opened) {
+    let (campaign, ids) = sent(db, 2).await;
+    let recipient = row(db, ids[0]).await.recipient_email;
+    let suppressed = async || {
+        let found = db.store.email_tracking.is_suppressed(campaign.user_id, &recipient).await;
+        found.expect("a look-up")
+    };
+    assert!(!suppressed().await);
+    assert_eq!(happen(db, vec![TrackingEvent::complained(ids[0], minute(5))]).await, [First]);
+    assert!(suppressed().await);
+    let complained = row(db, ids[0]).await;
+    assert_eq!((complained.unsubscribed, complained.unsubscribed_at), (true, Some(minute(5))));
+    assert_eq!(totals(db, campaign.id).await, Totals { unsubscribed: 1, ..only_sent(2) });
+    let events = vec![TrackingEvent::unsubscribed(ids[0], minute(3)), bounced(ids[0], minute(6))];
+    assert_eq!(happen(db, events).await, [Repeat, First]);
+    assert_eq!(row(db, ids[0]).await.unsubscribed_at, Some(minute(3)));
+    assert_eq!(totals(db, campaign.id).await, Totals { unsubscribed: 1, bounced: 1, ..only_sent(2) });
+    let filter = TrackingFilter::campaign(campaign.id).state(Signal::Complained);
+    let page = db.store.email_tracking.list(&filter, &PageRequest::default()).await.expect("a page");
+    assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0]]);
 }
 
 /// A click implies an open and a delivery, but does not count as another open.

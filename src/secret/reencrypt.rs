@@ -138,7 +138,7 @@ pub(crate) fn reencrypt(
         let mut batch = secrets.sealed_after(report.last, plan.batch_size).await?;
         while !report.is_done {
             report.is_done = batch.len() < plan.batch_size;
-            let reencrypted = reseal(batch, vault.as_ref(), clock.now(), &mut report)?;
+            let reencrypted = reencrypt_batch(batch, vault.as_ref(), clock.now(), &mut report)?;
             let expected = count(reencrypted.len());
             let replace = async {
                 if plan.is_dry_run || reencrypted.is_empty() { Ok(expected) } else { secrets.replace(reencrypted).await }
@@ -158,7 +158,7 @@ pub(crate) fn reencrypt(
     .boxed()
 }
 
-fn reseal(
+fn reencrypt_batch(
     batch: Vec<SealedMailbox>,
     vault: Option<&Vault>,
     now: DateTime<Utc>,
@@ -168,7 +168,7 @@ fn reseal(
     for (mailbox, sealed) in batch {
         report.scanned += 1;
         report.last = Some(mailbox);
-        let opened = sealed.and_then(|sealed| reseal_one(&sealed, vault, now, report));
+        let opened = sealed.and_then(|sealed| reencrypt_one(&sealed, vault, now, report));
         match opened {
             Ok(Some(reencrypted)) => all.push(reencrypted),
             Ok(None) => report.current += 1,
@@ -185,7 +185,7 @@ fn reseal(
 }
 
 /// Seals the values of a mailbox that are not under the primary key with it.
-fn reseal_one(
+fn reencrypt_one(
     sealed: &SealedCredentials,
     vault: Option<&Vault>,
     now: DateTime<Utc>,
@@ -223,7 +223,7 @@ fn reseal_one(
     if let Some(error) = failure {
         return Err(error);
     }
-    if old.is_empty() { Ok(None) } else { sealed.reseal(old, vault).map(Some) }
+    if old.is_empty() { Ok(None) } else { sealed.reencrypt(old, vault).map(Some) }
 }
 
 fn count(n: usize) -> u64 {

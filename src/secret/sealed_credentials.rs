@@ -118,7 +118,7 @@ impl SealedCredentials {
     }
 
     /// Seals the texts of fields with the primary key.
-    pub(super) fn reseal(
+    pub(super) fn reencrypt(
         &self,
         texts: Vec<(SecretField, Zeroizing<String>)>,
         vault: Option<&Vault>,

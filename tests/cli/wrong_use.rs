@@ -119,7 +119,7 @@ async fn keys_can_come_from_a_file_that_only_its_owner_reads() {
 
     let exposed = KeysFile::new(&contract::key(1, 1), 0o644);
     let refused = program.text(&["migrate", "--keys-file", exposed.path()], exit::WRONG_USE).stderr;
-    assert!(refused.contains("by others"), "{refused}");
+    assert!(refused.contains("chmod 600"), "{refused}");
     let missing = program.json(&["migrate", "--keys-file", "/no/such/file"], exit::WRONG_USE);
     assert!(!missing.to_string().contains("such"), "{missing}");
 }

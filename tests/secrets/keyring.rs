@@ -79,7 +79,7 @@ async fn a_reload_that_fails_leaves_the_keys_in_use() {
         ("33: an id twice", Answer::Keys(vec![key(2, 2), key(2, 3)]), KeyError::SameId(id(2))),
         ("34: a key twice", Answer::Keys(vec![key(2, 1), key(1, 1)]), KeyError::SameKey(id(2), id(1))),
         ("38: a failure", Answer::Failure, KeyError::Unavailable("the vault is sealed".to_owned())),
-        ("38: no answer", Answer::Never, KeyError::Unavailable("no answer in time".to_owned())),
+        ("38: no answer", Answer::Never, KeyError::Unavailable("no answer within 10 s".to_owned())),
         ("39: other bytes", Answer::Keys(vec![key(2, 2), key(1, 9)]), KeyError::Changed(id(1))),
     ];
     for (row, answer, expected) in rows {
