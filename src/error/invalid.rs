@@ -95,6 +95,12 @@ pub enum Problem {
     /// A connection string that cannot be understood.
     #[error("is not a MongoDB connection string")]
     NotAConnectionString,
+    /// It asks the servers to confirm a write before a majority has it.
+    #[error("asks for a write concern below majority: remove w, or write w=majority; remove journal=false")]
+    WeakWriteConcern,
+    /// It asks for a read concern that the store cannot keep its promises with.
+    #[error("asks for the read concern available or linearizable: remove readConcernLevel")]
+    UnsuitableReadConcern,
     /// A name that the database does not allow.
     #[error("is not a name that the database allows")]
     NotADatabaseName,

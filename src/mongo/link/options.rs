@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::options::{ClientOptions, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, ReadConcernLevel, WriteConcern};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Invalid, Problem, Result};
@@ -32,7 +32,8 @@ pub struct MongoOptions {
 impl MongoOptions {
     /// The database `database` on the servers of a connection string.
     ///
-    /// Writes wait for a majority of the servers unless the connection string says otherwise.
+    /// Writes wait for a majority of the servers. A connection string that asks for less, or for the read
+    /// concern `available` or `linearizable`, is refused when the store connects.
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
         Self {
             uri: uri.into(),
@@ -97,8 +98,29 @@ impl MongoOptions {
         options.server_selection_timeout = Some(self.timeout);
         options.connect_timeout = Some(self.timeout);
         options.app_name.get_or_insert_with(|| env!("CARGO_PKG_NAME").to_owned());
-        options.write_concern.get_or_insert_with(WriteConcern::majority);
+        options.write_concern = Some(majority(options.write_concern.take())?);
+        check_read_concern(options.read_concern.as_ref())?;
         Ok(options)
+    }
+}
+
+/// Completes a write concern. A connection string that has only `wtimeoutMS` or `journal` would otherwise
+/// replace the majority that every promise of the store needs.
+fn majority(given: Option<WriteConcern>) -> Result<WriteConcern, Invalid> {
+    let mut concern = given.unwrap_or_default();
+    if concern.journal == Some(false) || concern.w.as_ref().is_some_and(|w| *w != Acknowledgment::Majority) {
+        return Err(Invalid::new("uri", Problem::WeakWriteConcern));
+    }
+    concern.w = Some(Acknowledgment::Majority);
+    Ok(concern)
+}
+
+fn check_read_concern(given: Option<&ReadConcern>) -> Result<(), Invalid> {
+    match given.map(|concern| &concern.level) {
+        Some(ReadConcernLevel::Available | ReadConcernLevel::Linearizable) => {
+            Err(Invalid::new("uri", Problem::UnsuitableReadConcern))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::standalone::Standalone;
 use super::{assert_unavailable, error_of, new_mailbox, new_user, target};
+use crate::provisioning::commands_during;
 use crate::support::database::TestDatabase;
 use crate::support::server;
 
@@ -177,5 +178,30 @@ async fn a_server_without_transactions_is_refused_with_the_way_out() {
         let text = error.to_string();
         assert!(text.contains("mongod --replSet rs0") && text.contains("rs.initiate()"), "{text}");
         assert!(!text.contains('\n'), "one line: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_weak_concern_is_refused_and_what_is_missing_is_completed() {
+    let uri = |option: &str| format!("{}&{option}", server::uri());
+    for (option, problem) in [
+        ("w=1", Problem::WeakWriteConcern),
+        ("w=0", Problem::WeakWriteConcern),
+        ("w=2", Problem::WeakWriteConcern),
+        ("journal=false", Problem::WeakWriteConcern),
+        ("readConcernLevel=available", Problem::UnsuitableReadConcern),
+        ("readConcernLevel=linearizable", Problem::UnsuitableReadConcern),
+    ] {
+        assert_eq!(refusal(&uri(option)).await, Error::Invalid(Invalid::new("uri", problem)), "{option}");
+    }
+    for option in ["wtimeoutMS=5000", "journal=true", "w=majority", "readConcernLevel=majority"] {
+        let database = TestDatabase::new();
+        database.provisioned().await;
+        let store = MongoStore::connect(uri(option), &database.name).await.unwrap().repositories();
+        let create = async { drop(store.users.create(new_user("ada")).await.unwrap()) };
+        let commands = commands_during(&database, create).await;
+        let insert = commands.iter().find(|command| command.contains_key("insert")).unwrap();
+        let concern = insert.get_document("writeConcern").unwrap();
+        assert_eq!(concern.get_str("w").unwrap(), "majority", "{option}: {concern}");
     }
 }
