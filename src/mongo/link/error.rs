@@ -14,6 +14,9 @@ use crate::schema;
 pub(crate) type DriverResult<T> = mongodb::error::Result<T>;
 
 const DUPLICATE_KEY: i32 = 11_000;
+/// Labels that the driver does not name.
+const RETRYABLE_WRITE_ERROR: &str = "RetryableWriteError";
+const SYSTEM_OVERLOADED_ERROR: &str = "SystemOverloadedError";
 
 /// Wraps an error of this crate, to pass it through the driver.
 pub(crate) fn ours<E: Send + Sync + 'static>(error: E) -> DriverError {
@@ -141,14 +144,21 @@ fn outage(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
         ErrorKind::Shutdown => return Some("the client was shut down"),
         _ => {}
     }
-    // Codes of a server that is shutting down, not yet ready, or too busy.
+    if error.contains_label(SYSTEM_OVERLOADED_ERROR) {
+        return Some("the server is overloaded");
+    }
+    // The codes of the drivers' specifications of retryable reads and writes, and others of a server that
+    // is shutting down, not yet ready, or too busy.
     match code {
         Some(6 | 7 | 89 | 9001) => Some("the server lost a connection"),
-        Some(91 | 189 | 10_058 | 10_107 | 11_600 | 11_602 | 13_435 | 13_436) => {
+        Some(91 | 134 | 189 | 10_058 | 10_107 | 11_600 | 11_602 | 13_435 | 13_436) => {
             Some("the server changes its role")
         }
-        Some(50 | 64 | 262) => Some("the server ran out of time"),
-        Some(112 | 246 | 251) => Some("other writes were in the way"),
+        Some(43 | 175 | 237) => Some("the server ended the search"),
+        Some(50 | 64 | 202 | 262 | 290) => Some("the server ran out of time"),
+        Some(24 | 112 | 239 | 246 | 251) => Some("other writes were in the way"),
+        Some(462) => Some("the server is overloaded"),
+        _ if error.contains_label(RETRYABLE_WRITE_ERROR) => Some("the server could not complete the write"),
         _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
             Some("the transaction could not be done in time")
         }
@@ -161,7 +171,29 @@ fn outage(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use bson::doc;
+
     use super::*;
+
+    /// The codes of the drivers' specifications, and those that a failover gave.
+    #[test]
+    fn what_can_pass_is_retryable() {
+        let error = |code: i32| {
+            let command = doc! { "code": code, "codeName": "canary", "errmsg": "canary" };
+            let command = bson::deserialize_from_document::<CommandError>(command).unwrap();
+            theirs("users.get", "localhost", &ErrorKind::Command(command).into())
+        };
+        for code in [
+            6, 7, 24, 43, 50, 64, 89, 91, 112, 134, 175, 189, 202, 237, 239, 246, 251, 262, 290, 462, 9_001,
+            10_058, 10_107, 11_600, 11_602, 13_435, 13_436,
+        ] {
+            assert!(error(code).is_retryable(), "{code}");
+            assert!(!format!("{:?}", error(code)).contains("canary"));
+        }
+        for code in [2, 26, 121, 10_334, 14_031] {
+            assert!(!error(code).is_retryable(), "{code}");
+        }
+    }
 
     #[test]
     fn the_index_is_found_and_the_value_is_not_kept() {
