@@ -30,18 +30,28 @@ impl Committer {
     /// Records the batch. Events that fail together are split in halves until the bad event is alone with
     /// its error.
     pub(super) async fn commit(&self, batch: Vec<Entry>) {
-        let mut parts = vec![batch];
-        while let Some(part) = parts.pop() {
-            let mut failed = self.record(part).await;
-            if let [_, _, ..] = failed.as_slice() {
-                let rest = failed.split_off(failed.len() / 2);
-                parts.extend([rest, failed].map(|half| half.into_iter().map(|(entry, _)| entry).collect()));
-            } else {
-                for (entry, error) in failed {
-                    entry.answer(Err(error));
+        let mut open = vec![self.record(batch).await];
+        while let Some(mut failed) = open.pop() {
+            let Some(middle) = Some(failed.len() / 2).filter(|middle| *middle > 0) else {
+                answer(failed);
+                continue;
+            };
+            let rest = failed.split_off(middle);
+            let (first, second) = (self.retry(failed).await, self.retry(rest).await);
+            match (first.common_error(), second.common_error()) {
+                // The database fails in the same way whatever the events are.
+                (Some(one), Some(other)) if one == other && !may_be_of_an_event(one) => {
+                    answer(first.failed);
+                    answer(second.failed);
                 }
+                _ => open.extend([second.failed, first.failed]),
             }
         }
+    }
+
+    async fn retry(&self, half: Vec<(Entry, Error)>) -> Half {
+        let size = half.len();
+        Half { size, failed: self.record(half.into_iter().map(|(entry, _)| entry).collect()).await }
     }
 
     /// Records the batch, and retries while the errors are retryable. Returns the events that failed with
@@ -71,6 +81,37 @@ impl Committer {
             wait = wait.saturating_mul(2);
         }
         failed
+    }
+}
+
+/// Half of the events that failed together, recorded alone.
+struct Half {
+    size: usize,
+    failed: Vec<(Entry, Error)>,
+}
+
+impl Half {
+    /// The error of all its events, if all failed with the same.
+    fn common_error(&self) -> Option<&Error> {
+        let (_, first) = self.failed.first()?;
+        let is_common = self.failed.len() == self.size && self.failed.iter().all(|(_, error)| error == first);
+        is_common.then_some(first)
+    }
+}
+
+fn answer(failed: Vec<(Entry, Error)>) {
+    for (entry, error) in failed {
+        entry.answer(Err(error));
+    }
+}
+
+/// Whether an event can have caused an error that the events of a step share.
+fn may_be_of_an_event(error: &Error) -> bool {
+    /// A validator refused its row, its row became too large, a unique index has its value.
+    const CODES: [i32; 3] = [121, 10_334, 11_000];
+    match error {
+        Error::Backend { code, .. } => code.is_some_and(|code| CODES.contains(&code)),
+        _ => true,
     }
 }
 

@@ -31,6 +31,21 @@ async fn a_bad_event_is_alone_with_its_error() {
     assert!(watched.sizes().len() <= 2 * 2 * 7 + 1, "{:?}", watched.sizes());
 }
 
+/// A full disk, for instance: halving down to single events would commit twice as often as there are events.
+#[tokio::test(start_paused = true)]
+async fn an_error_that_no_event_causes_is_not_looked_for_in_the_events() {
+    const DISK_FULL: i32 = 14_031;
+    let scene = Scene::new(1, 256).await;
+    let inner = scene.store.email_tracking.clone();
+    let watched = Arc::new(Watched::faulty(inner, Fault::Always(DISK_FULL)));
+    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default());
+    for outcome in record_all(&recorder, scene.emails().into_iter().map(opened)).await {
+        assert_eq!(outcome, Err(Error::backend("watched", Some(DISK_FULL))));
+    }
+    assert_eq!(recorder.stats().failed, 256);
+    assert!(watched.sizes().len() <= 9, "{:?}", watched.sizes());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_recorded_beside_a_failure_is_not_recorded_again() {
     let scene = Scene::new(2, 8).await;
@@ -47,7 +62,7 @@ async fn what_was_recorded_beside_a_failure_is_not_recorded_again() {
         opens.push(scene.row(*id).await.opens);
     }
     assert_eq!(opens, [1, 1, 1, 0, 1, 1, 1, 1]);
-    assert_eq!(watched.sizes()[..3], [16, 4, 2]);
+    assert_eq!(watched.sizes()[..4], [16, 4, 4, 2]);
     let metrics = scene.store.campaign_metrics.get(scene.campaigns[0].0.id).await.unwrap().unwrap();
     assert_eq!(metrics.totals.opened, 8);
 }

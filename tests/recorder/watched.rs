@@ -17,6 +17,8 @@ pub(super) enum Fault {
     OfBatch(HashSet<TrackingId>),
     /// Only these events fail, all of them if one of them is in the batch: a step of its own.
     OfStep { bad: TrackingId, step: HashSet<TrackingId> },
+    /// All batches fail with this code, whatever their events are.
+    Always(i32),
     /// The commit panics.
     Panic(TrackingId),
 }
@@ -71,6 +73,9 @@ impl EmailTrackingRepository for Watched {
                 let mut others = self.inner.record_events_each(others).await.into_iter();
                 let result = |event| if fails(event) { Some(Err(bad_event())) } else { others.next() };
                 events.iter().map_while(result).collect()
+            }
+            Some(Fault::Always(code)) => {
+                events.iter().map(|_| Err(Error::backend("watched", Some(*code)))).collect()
             }
             Some(Fault::Panic(bad)) => {
                 assert!(!has(bad), "a defect of the store, as the test wants it");
