@@ -87,6 +87,12 @@ pub(crate) fn whole_millis(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at.timestamp_millis()).unwrap_or(at)
 }
 
+/// The first whole millisecond from `at` on: the meaning of a bound for times in whole milliseconds.
+pub(crate) fn first_whole_millis(at: DateTime<Utc>) -> DateTime<Utc> {
+    let floor = whole_millis(at);
+    if floor < at { floor.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(floor) } else { floor }
+}
+
 /// The time of a write that follows a write at `previous`.
 ///
 /// It strictly increases even if the clock stands still or goes back, so it can serve as the
@@ -102,6 +108,18 @@ mod tests {
     #[test]
     fn the_system_clock_has_whole_milliseconds() {
         assert_eq!(SystemClock.now().timestamp_subsec_nanos() % 1_000_000, 0);
+    }
+
+    #[test]
+    fn a_bound_below_a_millisecond_is_the_next_one() {
+        let at = DateTime::from_timestamp_millis(1_000).unwrap();
+        assert_eq!(first_whole_millis(at), at);
+        assert_eq!(first_whole_millis(at + TimeDelta::nanoseconds(1)), at + TimeDelta::milliseconds(1));
+        assert_eq!(first_whole_millis(at - TimeDelta::nanoseconds(1)), at);
+        assert_eq!(
+            first_whole_millis(DateTime::<Utc>::MAX_UTC).timestamp_millis(),
+            DateTime::<Utc>::MAX_UTC.timestamp_millis()
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ macro_rules! contract_tests {
             an_unlink_and_many_campaigns_at_once_leave_no_orphan,
             exactly_one_mailbox_is_primary_at_any_look,
             exactly_one_mailbox_is_primary_while_many_are_unlinked,
+            a_transition_among_many_is_made_or_illegal,
             a_delete_and_many_links_at_once_leave_no_orphan,
         }
         $crate::contract_module! {
@@ -251,6 +252,7 @@ macro_rules! contract_tests {
             a_recount_of_all_looks_at_every_campaign,
             nothing_can_be_recounted,
             a_series_counts_first_events,
+            bounds_below_a_millisecond_are_exact,
             the_parts_of_a_series_add_up_to_the_totals,
             totals_can_be_of_a_range_of_time,
         }

@@ -4,9 +4,9 @@ use super::mailbox::{get, listed_primary, primary, set_primary, unlink};
 
 use super::Opened;
 use super::fixtures::{
-    CROWD, all_mailboxes, crowd, mailbox, mailboxes, new_campaign, new_mailbox, remove_or_use, user,
+    CROWD, all_mailboxes, campaign, crowd, mailbox, mailboxes, new_campaign, new_mailbox, remove_or_use, user,
 };
-use crate::{Collection, Error};
+use crate::{CampaignTransition, Collection, Error};
 
 /// Unlinking a mailbox while campaigns are created leaves no campaign without its mailbox.
 pub async fn an_unlink_and_many_campaigns_at_once_leave_no_orphan(db: &Opened) {
@@ -58,6 +58,24 @@ pub async fn exactly_one_mailbox_is_primary_while_many_are_unlinked(db: &Opened)
     })
     .await;
     assert_eq!(listed_primary(&db.store, &ada).await.id, boxes[CROWD].id);
+}
+
+/// While many pause and resume a campaign, each call makes its transition or reports that it is illegal.
+pub async fn a_transition_among_many_is_made_or_illegal(db: &Opened) {
+    let ada = user(db, "ada").await;
+    let mailbox = mailbox(db, &ada, "ada@work.example").await;
+    let campaign = campaign(db, &ada, &mailbox).await;
+    db.store.campaigns.start(campaign.id).await.expect("an allowed transition");
+    crowd(db, async |store, n| {
+        for round in 0..20 {
+            let transition = [CampaignTransition::Pause, CampaignTransition::Resume][(n + round) % 2];
+            match store.campaigns.transition(campaign.id, transition).await {
+                Ok(_) | Err(Error::IllegalStatus { .. }) => {}
+                Err(error) => panic!("{transition:?}: {error}"),
+            }
+        }
+    })
+    .await;
 }
 
 /// Deleting a user while mailboxes are linked leaves no mailbox without its user.

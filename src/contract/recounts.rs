@@ -74,7 +74,7 @@ pub async fn a_recount_of_all_looks_at_every_campaign(db: &Opened) {
     fixtures::campaign(db, &user, &mailbox).await;
     let before = metrics_of(db, campaign.id).await;
     let progress = drain(db.store.campaign_metrics.recount_all().await.expect("a stream")).await;
-    let expected = RecountProgress { unreadable: 0, checked: 2, corrected: 0 };
+    let expected = RecountProgress { checked: 2, ..RecountProgress::default() };
     assert_eq!(progress, [expected]);
     assert_eq!(metrics_of(db, campaign.id).await, before);
     assert_eq!(drain(db.store.campaign_metrics.drift().await.expect("a stream")).await, []);
@@ -111,6 +111,27 @@ pub async fn a_series_counts_first_events(db: &Opened) {
     let days = series(db, &MetricsFilter::all(), Signal::Opened, SeriesStep::Day, around()).await;
     assert_eq!(days.iter().map(|day| day.count).collect::<Vec<_>>(), [2]);
     assert_eq!(days[0].start.timestamp() % 86_400, 0);
+}
+
+/// Bounds of a period that lie between two milliseconds are exact.
+pub async fn bounds_below_a_millisecond_are_exact(db: &Opened) {
+    let campaign = lively(db).await;
+    // Bounces count at the time of sending.
+    let (sent, moment) = (start(), TimeDelta::nanoseconds(1));
+    let later = sent + TimeDelta::hours(1);
+    for (period, expected) in [
+        (sent..later, 1),
+        (sent..sent + moment, 1),
+        (sent - moment..later, 1),
+        (sent + moment..later, 0),
+        (sent - moment..sent, 0),
+    ] {
+        let filter = MetricsFilter::campaigns([campaign.id]);
+        let points = series(db, &filter, Signal::Bounced, SeriesStep::Hour, period.clone()).await;
+        assert_eq!(points.iter().map(|point| point.count).sum::<u64>(), expected, "{period:?}");
+        let created = db.store.campaign_metrics.totals(&MetricsFilter::all().created(period.clone())).await;
+        assert_eq!(created.expect("the totals").bounced, expected, "{period:?}");
+    }
 }
 
 /// The counts of a series add up to the totals, however time is divided into periods.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{Campaign, CampaignId, MailboxId, MetricId, Rates, Totals, UserId};
+use crate::clock::first_whole_millis;
 
 /// The metrics of a campaign: the sum of the [contributions](super::Contribution) of its tracking rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,7 +97,7 @@ impl MetricsFilter {
 
     /// Only the metrics of campaigns that were created in this period, which excludes its end.
     pub fn created(mut self, range: Range<DateTime<Utc>>) -> Self {
-        self.created = Some(range);
+        self.created = Some(first_whole_millis(range.start)..first_whole_millis(range.end));
         self
     }
 }

@@ -25,6 +25,10 @@ use crate::model::{
 use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
 
+/// How often a change of status is tried while others change it. Each try fails only if another write
+/// came between two commands.
+const ATTEMPTS: usize = 100;
+
 #[derive(Debug)]
 pub(super) struct Campaigns {
     pub(super) db: Arc<Connection>,
@@ -110,12 +114,14 @@ impl Campaigns {
         changes: &Changes,
     ) -> DriverResult<Campaign> {
         let query = of_campaign(id).one_of(field::status, allowed);
-        if let Some(campaign) = self.db.campaigns.update(None, &query, changes).await? {
-            return Ok(campaign);
+        for _ in 0..ATTEMPTS {
+            if let Some(campaign) = self.db.campaigns.update(None, &query, changes).await? {
+                return Ok(campaign);
+            }
+            // If the status is allowed by now, it changed in the meantime.
+            self.require_campaign(None, id).await?.require(action, allowed).map_err(ours)?;
         }
-        self.require_campaign(None, id).await?.require(action, allowed).map_err(ours)?;
-        // The status changed in the meantime.
-        Err(ours(Error::conflict(Collection::Campaigns, id)))
+        Err(ours(Error::unavailable(self.db.target(), "other writes were in the way")))
     }
 
     async fn claim(&self, due: DateTime<Utc>, limit: usize) -> DriverResult<Vec<Campaign>> {

@@ -14,7 +14,7 @@ use super::link::connection::Connection;
 use super::link::error::{DriverResult, ours};
 use super::link::table::{each, of_id, projection};
 use super::tracking::Recounts;
-use crate::clock::next_version;
+use crate::clock::{first_whole_millis, next_version};
 use crate::document::Query;
 use crate::document::aggregation::{odd_in_state, point, series, sum_of_totals, summed_totals};
 use crate::document::campaign_metrics::field;
@@ -77,6 +77,8 @@ impl Metrics {
         period: Range<DateTime<Utc>>,
     ) -> DriverResult<Vec<SeriesPoint>> {
         let mut counts = BTreeMap::<_, u64>::new();
+        // The database has whole milliseconds, and would cut the bounds down to them.
+        let period = first_whole_millis(period.start)..first_whole_millis(period.end);
         for rows in self.filters_of_rows(filter).await? {
             let is_all = rows == Query::all();
             let mut has_odd = false;
