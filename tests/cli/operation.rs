@@ -74,7 +74,10 @@ async fn a_recount_corrects_what_is_wrong() {
     let wrong = doc! { "$set": { "total_sent": 7 } };
     metrics.update_one(doc! {}, wrong).await.unwrap();
     let report = program.json(&["recount"], exit::DONE);
-    assert_eq!(report, json!({ "checked": 1, "corrected": 1, "unreadable": 0, "is_done": true }));
+    assert_eq!(
+        report,
+        json!({ "checked": 1, "corrected": 1, "unreadable": 0, "unattributed": 0, "is_done": true })
+    );
     assert_eq!(store.campaign_metrics.get(campaign.id).await.unwrap().unwrap().totals.sent, 1);
     assert!(
         program.text(&["recount"], exit::DONE).stdout.contains("1 campaigns recounted, the metrics of 0")

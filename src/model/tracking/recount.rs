@@ -28,6 +28,9 @@ pub struct RecountProgress {
     /// The number of their tracking rows that cannot be read. These count as sent only;
     /// [`drift`](crate::CampaignMetricsRepository::drift) names them.
     pub unreadable: u64,
+    /// Values in the rows' `campaign_id` that are no id of a campaign, such as `camp-17` or none. Their
+    /// rows are left alone.
+    pub unattributed: u64,
 }
 
 impl RecountProgress {

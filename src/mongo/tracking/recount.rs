@@ -147,7 +147,10 @@ impl Recounts {
 
     /// The campaigns, and whether their metrics seem wrong: rows are counted in one pass, while others may
     /// write.
-    async fn compared(&self) -> Result<impl Stream<Item = Result<(CampaignId, bool)>> + Send + use<>> {
+    async fn compared(
+        &self,
+        operation: &'static str,
+    ) -> Result<impl Stream<Item = Result<(CampaignId, bool)>> + Send + use<>> {
         let by_campaign = doc! { "$sort": { "_id": 1 } };
         let groups = self
             .0
@@ -157,10 +160,9 @@ impl Recounts {
             .with_type::<RawDocumentBuf>()
             .allow_disk_use(true);
         let metrics = self.0.campaign_metrics.raw.find(doc! {}).sort(doc! { field::campaign_id.as_str(): 1 });
-        let (groups, metrics) =
-            self.0.run("campaign_metrics.recount_all", async { Ok((groups.await?, metrics.await?)) }).await?;
-        let groups = read(groups, self.0.target(), grouped);
-        let metrics = read(metrics, self.0.target(), CampaignMetrics::decode);
+        let (groups, metrics) = self.0.run(operation, async { Ok((groups.await?, metrics.await?)) }).await?;
+        let groups = read(operation, groups, self.0.target(), grouped);
+        let metrics = read(operation, metrics, self.0.target(), CampaignMetrics::decode);
         Ok(stream! {
             let mut groups = pin!(groups.peekable());
             let mut metrics = pin!(metrics.peekable());
@@ -196,7 +198,7 @@ impl Recounts {
         // Campaigns that version 0.1 marked are recounted whatever their metrics say, which removes the
         // marks. Those with neither rows nor metrics come last.
         let mut marked = recount_marks::campaigns(&self.0).await?;
-        let compared = self.compared().await?;
+        let compared = self.compared("campaign_metrics.recount_all").await?;
         Ok(stream! {
             let mut compared = pin!(compared);
             let mut progress = RecountProgress::default();
@@ -204,6 +206,13 @@ impl Recounts {
                 let corrected = match compared.next().await {
                     Some(Ok((id, is_wrong))) => {
                         if marked.remove(&id) || is_wrong { self.recount_one(id).await } else { Ok(None) }
+                    }
+                    // The `_id` of a group of rows is their campaign.
+                    Some(Err(Error::Corrupt { collection: Collection::EmailTracking, path, .. }))
+                        if path == "_id" =>
+                    {
+                        progress.unattributed += 1;
+                        continue;
                     }
                     Some(Err(error)) => Err(error),
                     None => match marked.pop_first() {
@@ -230,7 +239,7 @@ impl Recounts {
 
     /// Reports what is wrong with the campaigns that seem wrong.
     pub(crate) async fn drift(self) -> Result<impl Stream<Item = Result<Drift>> + Send + 'static> {
-        let compared = self.compared().await?;
+        let compared = self.compared("campaign_metrics.drift").await?;
         Ok(stream! {
             let mut compared = pin!(compared);
             while let Some(compared) = compared.next().await {
@@ -257,6 +266,7 @@ impl Recounts {
 
 /// The documents of a cursor, until the connection fails.
 fn read<T: Send + 'static>(
+    operation: &'static str,
     mut cursor: Cursor<RawDocumentBuf>,
     target: String,
     decode: impl Fn(&RawDocument) -> Result<T> + Send + 'static,
@@ -267,7 +277,7 @@ fn read<T: Send + 'static>(
                 Ok(true) => yield decode(cursor.current()),
                 Ok(false) => break,
                 Err(error) => {
-                    yield Err(theirs("campaign_metrics.recount_all", &target, &error));
+                    yield Err(theirs(operation, &target, &error));
                     break;
                 }
             }

@@ -30,10 +30,16 @@ struct Recounted {
 
 impl fmt::Display for Recounted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RecountProgress { checked, corrected, unreadable, .. } = self.progress;
+        let RecountProgress { checked, corrected, unreadable, unattributed, .. } = self.progress;
         writeln!(f, "{checked} campaigns recounted, the metrics of {corrected} corrected")?;
         if unreadable > 0 {
             writeln!(f, "{unreadable} tracking rows cannot be read; `doctor` names them")?;
+        }
+        if unattributed > 0 {
+            writeln!(
+                f,
+                "tracking rows name {unattributed} campaigns by what is no id; they were left alone"
+            )?;
         }
         ending(self.is_done, f)
     }
