@@ -1,3 +1,5 @@
+#[cfg(feature = "mongo")]
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use bson::raw::{RawDocument, RawDocumentBuf};
@@ -67,6 +69,23 @@ impl MetricsFilter {
         match &self.created {
             Some(Range { start, end }) => query.within(field::created_at, start, end),
             None => query,
+        }
+    }
+
+    /// Filters that find the same together, each small enough for a command of the database.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn parts(&self) -> Vec<Self> {
+        /// About 500 kB.
+        const CAMPAIGNS: usize = 10_000;
+        match &self.campaigns {
+            Some(campaigns) if campaigns.len() > CAMPAIGNS => {
+                // Campaigns that are named twice must not be in two parts.
+                let campaigns: Vec<_> =
+                    campaigns.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+                let parts = campaigns.chunks(CAMPAIGNS);
+                parts.map(|part| Self { campaigns: Some(part.to_vec()), ..self.clone() }).collect()
+            }
+            _ => vec![self.clone()],
         }
     }
 

@@ -39,17 +39,20 @@ impl Metrics {
     }
 
     async fn sum(&self, filter: &MetricsFilter) -> DriverResult<Totals> {
-        let pipeline = [doc! { "$match": filter.query().to_filter() }, sum_of_totals()];
-        let mut sum = self.db.campaign_metrics.raw.aggregate(pipeline);
-        if *filter == MetricsFilter::all() {
-            // Reading along the id index is not slower and does not count as a scan.
-            sum = sum.hint(Hint::Keys(doc! { "_id": 1 }));
+        let mut totals = Totals::default();
+        for part in filter.parts() {
+            let pipeline = [doc! { "$match": part.query().to_filter() }, sum_of_totals()];
+            let mut sum = self.db.campaign_metrics.lists.aggregate(pipeline);
+            if part == MetricsFilter::all() {
+                // Reading along the id index is not slower and does not count as a scan.
+                sum = sum.hint(Hint::Keys(doc! { "_id": 1 }));
+            }
+            let mut groups = sum.await?;
+            if groups.advance().await? {
+                totals += summed_totals(groups.current()).map_err(ours)?;
+            }
         }
-        let mut groups = sum.await?;
-        if !groups.advance().await? {
-            return Ok(Totals::default());
-        }
-        summed_totals(groups.current()).map_err(ours)
+        Ok(totals)
     }
 
     /// The filters that find the rows of the campaigns, for a few campaigns each if they must be looked up.
@@ -58,13 +61,16 @@ impl Metrics {
             return Ok(vec![rows.query()]);
         }
         let id = field::campaign_id.as_str();
-        let find = self.db.campaign_metrics.raw.find(filter.query().to_filter()).projection(doc! { id: 1 });
         let mut ids = Vec::new();
-        each(None, find, |metrics| {
-            ids.extend(metrics.get_str(id).ok().map(str::to_owned));
-            Ok(())
-        })
-        .await?;
+        for part in filter.parts() {
+            let metrics = &self.db.campaign_metrics.lists;
+            let find = metrics.find(part.query().to_filter()).projection(doc! { id: 1 });
+            each(None, find, |metrics| {
+                ids.extend(metrics.get_str(id).ok().map(str::to_owned));
+                Ok(())
+            })
+            .await?;
+        }
         let few = ids.chunks(PageRequest::MAX_LIMIT);
         Ok(few.map(|ids| Query::all().one_of(field::campaign_id, ids)).collect())
     }
@@ -83,7 +89,7 @@ impl Metrics {
             let is_all = rows == Query::all();
             let mut has_odd = false;
             let stages = series(rows.clone(), state, step, (period.start, period.end));
-            let mut points = self.db.email_tracking.raw.aggregate(stages);
+            let mut points = self.db.email_tracking.lists.aggregate(stages);
             if is_all {
                 // Reading along the id index is not slower and does not count as a scan.
                 points = points.hint(Hint::Keys(doc! { "_id": 1 }));
@@ -96,7 +102,7 @@ impl Metrics {
                 }
             }
             if has_odd {
-                let find = self.db.email_tracking.raw.find(odd_in_state(rows, state));
+                let find = self.db.email_tracking.lists.find(odd_in_state(rows, state));
                 each(None, find.projection(projection(without_texts())), |row| {
                     // Unreadable rows are in no series.
                     let first = keyed_without_texts(row).ok().and_then(|(_, row)| row.first(state));

@@ -4,9 +4,11 @@
 
 use bson::{Document, doc};
 use campaign_store::{
-    Campaign, CampaignDuration, CampaignId, CampaignMetrics, Drift, NewCampaign, NewMailbox, NewSend,
-    NewUser, Provider, Rates, RecordStream, Store, Totals, TrackingEvent, Warning, contract,
+    Campaign, CampaignDuration, CampaignId, CampaignMetrics, Drift, MetricsFilter, NewCampaign, NewMailbox,
+    NewSend, NewUser, Provider, Rates, RecordStream, SeriesStep, Signal, Store, Totals, TrackingEvent,
+    Warning, contract,
 };
+use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 
 use crate::support::database::TestDatabase;
@@ -170,4 +172,18 @@ async fn rows_of_no_campaign_are_counted_and_passed_over() {
     // What is missing and null is one group or two, as the server likes.
     assert!((3..=4).contains(&last.unattributed), "{last:?}");
     assert_eq!(metrics(&store, one.id).await.totals, right());
+}
+
+/// 350,000 ids are more than the 16 MiB of one command.
+#[tokio::test]
+async fn totals_and_series_of_very_many_campaigns_are_asked_in_parts() {
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    let [one, other] = campaigns(&store).await;
+    let unknown = (0..350_000_u128).map(|n| CampaignId::from(uuid::Uuid::from_u128(n)));
+    let many = MetricsFilter::campaigns([one.id, other.id].into_iter().chain(unknown).chain([one.id]));
+    assert_eq!(store.campaign_metrics.totals(&many).await.expect("totals").sent, 4);
+    let around = contract::start() - TimeDelta::days(1)..contract::start() + TimeDelta::days(1);
+    let series = store.campaign_metrics.series(&many, Signal::Opened, SeriesStep::Day, around).await;
+    assert_eq!(series.expect("a series").iter().map(|point| point.count).sum::<u64>(), 2);
 }

@@ -20,6 +20,10 @@ use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
 use crate::schema;
 
+/// The most statements and bytes of one command: a server takes 100,000 and 16 MiB.
+const MAX_STATEMENTS: usize = 10_000;
+const MAX_BYTES: usize = 12 << 20;
+
 /// The session of a transaction; `None` for a single command.
 pub(crate) type Session<'a> = Option<&'a mut ClientSession>;
 
@@ -36,7 +40,10 @@ macro_rules! in_session {
 /// Reads and writes raw documents; the records encode and decode themselves.
 pub(crate) struct Table {
     pub(in crate::mongo) collection: Collection,
+    /// Reads from the primary, since what is read here decides.
     pub(crate) raw: mongodb::Collection<RawDocumentBuf>,
+    /// Reads where the connection string says: for lists, streams and totals.
+    pub(in crate::mongo) lists: mongodb::Collection<RawDocumentBuf>,
     database: Database,
 }
 
@@ -48,7 +55,13 @@ impl fmt::Debug for Table {
 
 impl Table {
     pub(crate) fn new(database: &Database, collection: Collection) -> Self {
-        Self { collection, raw: database.collection(collection.name()), database: database.clone() }
+        let raw = database.collection(collection.name());
+        Self { collection, lists: raw.clone(), raw, database: database.clone() }
+    }
+
+    /// The same with lists from this handle of the database.
+    pub(in crate::mongo) fn with_lists_of(self, database: &Database) -> Self {
+        Self { lists: database.collection(self.collection.name()), ..self }
     }
 
     /// Adds a record.
@@ -153,7 +166,26 @@ impl Table {
         Ok(())
     }
 
-    async fn run_updates(&self, session: Session<'_>, statements: Vec<RawDocumentBuf>) -> DriverResult<u64> {
+    /// Runs the updates in commands that the server takes.
+    async fn run_updates(
+        &self,
+        mut session: Session<'_>,
+        statements: Vec<RawDocumentBuf>,
+    ) -> DriverResult<u64> {
+        let (mut found, mut command, mut bytes) = (0, Vec::new(), 0);
+        for statement in statements {
+            let size = statement.as_bytes().len();
+            if command.len() == MAX_STATEMENTS || bytes + size > MAX_BYTES {
+                found += self.run_update(session.as_deref_mut(), std::mem::take(&mut command)).await?;
+                bytes = 0;
+            }
+            bytes += size;
+            command.push(statement);
+        }
+        Ok(found + self.run_update(session, command).await?)
+    }
+
+    async fn run_update(&self, session: Session<'_>, statements: Vec<RawDocumentBuf>) -> DriverResult<u64> {
         if statements.is_empty() {
             return Ok(0);
         }
@@ -169,15 +201,17 @@ impl Table {
             self.database.run_raw_command(command).await?
         };
         // The reply to a raw command is not an error even if a write in it failed.
-        match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document()) {
-            Some(error) => {
-                let error = bson::deserialize_from_document(error.clone())?;
-                Err(ErrorKind::Write(WriteFailure::WriteError(error)).into())
-            }
-            None => {
-                Ok(reply.get("n").and_then(Bson::as_i32).and_then(|n| n.try_into().ok()).unwrap_or_default())
-            }
+        if let Some(error) =
+            reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document())
+        {
+            let error = bson::deserialize_from_document(error.clone())?;
+            return Err(ErrorKind::Write(WriteFailure::WriteError(error)).into());
         }
+        if let Ok(error) = reply.get_document("writeConcernError") {
+            let error = bson::deserialize_from_document(error.clone())?;
+            return Err(ErrorKind::Write(WriteFailure::WriteConcernError(error)).into());
+        }
+        Ok(reply.get("n").and_then(Bson::as_i32).and_then(|n| n.try_into().ok()).unwrap_or_default())
     }
 
     /// Removes the row with this id, and returns whether there was one.
@@ -223,7 +257,7 @@ impl Table {
         query: &Query,
         limit: usize,
     ) -> DriverResult<Vec<T>> {
-        let rows = self.rows(session, query.to_filter(), Order::OldestFirst, limit).await?;
+        let rows = Self::rows(&self.raw, session, query.to_filter(), Order::OldestFirst, limit).await?;
         rows.iter().map(|row| T::decode(row).map_err(ours)).collect()
     }
 
@@ -236,7 +270,7 @@ impl Table {
         // Rows whose `_id` is not an ObjectId are skipped.
         let first = doc! { "$gte": ObjectId::from_bytes([0; 12]) };
         let filter = doc! { "_id": after.map_or(first, |after| doc! { "$gt": after }) };
-        let rows = self.rows(None, filter, Order::OldestFirst, limit).await?;
+        let rows = Self::rows(&self.raw, None, filter, Order::OldestFirst, limit).await?;
         let row = |row: &RawDocumentBuf| {
             let id = id_of(self.collection, row).map_err(ours)?;
             Ok((I::from(id), T::decode(row)))
@@ -257,7 +291,7 @@ impl Table {
             let beyond = if order == Order::OldestFirst { "$gt" } else { "$lt" };
             filter.insert("_id", doc! { beyond: last });
         }
-        let rows = self.rows(None, filter, order, request.limit() + 1).await?;
+        let rows = Self::rows(&self.lists, None, filter, order, request.limit() + 1).await?;
         let rows: crate::Result<Vec<(ObjectId, T)>> =
             rows.iter().map(|row| Ok((id_of(self.collection, row)?, T::decode(row)?))).collect();
         Ok(Page::of(rows.map_err(ours)?, request, &tag))
@@ -269,7 +303,7 @@ impl Table {
         target: String,
         query: &Query,
     ) -> DriverResult<RecordStream<T>> {
-        let mut find = self.raw.find(query.to_filter()).batch_size(stream::BATCH_SIZE);
+        let mut find = self.lists.find(query.to_filter()).batch_size(stream::BATCH_SIZE);
         if !self.has_index_for(query) {
             // Reading along the id index is not slower and does not count as a scan.
             find = find.hint(mongodb::options::Hint::Keys(doc! { "_id": 1 }));
@@ -278,7 +312,7 @@ impl Table {
     }
 
     async fn rows(
-        &self,
+        collection: &mongodb::Collection<RawDocumentBuf>,
         session: Session<'_>,
         filter: Document,
         order: Order,
@@ -287,7 +321,7 @@ impl Table {
         let direction = if order == Order::OldestFirst { 1 } else { -1 };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = Vec::new();
-        let find = self.raw.find(filter).sort(doc! { "_id": direction }).limit(limit);
+        let find = collection.find(filter).sort(doc! { "_id": direction }).limit(limit);
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
         each(session, find, |row| {

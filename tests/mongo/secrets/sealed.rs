@@ -1,7 +1,8 @@
 //! Sealed values that were changed, moved or forged in the database: groups A, B and C.
 
 use campaign_store::{
-    Collection, Error, MailboxFilter, MongoStore, PageRequest, Result, SecretProblem, Store,
+    AccessToken, Collection, Error, MailboxFilter, MongoStore, NewMailbox, NewUser, PageRequest, Provider,
+    ReencryptPlan, RefreshToken, Result, SecretProblem, Store, contract,
 };
 use futures_util::TryStreamExt;
 use mongodb::bson::spec::BinarySubtype;
@@ -184,4 +185,25 @@ async fn a_store_without_keys_neither_stores_nor_reads_secrets() {
     // Without secrets no keys are needed.
     let plain = mailboxes.link(plain).await.unwrap();
     assert_eq!(texts(&secrets.credentials(plain.id).await.unwrap().unwrap()), [None; 3]);
+}
+
+/// 400 mailboxes with two tokens of 16,000 bytes are more than the 16 MiB of one command.
+#[tokio::test]
+async fn a_batch_larger_than_a_command_is_reencrypted() {
+    const MAILBOXES: usize = 400;
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    let user = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
+    let token = "x".repeat(16_000);
+    for n in 0..MAILBOXES {
+        let mailbox = NewMailbox::new(user.id, format!("ada{n}@work.example"), Provider::Gmail).unwrap();
+        let tokens = (AccessToken::new(&token).unwrap(), RefreshToken::new(&token).unwrap());
+        store.mailboxes.link(mailbox.tokens(tokens.0, tokens.1)).await.unwrap();
+    }
+    let vault = contract::vault(&[contract::key(2, 2), contract::key(1, 1)]).await;
+    let store = database.connect_with_vault(&vault).await.repositories();
+    let plan = ReencryptPlan::new().batch_size(MAILBOXES);
+    let reports: Vec<_> = store.mailbox_secrets.reencrypt(plan).await.unwrap().try_collect().await.unwrap();
+    let last = reports.last().unwrap();
+    assert_eq!((last.scanned, last.rewritten, last.conflicts), (400, 400, 0));
 }
