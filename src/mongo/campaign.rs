@@ -157,7 +157,7 @@ impl Campaigns {
         let group = doc! { "_id": format!("${status}"), "n": { "$sum": 1_i64 } };
         let named = doc! { "_id": 0, status: "$_id", "n": 1 };
         let pipeline = [doc! { "$match": filter }, doc! { "$group": group }, doc! { "$project": named }];
-        let mut groups = self.db.campaigns.raw.aggregate(pipeline).await?;
+        let mut groups = self.db.campaigns.lists.aggregate(pipeline).await?;
         let mut counts = CampaignCounts::default();
         while groups.advance().await? {
             let (status, n) = status_count(groups.current()).map_err(ours)?;

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
-use mongodb::options::{ReadPreference, SelectionCriteria};
+use mongodb::options::{DatabaseOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession, Database};
 
 use super::error::{DriverResult, ours, theirs, theirs_as};
@@ -50,7 +50,11 @@ impl Connection {
         // Nothing is connected yet; the cause can be a TLS file that cannot be read.
         let client = Client::with_options(client_options)
             .map_err(|_| Invalid::new("uri", Problem::NotAConnectionString))?;
-        let database = client.database(&options.database);
+        // What is read from the primary decides; lists are read where the connection string says.
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let primary = DatabaseOptions::builder().selection_criteria(primary).build();
+        let database = client.database_with_options(&options.database, primary);
+        let lists = client.database(&options.database);
         // One command that needs a server, and one that needs the login.
         let first_contact = async {
             let hello = database.run_command(doc! { "hello": 1 }).await?;
@@ -65,7 +69,7 @@ impl Connection {
             Err(_) => return Err(Error::unavailable(target, "no answer in time")),
         };
         let topology = topology.ok_or_else(|| Error::Standalone { target: target.clone() })?;
-        let table = |collection| Table::new(&database, collection);
+        let table = |collection| Table::new(&database, collection).with_lists_of(&lists);
         Ok(Self {
             users: table(Collection::Users),
             mailboxes: table(Collection::Mailboxes),

@@ -4,7 +4,14 @@ use std::future::Future;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use campaign_store::{Error, Invalid, MongoOptions, MongoStore, Problem};
+use campaign_store::{
+    CampaignDuration, EmailAddress, Error, EventOutcome, Invalid, LoginAttempt, LoginPassword, MetricsFilter,
+    MongoOptions, MongoStore, NewCampaign, NewSend, PageRequest, PasswordOptions, PasswordPolicy, Problem,
+    TrackingEvent, TrackingFilter, UserFilter, UserPatch,
+};
+use chrono::TimeDelta;
+use futures_util::StreamExt;
+use mongodb::bson::Document;
 use tokio::io::AsyncWriteExt;
 
 use super::standalone::Standalone;
@@ -204,4 +211,57 @@ async fn a_weak_concern_is_refused_and_what_is_missing_is_completed() {
         let concern = insert.get_document("writeConcern").unwrap();
         assert_eq!(concern.get_str("w").unwrap(), "majority", "{option}: {concern}");
     }
+}
+
+#[tokio::test]
+async fn reads_that_decide_go_to_the_primary() {
+    let database = TestDatabase::new();
+    database.provisioned().await;
+    let uri = format!("{}&readPreference=secondaryPreferred", server::uri());
+    let options = MongoOptions::new(uri, &database.name)
+        .passwords(PasswordOptions::new().policy(PasswordPolicy::insecure_for_tests()));
+    let store = MongoStore::connect_with(options).await.unwrap().repositories();
+    let user = new_user("ada").password(LoginPassword::new("hunter 22").unwrap());
+    let user = store.users.create(user).await.unwrap();
+    let mailbox = store.mailboxes.link(new_mailbox(&user, "ada")).await.unwrap();
+    let (start, day) = (user.created_at, CampaignDuration::hours(24.0).unwrap());
+    let campaign = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Flowers.", start, day).unwrap();
+    let campaign = store.campaigns.create(campaign).await.unwrap();
+    let send = NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap();
+    let recipient = EmailAddress::new("bob@example.com").unwrap();
+    let deciding = async {
+        store.users.verify_login(LoginAttempt::new("ada", "hunter 22")).await.unwrap();
+        store.users.find_by_login_id(&user.login_id).await.unwrap();
+        store.users.update(user.id, UserPatch::new(), start - TimeDelta::days(1)).await.unwrap_err();
+        store.mailboxes.primary(user.id).await.unwrap();
+        store.mailboxes.least_recently_used(user.id).await.unwrap();
+        store.mailbox_secrets.credentials(mailbox.id).await.unwrap();
+        store.campaigns.get(campaign.id).await.unwrap();
+        store.email_tracking.record_sends(vec![send.clone()]).await.unwrap();
+        store.email_tracking.get(send.id()).await.unwrap();
+        store.email_tracking.is_suppressed(user.id, &recipient).await.unwrap();
+        store.email_tracking.suppressed(user.id, std::slice::from_ref(&recipient)).await.unwrap();
+        let opened = TrackingEvent::opened(send.id(), start);
+        let outcome = store.email_tracking.record_events(vec![opened]).await.unwrap();
+        assert_eq!(outcome, [EventOutcome::First]);
+        store.campaign_metrics.get(campaign.id).await.unwrap();
+        store.campaign_metrics.recount(campaign.id).await.unwrap();
+    };
+    let is_elsewhere = |command: &Document| {
+        let preference = command.get_document("$readPreference").and_then(|read| read.get_str("mode"));
+        preference.is_ok_and(|mode| mode == "secondaryPreferred")
+    };
+    let commands = commands_during(&database, deciding).await;
+    let elsewhere: Vec<_> = commands.iter().filter(|command| is_elsewhere(command)).collect();
+    assert!(elsewhere.is_empty() && commands.len() > 15, "{elsewhere:#?}");
+    let listing = async {
+        let page = PageRequest::default();
+        store.users.list(&UserFilter::all(), &page).await.unwrap();
+        let rows = store.email_tracking.stream(&TrackingFilter::all()).await.unwrap();
+        assert_eq!(rows.count().await, 1);
+        store.campaigns.count_by_status(None).await.unwrap();
+        store.campaign_metrics.totals(&MetricsFilter::all()).await.unwrap();
+    };
+    let commands = commands_during(&database, listing).await;
+    assert_eq!(commands.iter().filter(|command| is_elsewhere(command)).count(), 4, "{commands:#?}");
 }
