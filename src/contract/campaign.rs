@@ -155,7 +155,6 @@ pub async fn every_field_of_a_new_campaign_is_read_back(db: &Opened) {
         created_at: start(),
         updated_at: start(),
         created_by: creator.id,
-        reply_to: None,
     };
     assert_eq!(created, expected);
     assert_eq!(db.store.campaigns.get(created.id).await.expect("a look-up"), Some(created));

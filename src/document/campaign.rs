@@ -28,7 +28,6 @@ part! {
         created_at: "created_at" required;
         updated_at: "updated_at" required;
         created_by: "created_by" required;
-        reply_to: "reply_to" optional;
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::EmailAddress;
 use super::debug::discreet_debug;
 use super::{CampaignDuration, CampaignId, CampaignStatus, MailboxId, UserId, text};
 use crate::clock::whole_millis;
@@ -44,9 +43,6 @@ pub struct Campaign {
     pub updated_at: DateTime<Utc>,
     /// The user who created it.
     pub created_by: UserId,
-    /// The address for replies.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reply_to: Option<EmailAddress>,
 }
 
 discreet_debug!(Campaign { id, user_id, mailbox_id, status, start_time, end_time, updated_at });
@@ -92,7 +88,6 @@ pub struct NewCampaign {
     pub(crate) duration: CampaignDuration,
     pub(crate) total_recipients: u64,
     pub(crate) created_by: UserId,
-    pub(crate) reply_to: Option<EmailAddress>,
 }
 
 discreet_debug!(NewCampaign { user_id, mailbox_id, start_time, end_time });
@@ -126,14 +121,7 @@ impl NewCampaign {
             duration,
             total_recipients: 0,
             created_by: user_id,
-            reply_to: None,
         })
-    }
-
-    /// Sets the address for replies.
-    pub fn reply_to(mut self, address: EmailAddress) -> Self {
-        self.reply_to = Some(address);
-        self
     }
 
     /// Sets the number of recipients.
@@ -165,7 +153,6 @@ impl NewCampaign {
             created_at: now,
             updated_at: now,
             created_by: self.created_by,
-            reply_to: self.reply_to,
         }
     }
 }

@@ -83,7 +83,6 @@ impl LegacyCampaign {
                 created_at: created_at?,
                 updated_at: updated_at?,
                 created_by: created_by?,
-                reply_to: None,
             })
         };
         let record = object_id.zip(campaign());
