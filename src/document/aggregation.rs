@@ -19,8 +19,6 @@ const COUNT: Field = cstr!("count");
 /// The totals of a campaign's rows.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Group {
-    /// All rows.
-    pub(crate) rows: u64,
     /// Rows that only the reader can count. If there are any, the totals are a guess.
     pub(crate) odd: u64,
     pub(crate) totals: Totals,
@@ -56,7 +54,7 @@ pub(crate) fn grouped(group: &RawDocument) -> Result<(CampaignId, Group)> {
             *total(&mut totals) = fields.required_named(state.as_str())?;
         }
     }
-    let group = Group { rows: totals.sent, odd: fields.required(ODD)?, totals };
+    let group = Group { odd: fields.required(ODD)?, totals };
     Ok((fields.required(ID)?, group))
 }
 

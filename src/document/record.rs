@@ -189,10 +189,13 @@ macro_rules! part {
         }
     };
     (@set mark ($changes:ident, $value:expr, $other:expr, $name:expr)) => {
-        match $crate::document::Marked::to_stored($other) {
-            _ if $crate::document::is_same($value, $other) => $changes,
-            Some(other) => $changes.set_raw($name, other),
-            None => $changes.unset($name),
+        if $crate::document::is_same($value, $other) {
+            $changes
+        } else {
+            match $crate::document::Marked::to_stored($other) {
+                Some(other) => $changes.set_raw($name, other),
+                None => $changes.unset($name),
+            }
         }
     };
     (@set $kind:ident ($changes:ident, $value:expr, $other:expr, $name:expr)) => {

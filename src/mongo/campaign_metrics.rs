@@ -17,8 +17,7 @@ use super::tracking::Recounts;
 use crate::clock::{first_whole_millis, next_version};
 use crate::document::Query;
 use crate::document::aggregation::{odd_in_state, point, series, sum_of_totals, summed_totals};
-use crate::document::campaign_metrics::field;
-use crate::document::campaign_metrics::totals_change;
+use crate::document::campaign_metrics::{field, totals_change};
 use crate::document::email_tracking::{keyed_without_texts, without_texts};
 use crate::error::Result;
 use crate::model::{

@@ -13,10 +13,8 @@ use super::link::connection::Connection;
 use super::link::error::DriverResult;
 use super::link::table::{Session, Table, each};
 use super::tracking::{CampaignLocks, Receipts};
-use crate::document::email_tracking::field;
-use crate::document::email_tracking::suppressing;
-use crate::document::{Field, Stored};
-use crate::document::{Query, Record};
+use crate::document::email_tracking::{field, suppressing};
+use crate::document::{Field, Query, Record, Stored};
 use crate::error::Result;
 use crate::model::{
     CampaignId, EmailAddress, EmailTracking, EventOutcome, NewSend, SendBatch, SendOutcome, TrackingEvent,

@@ -95,7 +95,8 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// The work advances only while the stream is read, and stops when the stream is dropped.
     ///
     /// The rows are counted in one pass, and campaigns that differ from it are
-    /// [recounted](Self::recount) one by one. Rows of campaigns that do not exist are left alone.
+    /// [recounted](Self::recount) one by one. Rows of campaigns that do not exist are left alone. Rows that
+    /// cannot be read count as sent and as nothing else; the reports say how many there are.
     ///
     /// # Errors
     /// Only those of the database, from the call and within the stream.
@@ -105,6 +106,7 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// that do not exist. Nothing is written.
     ///
     /// # Errors
-    /// As [`recount_all`](Self::recount_all).
+    /// As [`recount_all`](Self::recount_all), and within the stream `Corrupt` for each row that cannot be
+    /// read, after which it continues.
     async fn drift(&self) -> Result<RecordStream<Drift>>;
 }

@@ -11,7 +11,7 @@ use crate::support::legacy::{LegacyData, Sizes};
 const MAILBOXES: &str = "warm_up_emails_table";
 const CAMPAIGNS: &str = "email_campaigns";
 
-/// A program on an old database of which a half is spoiled.
+/// A program on an old database, half of it spoiled.
 async fn messy() -> (Program, LegacyData) {
     legacy(0.5).await
 }

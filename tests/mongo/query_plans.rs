@@ -133,7 +133,7 @@ async fn ask_everything(store: &Store, people: &[(User, Mailbox)]) -> Result<()>
     store.users.delete(user.id).await
 }
 
-/// Passwords and secrets, of which older hashes and keys are outgrown.
+/// Passwords and secrets, some with outgrown hashes and keys.
 async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Result<()> {
     let vault = contract::vault(&[contract::key(2, 2), contract::key(1, 1)]).await;
     let options = database.options().await.vault(vault).passwords(PasswordOptions::new());

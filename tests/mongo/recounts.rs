@@ -13,7 +13,7 @@ use futures_util::TryStreamExt;
 
 use crate::support::database::TestDatabase;
 
-/// Two campaigns with two e-mails each, of which one was opened.
+/// Two campaigns with two e-mails each, one of them opened.
 async fn campaigns(store: &Store) -> [Campaign; 2] {
     let user = store.users.create(NewUser::new("Ada", "ada").expect("valid")).await.expect("a user");
     let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("valid");

@@ -66,7 +66,7 @@ pub(super) fn write_metrics<'a>(
             for campaign in campaigns {
                 by_campaign.remove(&campaign.id);
             }
-            tally.unattributed += by_campaign.values().map(|group| group.rows).sum::<u64>();
+            tally.unattributed += by_campaign.values().map(|group| group.totals.sent).sum::<u64>();
             yield tally;
         }
         // The campaigns that are left have no rows.
@@ -99,15 +99,14 @@ async fn write_metrics_of(
         let Group { totals, odd, .. } = groups.get(&campaign.id).copied().unwrap_or_default();
         match stored.get(&campaign.id) {
             Some(metrics) if odd == 0 && metrics.agree_with(&totals) => {}
-            // A recount reads the rows that the database cannot count.
-            _ if odd > 0 => suspects.push(campaign.id),
-            Some(_) => suspects.push(campaign.id),
-            None => new.push(CampaignMetrics {
+            None if odd == 0 => new.push(CampaignMetrics {
                 totals,
                 rates: Rates::of(&totals),
                 last_updated: connection.now().max(campaign.created_at),
                 ..CampaignMetrics::new(MetricId::new(), campaign)
             }),
+            // A recount decides. It also reads the rows that the database cannot count.
+            _ => suspects.push(campaign.id),
         }
     }
     if !new.is_empty() {

@@ -134,7 +134,8 @@ impl Table {
         Ok(())
     }
 
-    /// Changes rows by their ids, each with its own update, in one command. Returns how many were found.
+    /// Changes rows by their ids, each with its own update, in as few commands as the server takes. Returns
+    /// how many were found.
     pub(crate) async fn update_each(
         &self,
         session: Session<'_>,
@@ -151,8 +152,8 @@ impl Table {
         self.run_updates(session, statements.collect::<DriverResult<_>>()?).await
     }
 
-    /// Changes the rows with these `_id`s, each with its own update, in one command, and inserts missing
-    /// rows.
+    /// Changes the rows with these `_id`s, each with its own update, in as few commands as the server takes,
+    /// and inserts missing rows.
     pub(crate) async fn upsert_each(
         &self,
         session: Session<'_>,

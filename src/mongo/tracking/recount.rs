@@ -14,8 +14,7 @@ use super::recount_marks;
 use crate::collection::Collection;
 use crate::document::Decode;
 use crate::document::aggregation::{Group, group_by_campaign, grouped, odd, ordinary};
-use crate::document::campaign_metrics::field;
-use crate::document::campaign_metrics::totals_change;
+use crate::document::campaign_metrics::{field, totals_change};
 use crate::document::email_tracking::{keyed_without_texts, without_texts};
 use crate::error::{Error, Result};
 use crate::model::{

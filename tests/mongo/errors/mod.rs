@@ -62,7 +62,7 @@ async fn target() -> String {
     options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// A user, a mailbox and a campaign, every text of which is a canary.
+/// A user, a mailbox and a campaign, with a canary as every text.
 struct Scene {
     user: User,
     mailbox: Mailbox,

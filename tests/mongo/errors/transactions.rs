@@ -22,7 +22,7 @@ fn lasting() -> Document {
     doc! { "errorCode": 8 }
 }
 
-/// A commit that happens, of which the server cannot say so.
+/// A commit that happens, though the server cannot say so.
 fn unconfirmed() -> Document {
     doc! {
         "writeConcernError": { "code": 64, "errmsg": "waiting for canary" },

@@ -42,7 +42,7 @@ pub(crate) struct LegacyData {
 }
 
 impl LegacyData {
-    /// Writes a database of which the share `mess` is spoiled. The same arguments give the same bytes.
+    /// Writes a database with the share `mess` of it spoiled. The same arguments give the same bytes.
     pub(crate) fn generate(seed: u64, mess: f64, sizes: Sizes) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(server::database_name());
         let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/legacy/generate.py");
