@@ -15,11 +15,14 @@
 //! - `receipts_per_s`: like the first, with provider event ids that are remembered;
 //! - `recorder_per_s`: events per second through an `EventRecorder` with 64 callers, each of which hands in
 //!   the 64 events of one webhook call at a time;
+//! - `webhook_per_s`: the same with provider event ids, as a webhook service does it;
+//! - `webhook_repeats_per_s`: the same where the provider delivers 5 % of the events twice;
 //! - `recount_per_s`: rows per second of `recount_all`;
 //! - `group_per_s`: rows per second of the bare aggregation of the same totals.
 //!
 //! After every turn of an exact way, the metrics must equal what a recount finds.
 
+mod contention;
 mod group;
 mod ours;
 mod plain;
@@ -49,26 +52,35 @@ fn main() -> Result<()> {
 async fn figures() -> Result<Value> {
     let rows = std::env::var("EVENTS_ROWS").map_or(Ok(100_000), |rows| rows.parse())?;
     let world = World::new(rows).await?;
-    let mut figures: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let mut figures: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let only = std::env::var("EVENTS_ONLY").ok();
     for turn in 0..TURNS {
+        if only.as_deref() != Some("throughput") {
+            contention::while_sending(&world, &mut figures).await?;
+        }
+        if only.as_deref() == Some("contention") {
+            continue;
+        }
         // The recounts come first in a turn, while the metrics are exact.
         for (name, figure) in [
             ("recount_per_s", ours::recount(&world).await?),
             ("group_per_s", plain::group(&world).await?),
             ("batch_per_s", ours::batches(&world, turn, false).await?),
             // Other rows than those of the batches, so that its events are first ones too.
-            ("recorder_per_s", ours::recorder(&world, turn + 1).await?),
+            ("recorder_per_s", ours::recorder(&world, turn + 1, None).await?),
             ("update_many_per_s", plain::update_many(&world).await?),
             ("receipts_per_s", ours::batches(&world, turn, true).await?),
+            ("webhook_per_s", ours::recorder(&world, turn + 1, Some(0)).await?),
+            ("webhook_repeats_per_s", ours::recorder(&world, turn + 2, Some(20)).await?),
             ("naive_per_s", plain::naive(&world, turn).await?),
         ] {
             eprintln!("turn {turn}: {name} {figure:.0}");
-            figures.entry(name).or_default().push(figure);
+            figures.entry(name.to_owned()).or_default().push(figure);
         }
         world.reset().await?;
     }
     world.remove().await?;
-    let medians = figures.into_iter().map(|(name, turns)| (name.to_owned(), json!(median(turns).round())));
+    let medians = figures.into_iter().map(|(name, turns)| (name, json!(median(turns).round())));
     Ok(Value::Object(medians.collect()))
 }
 

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 32;
 
 /// Events per second, each with one command for its row and one for the metrics.
 pub(crate) async fn naive(world: &World, turn: usize) -> Result<f64> {
-    let events = world.opens(NAIVE_EVENTS, turn, false)?;
+    let events = world.opens(NAIVE_EVENTS, turn, None)?;
     let (rows, metrics) = (world.rows(), world.metrics());
     let started = Instant::now();
     stream::iter(events.into_iter().map(Ok))

@@ -1,7 +1,7 @@
 //! A provisioned database with four campaigns and many tracking rows.
 
 use campaign_store::{
-    Campaign, CampaignDuration, Clock, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
+    Campaign, CampaignDuration, Clock, Mailbox, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
     Store, SystemClock, TrackingEvent, TrackingId,
 };
 use chrono::TimeDelta;
@@ -19,6 +19,7 @@ const BATCH: usize = 1_000;
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) plain: Database,
+    mailbox: Mailbox,
     pub(crate) campaigns: Vec<Campaign>,
     /// The rows in insertion order, alternating between the campaigns.
     pub(crate) ids: Vec<TrackingId>,
@@ -39,9 +40,7 @@ impl World {
         let now = SystemClock.now();
         let mut campaigns = Vec::new();
         for _ in 0..CAMPAIGNS {
-            let day = CampaignDuration::hours(24.0)?;
-            let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Spring is here", "Hello.", now, day)?;
-            campaigns.push(store.campaigns.create(new).await?);
+            campaigns.push(campaign_of(&store, &mailbox).await?);
         }
         let mut ids = Vec::with_capacity(rows);
         while ids.len() < rows {
@@ -57,20 +56,41 @@ impl World {
             ids.extend(sends.iter().map(NewSend::id));
             store.email_tracking.record_sends(sends).await?;
         }
-        Ok(Self { store, plain, campaigns, ids })
+        Ok(Self { store, plain, mailbox, campaigns, ids })
     }
 
-    /// `n` opens of rows spread over the collection, different ones in every turn.
-    pub(crate) fn opens(&self, n: usize, turn: usize, with_ids: bool) -> Result<Vec<TrackingEvent>> {
+    /// `n` opens of rows spread over the collection, different ones in every turn. Provider event ids start
+    /// with the name of their way, if there is one.
+    pub(crate) fn opens(&self, n: usize, turn: usize, way: Option<&str>) -> Result<Vec<TrackingEvent>> {
         // A prime step visits every row once before it comes back to the first.
         const STEP: usize = 7_919;
         let at = SystemClock.now() + TimeDelta::seconds(i64::try_from(turn)?);
         let places = (0..n).map(|i| ((turn * n + i) * STEP) % self.ids.len().max(1));
         let event = |(i, place): (usize, usize)| {
             let event = TrackingEvent::opened(*self.ids.get(place).ok_or("no rows")?, at);
-            Ok(if with_ids { event.provider_event_id(format!("{turn}-evt-{i:020}"))? } else { event })
+            Ok(match way {
+                Some(way) => event.provider_event_id(format!("{way}-{turn}-evt-{i:016}"))?,
+                None => event,
+            })
         };
         places.enumerate().map(event).collect()
+    }
+
+    /// A further campaign, without rows.
+    pub(crate) async fn new_campaign(&self) -> Result<Campaign> {
+        campaign_of(&self.store, &self.mailbox).await
+    }
+
+    /// Removes the rows of a campaign, so that the other figures are of the same rows as without it.
+    pub(crate) async fn remove_rows_of(&self, campaign: &Campaign) -> Result<()> {
+        self.rows().delete_many(doc! { "campaign_id": campaign.id.to_string() }).await?;
+        self.store.campaign_metrics.recount(campaign.id).await?;
+        Ok(())
+    }
+
+    /// A store with connections of its own, as in another process.
+    pub(crate) async fn another_store(&self) -> Result<Store> {
+        Ok(MongoStore::connect(server::uri(), self.plain.name()).await?.repositories())
     }
 
     pub(crate) fn rows(&self) -> Collection<Document> {
@@ -103,4 +123,10 @@ impl World {
     pub(crate) async fn remove(&self) -> Result<()> {
         Ok(self.plain.drop().await?)
     }
+}
+
+async fn campaign_of(store: &Store, mailbox: &Mailbox) -> Result<Campaign> {
+    let (now, day) = (SystemClock.now(), CampaignDuration::hours(24.0)?);
+    let new = NewCampaign::new(mailbox.user_id, mailbox.id, "Spring", "Spring is here", "Hello.", now, day)?;
+    Ok(store.campaigns.create(new).await?)
 }

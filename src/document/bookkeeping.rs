@@ -1,24 +1,52 @@
 //! Documents that the store keeps for its own use.
 
-use bson::raw::{RawDocument, RawDocumentBuf, cstr};
+use bson::raw::{RawBinaryRef, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson};
 use chrono::{DateTime, Utc};
 
 use super::{Field, ID, Query};
-use crate::model::CampaignId;
+use crate::model::{CampaignId, Receipt};
 
 const EXPIRES_AT: Field = cstr!("expires_at");
 
 /// The receipt of an event that was seen, until the database removes it.
-pub(crate) fn receipt(receipt: &str, expires_at: DateTime<Utc>) -> RawDocumentBuf {
+pub(crate) fn receipt(receipt: &Receipt, expires_at: DateTime<Utc>) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
-    document.append(ID, receipt);
+    document.append(ID, RawBinaryRef { subtype: BinarySubtype::Generic, bytes: receipt.as_bytes() });
     document.append(EXPIRES_AT, bson::DateTime::from(expires_at));
     document
 }
 
 /// The existing ones among these receipts.
-pub(crate) fn receipts(receipts: &[String]) -> Query {
+pub(crate) fn receipts<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> Query {
+    let id = |receipt: &Receipt| {
+        Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: receipt.as_bytes().to_vec() })
+    };
+    Query::all().one_of(ID, receipts.into_iter().map(id))
+}
+
+/// The existing ones among these receipts of version 0.1, whose `_id` is a text: the tracking id, a slash and
+/// the provider's id.
+pub(crate) fn former_receipts<'a>(receipts: impl IntoIterator<Item = &'a str>) -> Query {
     Query::all().one_of(ID, receipts)
+}
+
+/// All receipts of version 0.1: the texts that start with a hexadecimal digit.
+pub(crate) fn all_former_receipts() -> Query {
+    Query::all().within(ID, &"0".to_owned(), &"g".to_owned())
+}
+
+/// The receipt that a document holds, in either form.
+pub(crate) fn receipt_of(document: &RawDocument) -> Option<Receipt> {
+    match document.get(ID.as_str()) {
+        Ok(Some(RawBsonRef::Binary(binary))) => Receipt::from_bytes(binary.bytes),
+        Ok(Some(RawBsonRef::String(text))) => {
+            let (email, id) = text.split_once('/')?;
+            Some(Receipt::of(email.parse().ok()?, id))
+        }
+        _ => None,
+    }
 }
 
 /// The campaign that a mark of version 0.1 names: the `_id` of a mark is the campaign's id, a slash and an id

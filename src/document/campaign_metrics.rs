@@ -10,6 +10,8 @@ use super::Shape;
 use super::{Changes, Decode, Fields, Part, Query, Record, Texts, part};
 use crate::collection::Collection;
 use crate::error::Result;
+#[cfg(feature = "mongo")]
+use crate::model::CampaignId;
 use crate::model::{CampaignMetrics, MailboxId, MetricsFilter, Rates, Totals, TrackingFilter};
 
 part! {
@@ -44,6 +46,12 @@ impl Record for CampaignMetrics {
         self.append(&mut document);
         document
     }
+}
+
+/// The campaign of a record, of which nothing else is read.
+#[cfg(feature = "mongo")]
+pub(crate) fn campaign_of(document: &RawDocument) -> Result<CampaignId> {
+    Fields::of(Collection::CampaignMetrics, document)?.required(field::campaign_id)
 }
 
 /// The change that sets these totals.

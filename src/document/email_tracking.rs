@@ -90,12 +90,13 @@ pub(crate) struct RowKey {
     pub(crate) campaign_id: CampaignId,
 }
 
-/// The key of a row, with its tracking id.
+/// The tracking id of a row, and its key.
 #[cfg(feature = "mongo")]
-pub(crate) fn row_key(document: &RawDocument) -> Result<(TrackingId, RowKey)> {
+pub(crate) fn row_key(document: &RawDocument) -> Result<(TrackingId, Result<RowKey>)> {
     let fields = Fields::of(Collection::EmailTracking, document)?;
-    let key = RowKey { id: fields.required(ID)?, campaign_id: fields.required(field::campaign_id)? };
-    Ok((fields.required(field::id)?, key))
+    let key =
+        || Ok(RowKey { id: fields.required(ID)?, campaign_id: fields.required(field::campaign_id)? });
+    Ok((fields.required(field::id)?, key()))
 }
 
 /// The changes that events made to a row.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use super::RecorderOptions;
 use super::entry::Entry;
@@ -30,14 +30,15 @@ impl Committer {
     /// Records the batch. Events that fail together are split in halves until the bad event is alone with
     /// its error.
     pub(super) async fn commit(&self, batch: Vec<Entry>) {
-        let mut open = vec![self.record(batch).await];
+        let until = Instant::now() + self.options.patience;
+        let mut open = vec![self.record(batch, until).await];
         while let Some(mut failed) = open.pop() {
             let Some(middle) = Some(failed.len() / 2).filter(|middle| *middle > 0) else {
                 answer(failed);
                 continue;
             };
             let rest = failed.split_off(middle);
-            let (first, second) = (self.retry(failed).await, self.retry(rest).await);
+            let (first, second) = (self.retry(failed, until).await, self.retry(rest, until).await);
             match (first.common_error(), second.common_error()) {
                 // The database fails in the same way whatever the events are.
                 (Some(one), Some(other)) if one == other && !may_be_of_an_event(one) => {
@@ -49,17 +50,19 @@ impl Committer {
         }
     }
 
-    async fn retry(&self, half: Vec<(Entry, Error)>) -> Half {
+    async fn retry(&self, half: Vec<(Entry, Error)>, until: Instant) -> Half {
         let size = half.len();
-        Half { size, failed: self.record(half.into_iter().map(|(entry, _)| entry).collect()).await }
+        let half = half.into_iter().map(|(entry, _)| entry).collect();
+        Half { size, failed: self.record(half, until).await }
     }
 
-    /// Records the batch, and retries while the errors are retryable. Returns the events that failed with
-    /// an error that one of them may have caused. All other events are answered.
-    async fn record(&self, mut batch: Vec<Entry>) -> Vec<(Entry, Error)> {
+    /// Records the batch, and retries until the given time while the errors are retryable. Returns the
+    /// events that failed with an error that one of them may have caused. All other events are answered.
+    async fn record(&self, mut batch: Vec<Entry>, until: Instant) -> Vec<(Entry, Error)> {
         let mut failed = Vec::new();
         let mut wait = self.options.back_off;
-        for retries_left in (0..=self.options.retries).rev() {
+        loop {
+            let is_last = Instant::now() >= until;
             let events = batch.iter().map(|entry| entry.event.clone()).collect();
             let results = self.repository.record_events_each(events).await;
             if results.iter().any(Result::is_ok) {
@@ -68,7 +71,7 @@ impl Committer {
             let mut again = Vec::new();
             for (entry, result) in batch.into_iter().zip(results) {
                 match result {
-                    Err(error) if error.is_retryable() && retries_left > 0 => again.push(entry),
+                    Err(error) if error.is_retryable() && !is_last => again.push(entry),
                     Err(error) if !is_of_the_database(&error) => failed.push((entry, error)),
                     result => entry.answer(result),
                 }
@@ -77,8 +80,8 @@ impl Committer {
                 break;
             }
             batch = again;
-            sleep(wait).await;
-            wait = wait.saturating_mul(2);
+            sleep_until(until.min(Instant::now() + wait)).await;
+            wait = wait.saturating_mul(2).min(RecorderOptions::MAX_BACK_OFF);
         }
         failed
     }

@@ -20,12 +20,14 @@ pub struct RecorderOptions {
     pub(super) batch_size: usize,
     pub(super) linger: Duration,
     pub(super) commits_at_once: u32,
-    pub(super) retries: u32,
+    pub(super) patience: Duration,
     pub(super) back_off: Duration,
 }
 
 impl RecorderOptions {
     const MAX_LINGER: Duration = Duration::from_secs(60);
+    const MAX_PATIENCE: Duration = Duration::from_secs(60 * 60);
+    pub(super) const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 
     /// Sets the number of events that the queue holds before callers have to wait; 10,000 by default, at
     /// least 1. The queue and the batches that are being committed bound the memory of the recorder.
@@ -58,16 +60,22 @@ impl RecorderOptions {
         self
     }
 
-    /// Sets the number of retries of a batch after a [retryable](crate::Error::is_retryable) error; 5 by
-    /// default. The store's own retries are not counted.
-    pub fn retries(mut self, times: u32) -> Self {
-        self.retries = times;
+    /// Sets for how long a batch is retried after [retryable](crate::Error::is_retryable) errors; 120 s by
+    /// default, at most an hour. A retry that has begun by then is the last one.
+    ///
+    /// The default outlasts the longest wait that a healthy database can cause. When a process is killed in a
+    /// transaction, MongoDB keeps what the transaction locked, such as the metrics of a campaign, for
+    /// `transactionLifetimeLimitSeconds` (60 by default), and up to 25 s longer until it looks for such
+    /// transactions. Servers with another limit need another patience.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.min(Self::MAX_PATIENCE);
         self
     }
 
-    /// Sets the wait before the first retry of a batch; 50 ms by default. It doubles with each retry.
+    /// Sets the wait before the first retry of a batch; 50 ms by default, at most 5 s. It doubles with each
+    /// retry, up to 5 s.
     pub fn back_off(mut self, wait: Duration) -> Self {
-        self.back_off = wait;
+        self.back_off = wait.min(Self::MAX_BACK_OFF);
         self
     }
 }
@@ -79,7 +87,7 @@ impl Default for RecorderOptions {
             batch_size: 1_000,
             linger: Duration::from_millis(5),
             commits_at_once: 1,
-            retries: 5,
+            patience: Duration::from_secs(120),
             back_off: Duration::from_millis(50),
         }
     }
@@ -96,5 +104,8 @@ mod tests {
         let options = options.queue_capacity(usize::MAX).linger(Duration::MAX);
         assert_eq!(options.queue_capacity, Semaphore::MAX_PERMITS);
         assert_eq!(options.linger, Duration::from_secs(60));
+        let options = options.patience(Duration::MAX).back_off(Duration::MAX);
+        assert_eq!(options.patience, Duration::from_secs(3_600));
+        assert_eq!(options.back_off, Duration::from_secs(5));
     }
 }

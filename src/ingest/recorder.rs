@@ -30,8 +30,8 @@ use crate::repository::EmailTrackingRepository;
 ///   [`try_record`](Self::try_record) fails with [`Error::Busy`].
 /// - **A bad event fails alone.** The batch that fails because of it is split, and the other events are
 ///   recorded.
-/// - **Retryable errors are retried**, up to [`RecorderOptions::retries`] times. Then every caller of the
-///   batch gets the error. The database may have made the change, and only its answer was lost. When the
+/// - **Retryable errors are retried** for as long as [`RecorderOptions::patience`] says, 120 s by default.
+///   Then every caller of the batch gets the error. The database may have made the change, and only its answer was lost. When the
 ///   event is recorded again, it counts once if it has a provider event id, and may count twice if not.
 ///
 /// A clone is another handle of the same recorder.

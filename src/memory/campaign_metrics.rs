@@ -12,7 +12,7 @@ use crate::document::Query;
 use crate::document::campaign_metrics::totals_change;
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, MetricId, MetricsFilter,
+    CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, FoundMetrics, MetricId, MetricsFilter,
     RecountProgress, SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta, TrackingFilter,
 };
 use crate::page::{Page, PageRequest};
@@ -22,34 +22,37 @@ use crate::repository::{CampaignMetricsRepository, RecordStream};
 pub(super) struct Metrics(pub(super) MemoryStore);
 
 impl State {
-    /// The metrics of those campaigns that exist; missing metrics are created.
-    pub(super) fn metrics_of(
-        &mut self,
-        campaigns: HashSet<CampaignId>,
-    ) -> Result<HashMap<CampaignId, CampaignMetrics>> {
-        let mut all = HashMap::new();
+    /// The metrics of those campaigns that exist; missing metrics are created. What cannot be read is an
+    /// error of its own campaign.
+    pub(super) fn metrics_of(&mut self, campaigns: HashSet<CampaignId>) -> FoundMetrics {
+        let mut all = FoundMetrics::default();
         for id in campaigns {
-            let query = MetricsFilter::campaigns([id]).query();
-            if let Some((_, metrics)) = self.campaign_metrics.find_one(&query)? {
-                all.insert(id, metrics);
-            } else if let Some((_, campaign)) = self.find_campaign(id)? {
-                let metrics = CampaignMetrics::new(MetricId::new(), &campaign);
-                self.campaign_metrics.insert(&metrics)?;
+            if let Some(metrics) = self.metrics_of_one(id).transpose() {
                 all.insert(id, metrics);
             }
         }
-        Ok(all)
+        all
+    }
+
+    fn metrics_of_one(&mut self, id: CampaignId) -> Result<Option<CampaignMetrics>> {
+        let query = MetricsFilter::campaigns([id]).query();
+        if let Some((_, metrics)) = self.campaign_metrics.find_one(&query)? {
+            return Ok(Some(metrics));
+        }
+        let Some((_, campaign)) = self.find_campaign(id)? else { return Ok(None) };
+        let metrics = CampaignMetrics::new(MetricId::new(), &campaign);
+        self.campaign_metrics.insert(&metrics)?;
+        Ok(Some(metrics))
     }
 
     /// Changes the totals of metrics.
     pub(super) fn count(
         &mut self,
-        metrics: &HashMap<CampaignId, CampaignMetrics>,
+        metrics: &FoundMetrics,
         deltas: &BTreeMap<CampaignId, TotalsDelta>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        for (id, delta) in deltas {
-            let Some(metrics) = metrics.get(id) else { continue };
+        for (metrics, delta) in metrics.with(deltas) {
             let changes = totals_change(&delta.apply_to(metrics.totals), now);
             self.campaign_metrics.change::<CampaignMetrics>(metrics.id.as_object_id(), &changes)?;
         }
@@ -136,7 +139,7 @@ impl CampaignMetricsRepository for Metrics {
 
     async fn recount(&self, campaign_id: CampaignId) -> Result<CampaignMetrics> {
         self.0.call(Collection::CampaignMetrics, |state, now| {
-            let metrics = state.metrics_of(HashSet::from([campaign_id]))?.remove(&campaign_id);
+            let metrics = state.metrics_of_one(campaign_id)?;
             let metrics = metrics.ok_or_else(|| Error::not_found(Collection::Campaigns, campaign_id))?;
             let rows = state.email_tracking.records(&TrackingFilter::campaign(campaign_id).query());
             let counted = sum_of(rows)?.remove(&campaign_id).unwrap_or_default();
@@ -155,7 +158,7 @@ impl CampaignMetricsRepository for Metrics {
             for id in campaigns {
                 let counted = counted.remove(&id).unwrap_or_default();
                 let is_missing = !state.campaign_metrics.any(&MetricsFilter::campaigns([id]).query());
-                if let Some(metrics) = state.metrics_of(HashSet::from([id]))?.remove(&id) {
+                if let Some(metrics) = state.metrics_of_one(id)? {
                     progress.corrected += u64::from(is_missing || !metrics.agree_with(&counted));
                     state.correct(metrics, &counted, now)?;
                 }

@@ -14,7 +14,7 @@ use crate::document::email_tracking::{event_changes, suppressing};
 use crate::error::Result;
 use crate::model::{
     CampaignId, EmailAddress, EmailTracking, EventBatch, EventOutcome, NewSend, SendBatch, SendOutcome,
-    TrackingEvent, TrackingFilter, TrackingId, UserId, deltas_of, results_of,
+    TrackingEvent, TrackingFilter, TrackingId, UserId, results_of,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
@@ -28,16 +28,19 @@ impl Tracking {
     }
 }
 
+/// Those of a step, or what failed the whole step.
+type Results<T> = Result<Vec<Result<T>>>;
+
 fn of_id(id: TrackingId) -> Query {
     Query::all().is(field::id, &id)
 }
 
 impl State {
-    fn record_step(&mut self, sends: &[EmailTracking], now: DateTime<Utc>) -> Result<Vec<SendOutcome>> {
+    fn record_step(&mut self, sends: &[EmailTracking], now: DateTime<Utc>) -> Results<SendOutcome> {
         let recorded = sends.iter().map(|send| send.id).filter(|id| self.email_tracking.any(&of_id(*id)));
         let recorded = recorded.collect();
-        let metrics = self.metrics_of(sends.iter().map(|send| send.campaign_id).collect())?;
-        let batch = SendBatch::new(sends, recorded, |id| metrics.contains_key(id));
+        let metrics = self.metrics_of(sends.iter().map(|send| send.campaign_id).collect());
+        let batch = SendBatch::new(sends, recorded, &metrics);
         for row in batch.rows {
             self.email_tracking.insert(row)?;
         }
@@ -45,24 +48,26 @@ impl State {
         Ok(batch.outcomes)
     }
 
-    fn record_events(&mut self, events: &[TrackingEvent], now: DateTime<Utc>) -> Result<Vec<EventOutcome>> {
+    fn record_events(&mut self, events: &[TrackingEvent], now: DateTime<Utc>) -> Results<EventOutcome> {
         self.receipts.expire(now);
-        let mut rows = HashMap::new();
-        for event in events {
-            if let Some(row) = self.email_tracking.find_one(&of_id(event.tracking_id()))? {
-                rows.insert(event.tracking_id(), row);
+        let (mut rows, mut unreadable) = (HashMap::new(), HashMap::new());
+        for id in events.iter().map(TrackingEvent::tracking_id) {
+            match self.email_tracking.find_one(&of_id(id)) {
+                Ok(row) => rows.extend(row.map(|row| (id, row))),
+                Err(error) => unreadable.extend([(id, error)]),
             }
         }
         let receipts = events.iter().filter_map(TrackingEvent::receipt);
         let seen = receipts.filter(|receipt| self.receipts.contains(receipt)).collect();
-        let batch = EventBatch::new(events, rows.into_values(), seen);
-        let deltas = deltas_of(&batch.rows);
-        let metrics = self.metrics_of(deltas.keys().copied().collect())?;
+        let mut batch = EventBatch::new(events, rows.into_values(), &unreadable, seen);
+        let metrics = self.metrics_of(batch.deltas().into_keys().collect());
+        batch.leave_out(&metrics, events);
+        let deltas = batch.deltas();
         for row in &batch.rows {
             let changes = event_changes(&row.before, &row.after);
             self.email_tracking.change::<EmailTracking>(row.id, &changes)?;
         }
-        for receipt in batch.receipts {
+        for (receipt, _) in batch.receipts {
             self.receipts.insert(receipt, now);
         }
         self.count(&metrics, &deltas, now)?;
@@ -72,16 +77,14 @@ impl State {
 
 #[async_trait]
 impl EmailTrackingRepository for Tracking {
-    async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
-        self.call(|state, now| {
-            let mut outcomes = Vec::with_capacity(sends.len());
-            let rows: Vec<_> = sends.into_iter().map(|send| send.build(now)).collect();
+    async fn record_sends_each(&self, sends: Vec<NewSend>) -> Vec<Result<SendOutcome>> {
+        let recorded = self.call(|state, now| {
+            let rows: Vec<_> = sends.iter().map(|send| send.clone().build(now)).collect();
             // Each step makes a new version of the metrics.
-            for step in SendBatch::steps(&rows) {
-                outcomes.extend(state.record_step(step, now)?);
-            }
-            Ok(outcomes)
-        })
+            let steps = SendBatch::steps(&rows);
+            Ok(steps.flat_map(|step| results_of(step, state.record_step(step, now))).collect())
+        });
+        results_of(&sends, recorded)
     }
 
     async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>> {
@@ -90,7 +93,7 @@ impl EmailTrackingRepository for Tracking {
             let steps = EventBatch::steps(&events);
             Ok(steps.flat_map(|step| results_of(step, state.record_events(step, now))).collect())
         });
-        recorded.unwrap_or_else(|error| results_of(&events, Err(error)))
+        results_of(&events, recorded)
     }
 
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {

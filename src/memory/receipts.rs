@@ -5,24 +5,25 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::model::Receipt;
 use crate::schema::RECEIPT_LIFETIME;
 
 /// The receipts, each kept until it expires.
 #[derive(Default)]
 pub(super) struct Receipts {
-    expiries: HashMap<String, DateTime<Utc>>,
-    by_expiry: BTreeSet<(DateTime<Utc>, String)>,
+    expiries: HashMap<Receipt, DateTime<Utc>>,
+    by_expiry: BTreeSet<(DateTime<Utc>, Receipt)>,
 }
 
 impl Receipts {
-    pub(super) fn contains(&self, receipt: &str) -> bool {
+    pub(super) fn contains(&self, receipt: &Receipt) -> bool {
         self.expiries.contains_key(receipt)
     }
 
-    pub(super) fn insert(&mut self, receipt: String, now: DateTime<Utc>) {
+    pub(super) fn insert(&mut self, receipt: Receipt, now: DateTime<Utc>) {
         let lifetime = TimeDelta::from_std(RECEIPT_LIFETIME).unwrap_or(TimeDelta::MAX);
         let expiry = now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        self.by_expiry.insert((expiry, receipt.clone()));
+        self.by_expiry.insert((expiry, receipt));
         self.expiries.insert(receipt, expiry);
     }
 

@@ -48,7 +48,7 @@ pub use tracking::{
     Contribution, Drift, EventOutcome, Rate, RateBase, Rates, RecountProgress, SeriesPoint, SeriesStep,
     Signal, Totals, TrackingEvent,
 };
-pub(crate) use tracking::{EventBatch, SendBatch, TotalsDelta, deltas_of, results_of};
+pub(crate) use tracking::{EventBatch, FoundMetrics, Receipt, SendBatch, TotalsDelta, results_of};
 #[cfg(feature = "mongo")]
 pub(crate) use tracking::{Mark, Rule};
 pub use user::{ClerkUser, NewUser, User, UserFilter, UserPatch};

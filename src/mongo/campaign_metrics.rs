@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use super::link::error::{DriverResult, ours};
 use super::link::table::{each, of_id, projection};
 use super::tracking::Recounts;
 use crate::clock::{first_whole_millis, next_version};
-use crate::document::Query;
+use crate::document::{Decode, Query};
 use crate::document::aggregation::{odd_in_state, point, series, sum_of_totals, summed_totals};
-use crate::document::campaign_metrics::{field, totals_change};
+use crate::document::campaign_metrics::{campaign_of, field, totals_change};
 use crate::document::email_tracking::{keyed_without_texts, without_texts};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, CampaignMetrics, Drift, MetricId, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep,
+    CampaignId, CampaignMetrics, Drift, MetricId, MetricsFilter, FoundMetrics, RecountProgress, SeriesPoint, SeriesStep,
     Signal, Totals, TotalsDelta,
 };
 use crate::page::{Page, PageRequest};
@@ -117,21 +117,31 @@ impl Metrics {
     }
 }
 
-/// The metrics of those campaigns that exist; missing metrics are created.
+/// The metrics of those campaigns that exist; missing metrics are created. What cannot be read is an error
+/// of its own campaign.
 pub(super) async fn metrics_of(
     db: &Connection,
     session: &mut ClientSession,
     campaigns: &HashSet<CampaignId>,
-) -> DriverResult<HashMap<CampaignId, CampaignMetrics>> {
+) -> DriverResult<FoundMetrics> {
+    let mut all = FoundMetrics::default();
     if campaigns.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(all);
     }
     let query = MetricsFilter::campaigns(campaigns.iter().copied()).query();
-    let found: Vec<CampaignMetrics> =
-        db.campaign_metrics.find_all(Some(&mut *session), &query, campaigns.len()).await?;
-    let mut all: HashMap<_, _> = found.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
+    let find = db.campaign_metrics.raw.find(query.to_filter());
+    // All in one reply: by default the server would return only the first hundred.
+    let find = find.batch_size(u32::try_from(campaigns.len() + 1).unwrap_or(u32::MAX));
+    each(Some(&mut *session), find, |document| {
+        let metrics = CampaignMetrics::decode(document);
+        if let Ok(id) = metrics.as_ref().map_or_else(|_| campaign_of(document), |found| Ok(found.campaign_id)) {
+            all.insert(id, metrics);
+        }
+        Ok(())
+    })
+    .await?;
     for id in campaigns {
-        if !all.contains_key(id)
+        if !all.contains(*id)
             && let Some(metrics) = make_metrics(db, session, *id).await?
         {
             all.insert(*id, metrics);
@@ -145,24 +155,32 @@ async fn make_metrics(
     db: &Connection,
     session: &mut ClientSession,
     id: CampaignId,
-) -> DriverResult<Option<CampaignMetrics>> {
-    let Some(campaign) = find_campaign(db, Some(&mut *session), id).await? else { return Ok(None) };
+) -> DriverResult<Option<Result<CampaignMetrics>>> {
+    let campaign = match find_campaign(db, Some(&mut *session), id).await {
+        Ok(Some(campaign)) => campaign,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            return match error.get_custom::<Error>() {
+                Some(unreadable @ Error::Corrupt { .. }) => Ok(Some(Err(unreadable.clone()))),
+                _ => Err(error),
+            };
+        }
+    };
     let metrics = CampaignMetrics::new(MetricId::new(), &campaign);
     db.campaign_metrics.insert(Some(session), &metrics).await?;
-    Ok(Some(metrics))
+    Ok(Some(Ok(metrics)))
 }
 
 /// Changes the totals of metrics that were just read.
 pub(super) async fn change_totals(
     db: &Connection,
     session: &mut ClientSession,
-    metrics: &HashMap<CampaignId, CampaignMetrics>,
+    metrics: &FoundMetrics,
     deltas: &BTreeMap<CampaignId, TotalsDelta>,
     now: DateTime<Utc>,
 ) -> DriverResult<()> {
-    let deltas = deltas.iter().filter_map(|(id, delta)| Some((metrics.get(id)?, *delta)));
     // The transaction excludes concurrent changes.
-    let updates = deltas.map(|(metrics, delta)| {
+    let updates = metrics.with(deltas).map(|(metrics, delta)| {
         let version = next_version(now, metrics.last_updated);
         let changes = totals_change(&delta.apply_to(metrics.totals), version);
         (of_id(metrics.id.as_object_id()), changes.to_plain_update())

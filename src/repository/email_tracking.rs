@@ -45,16 +45,26 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     ///
     /// Recording is idempotent: a send is identified by its tracking id, so a batch, or a part of it, can
     /// be recorded again after any failure. On MongoDB the unique index enforces this, so the database
-    /// must be provisioned. Rows and metrics change together, in atomic steps of at most 1,000 sends. If a
-    /// step fails, the steps before it stay recorded.
+    /// must be provisioned. Rows and metrics change together, in atomic steps of at most 1,000 sends. If
+    /// sends fail, the others stay recorded.
     ///
     /// Only the tracking id decides whether a send was recorded before; its other fields are not compared.
     /// Sends of completed and cancelled campaigns are recorded too. The owner and the mailbox of a row are
     /// those that [`NewSend::new`] took from the campaign.
     ///
     /// # Errors
-    /// Only those of the database.
-    async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>>;
+    /// The first one of [`record_sends_each`](Self::record_sends_each).
+    async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
+        self.record_sends_each(sends).await.into_iter().collect()
+    }
+
+    /// As [`record_sends`](Self::record_sends), with one result for each send, in the order of `sends`.
+    ///
+    /// A document that cannot be read harms only its own campaign: new sends of a campaign whose metrics
+    /// cannot be read fail with `Corrupt`, and all others are recorded. A step that fails in the database
+    /// returns its error for its own sends. After a retryable error the steps that follow are not tried, and
+    /// their sends get the same error.
+    async fn record_sends_each(&self, sends: Vec<NewSend>) -> Vec<Result<SendOutcome>>;
 
     /// Records events, counts them in the metrics of their campaigns, and returns the outcome of each, in
     /// the order of `events`.
@@ -69,14 +79,17 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// failure. An event without one could then be counted twice.
     ///
     /// # Errors
-    /// `Corrupt` when a row cannot be read; those of the database.
+    /// The first one of [`record_events_each`](Self::record_events_each).
     async fn record_events(&self, events: Vec<TrackingEvent>) -> Result<Vec<EventOutcome>> {
         self.record_events_each(events).await.into_iter().collect()
     }
 
     /// As [`record_events`](Self::record_events), with one result for each event, in the order of `events`.
-    /// A step that fails returns its error for its own events only, so the events of the other steps need
-    /// not be recorded again.
+    /// What was recorded need not be recorded again.
+    ///
+    /// A document that cannot be read harms only its own events, which fail with `Corrupt`: those of a row
+    /// that cannot be read, and those that would change metrics that cannot be read. All others are recorded.
+    /// A step that fails in the database returns its error for its own events.
     async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>>;
 
     /// The e-mail with this id.

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campaign_store::{Collection, Error, EventOutcome, EventRecorder, RecorderOptions};
+use tokio::time::Instant;
 
-use super::watched::{Fault, bad_event};
+use super::watched::{Fault, away, bad_event};
 use super::{Scene, Watched, opened, record_all};
 
-fn away() -> Error {
-    Error::unavailable("test", "away")
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_event_is_alone_with_its_error() {
@@ -71,7 +69,7 @@ async fn what_was_recorded_beside_a_failure_is_not_recorded_again() {
 async fn an_error_that_can_pass_is_tried_again() {
     let scene = Scene::new(1, 10).await;
     let watched = scene.watched();
-    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default().retries(3));
+    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default());
     for _ in 0..3 {
         scene.memory.fail_next(Collection::EmailTracking, away());
     }
@@ -81,11 +79,42 @@ async fn an_error_that_can_pass_is_tried_again() {
     assert_eq!(recorder.stats().batches, 1);
 }
 
+/// The server ends the transaction of a killed process after up to 85 s; until then every call on its
+/// campaign fails, each after the 10 s that a call may take.
+#[tokio::test(start_paused = true)]
+async fn the_default_patience_outlasts_the_transaction_of_a_killed_process() {
+    let scene = Scene::new(1, 10).await;
+    let fault = Fault::Until(Instant::now() + Duration::from_secs(85));
+    let watched = Arc::new(Watched::faulty(scene.store.email_tracking.clone(), fault));
+    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default());
+    let outcomes = record_all(&recorder, scene.emails().into_iter().map(opened)).await;
+    assert_eq!(outcomes, [const { Ok(EventOutcome::First) }; 10]);
+    let stats = recorder.stats();
+    assert_eq!((stats.recorded, stats.failed, stats.batches), (10, 0, 1));
+}
+
+/// Halves that fail one after the other share the patience of their batch.
+#[tokio::test(start_paused = true)]
+async fn patience_is_that_of_a_batch_and_its_waits_are_capped() {
+    let scene = Scene::new(1, 1).await;
+    let watched = Arc::new(Watched::faulty(scene.store.email_tracking.clone(), Fault::Away));
+    let options = RecorderOptions::default().linger(Duration::ZERO).patience(Duration::from_secs(60));
+    let recorder = EventRecorder::start(watched.clone(), options);
+    let started = Instant::now();
+    assert_eq!(recorder.record(opened(scene.emails()[0])).await, Err(away()));
+    let elapsed = started.elapsed();
+    assert!((Duration::from_secs(60)..Duration::from_secs(61)).contains(&elapsed), "{elapsed:?}");
+    // Waits of 0.05, 0.1, 0.2, 0.4, 0.8, 1.6 and 3.2 s, ten of 5 s, and the rest.
+    assert_eq!(watched.sizes().len(), 19);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_error_that_does_not_pass_goes_to_every_caller_of_the_batch() {
     let scene = Scene::new(1, 10).await;
     let watched = scene.watched();
-    let recorder = EventRecorder::start(watched.clone(), RecorderOptions::default().retries(3));
+    // Waits of 50, 100 and 50 ms.
+    let options = RecorderOptions::default().patience(Duration::from_millis(200));
+    let recorder = EventRecorder::start(watched.clone(), options);
     for _ in 0..4 {
         scene.memory.fail_next(Collection::EmailTracking, away());
     }

@@ -9,6 +9,7 @@ use campaign_store::{
     PageRequest, RecordStream, Result, SendOutcome, TrackingEvent, TrackingFilter, TrackingId, UserId,
 };
 use tokio::sync::Semaphore;
+use tokio::time::{Duration, Instant, sleep};
 
 /// What happens to a batch with a bad event.
 #[derive(Debug, Clone)]
@@ -19,6 +20,10 @@ pub(super) enum Fault {
     OfStep { bad: TrackingId, step: HashSet<TrackingId> },
     /// All batches fail with this code, whatever their events are.
     Always(i32),
+    /// The server is away, and a call fails at once.
+    Away,
+    /// Until then, calls fail after ten seconds.
+    Until(Instant),
     /// The commit panics.
     Panic(TrackingId),
 }
@@ -53,6 +58,10 @@ impl Watched {
     }
 }
 
+pub(super) fn away() -> Error {
+    Error::unavailable("test", "away")
+}
+
 pub(super) fn bad_event() -> Error {
     Error::backend("watched", Some(121))
 }
@@ -77,6 +86,11 @@ impl EmailTrackingRepository for Watched {
             Some(Fault::Always(code)) => {
                 events.iter().map(|_| Err(Error::backend("watched", Some(*code)))).collect()
             }
+            Some(Fault::Away) => events.iter().map(|_| Err(away())).collect(),
+            Some(Fault::Until(end)) if Instant::now() < *end => {
+                sleep(Duration::from_secs(10)).await;
+                events.iter().map(|_| Err(away())).collect()
+            }
             Some(Fault::Panic(bad)) => {
                 assert!(!has(bad), "a defect of the store, as the test wants it");
                 self.inner.record_events_each(events).await
@@ -85,8 +99,8 @@ impl EmailTrackingRepository for Watched {
         }
     }
 
-    async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
-        self.inner.record_sends(sends).await
+    async fn record_sends_each(&self, sends: Vec<NewSend>) -> Vec<Result<SendOutcome>> {
+        self.inner.record_sends_each(sends).await
     }
 
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {

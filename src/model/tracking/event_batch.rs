@@ -4,25 +4,23 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bson::oid::ObjectId;
 
-use super::{Contribution, EventOutcome, TotalsDelta, TrackingEvent};
-use crate::error::Result;
+use super::{Contribution, EventOutcome, FoundMetrics, Receipt, TotalsDelta, TrackingEvent};
+use crate::error::{Error, Result};
 use crate::model::{CampaignId, EmailTracking, TrackingId};
 
 /// The outcomes of a batch, the rows to write and the receipts to keep. Rows and receipts are in the
 /// order of their collection.
 #[derive(Debug, Default)]
 pub(crate) struct EventBatch {
-    pub(crate) outcomes: Vec<EventOutcome>,
+    pub(crate) outcomes: Vec<Result<EventOutcome>>,
     pub(crate) rows: Vec<ChangedRow>,
-    pub(crate) receipts: Vec<String>,
+    /// Each with the e-mail of its event.
+    pub(crate) receipts: Vec<(Receipt, TrackingId)>,
 }
 
-/// The result of each event of a step: its outcome, or the error of the step.
-pub(crate) fn results_of<T>(step: &[T], recorded: Result<Vec<EventOutcome>>) -> Vec<Result<EventOutcome>> {
-    match recorded {
-        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(error) => step.iter().map(|_| Err(error.clone())).collect(),
-    }
+/// The result of each item of a step: its own, or the error of the step.
+pub(crate) fn results_of<T, O>(step: &[T], recorded: Result<Vec<Result<O>>>) -> Vec<Result<O>> {
+    recorded.unwrap_or_else(|error| step.iter().map(|_| Err(error.clone())).collect())
 }
 
 /// A row that events change.
@@ -31,6 +29,13 @@ pub(crate) struct ChangedRow {
     pub(crate) id: ObjectId,
     pub(crate) before: EmailTracking,
     pub(crate) after: EmailTracking,
+}
+
+impl ChangedRow {
+    /// The change of the totals of its campaign.
+    fn delta(&self) -> TotalsDelta {
+        TotalsDelta::between(Contribution::of(&self.before), Contribution::of(&self.after))
+    }
 }
 
 impl EventBatch {
@@ -42,26 +47,32 @@ impl EventBatch {
         events.chunks(Self::MAX_EVENTS)
     }
 
-    /// Applies `events` to `rows`, the existing ones. `seen` has the existing receipts.
+    /// Applies `events` to `rows`, the existing ones that can be read. The events of the `unreadable` rows
+    /// fail. `seen` has the existing receipts.
     pub(crate) fn new<'a>(
         events: impl IntoIterator<Item = &'a TrackingEvent>,
         rows: impl IntoIterator<Item = (ObjectId, EmailTracking)>,
-        mut seen: HashSet<String>,
+        unreadable: &HashMap<TrackingId, Error>,
+        mut seen: HashSet<Receipt>,
     ) -> Self {
         let changed =
             |(id, row): (_, EmailTracking)| (row.id, ChangedRow { id, after: row.clone(), before: row });
         let mut changed: HashMap<TrackingId, ChangedRow> = rows.into_iter().map(changed).collect();
         let mut batch = Self::default();
         for event in events {
-            let outcome = match (changed.get_mut(&event.tracking_id()), event.receipt()) {
-                (None, _) => EventOutcome::UnknownTracking,
-                (Some(_), Some(receipt)) if seen.contains(&receipt) => EventOutcome::Duplicate,
+            let id = event.tracking_id();
+            let outcome = match (changed.get_mut(&id), event.receipt()) {
+                (None, _) => match unreadable.get(&id) {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(EventOutcome::UnknownTracking),
+                },
+                (Some(_), Some(receipt)) if seen.contains(&receipt) => Ok(EventOutcome::Duplicate),
                 (Some(row), receipt) => {
                     if let Some(receipt) = receipt {
-                        seen.insert(receipt.clone());
-                        batch.receipts.push(receipt);
+                        seen.insert(receipt);
+                        batch.receipts.push((receipt, id));
                     }
-                    if row.after.apply(event) { EventOutcome::First } else { EventOutcome::Repeat }
+                    Ok(if row.after.apply(event) { EventOutcome::First } else { EventOutcome::Repeat })
                 }
             };
             batch.outcomes.push(outcome);
@@ -71,18 +82,39 @@ impl EventBatch {
         batch.receipts.sort_unstable();
         batch
     }
-}
 
-/// The change of the totals of each campaign by the changes of its rows.
-pub(crate) fn deltas_of<'a>(
-    rows: impl IntoIterator<Item = &'a ChangedRow>,
-) -> BTreeMap<CampaignId, TotalsDelta> {
-    let mut deltas = BTreeMap::<_, TotalsDelta>::new();
-    for ChangedRow { before, after, .. } in rows {
-        let delta = TotalsDelta::between(Contribution::of(before), Contribution::of(after));
-        if delta != TotalsDelta::default() {
-            *deltas.entry(after.campaign_id).or_default() += delta;
+    /// The changes of the totals of each campaign by the changes of its rows.
+    pub(crate) fn deltas(&self) -> BTreeMap<CampaignId, TotalsDelta> {
+        let mut deltas = BTreeMap::<_, TotalsDelta>::new();
+        for row in &self.rows {
+            let delta = row.delta();
+            if delta != TotalsDelta::default() {
+                *deltas.entry(row.after.campaign_id).or_default() += delta;
+            }
+        }
+        deltas
+    }
+
+    /// Lets the events fail whose rows would change totals that cannot be read. `events` are those of the
+    /// batch.
+    pub(crate) fn leave_out<'a>(
+        &mut self,
+        metrics: &FoundMetrics,
+        events: impl IntoIterator<Item = &'a TrackingEvent>,
+    ) {
+        let mut failed = HashMap::new();
+        self.rows.retain(|row| match metrics.error_of(row.after.campaign_id) {
+            Some(error) if row.delta() != TotalsDelta::default() => {
+                failed.insert(row.after.id, error);
+                false
+            }
+            _ => true,
+        });
+        self.receipts.retain(|(_, email)| !failed.contains_key(email));
+        for (event, outcome) in events.into_iter().zip(&mut self.outcomes) {
+            if let Some(error) = failed.get(&event.tracking_id()) {
+                *outcome = Err((*error).clone());
+            }
         }
     }
-    deltas
 }

@@ -3,7 +3,9 @@
 mod contribution;
 mod event_batch;
 mod event_outcome;
+mod found_metrics;
 mod rates;
+mod receipt;
 mod recount;
 mod send_batch;
 mod series;
@@ -15,9 +17,11 @@ mod tracking_event;
 pub use contribution::Contribution;
 #[cfg(feature = "mongo")]
 pub(crate) use event_batch::ChangedRow;
-pub(crate) use event_batch::{EventBatch, deltas_of, results_of};
+pub(crate) use event_batch::{EventBatch, results_of};
 pub use event_outcome::EventOutcome;
+pub(crate) use found_metrics::FoundMetrics;
 pub use rates::{Rate, RateBase, Rates};
+pub(crate) use receipt::Receipt;
 pub use recount::{Drift, RecountProgress};
 pub(crate) use send_batch::SendBatch;
 pub use series::{SeriesPoint, SeriesStep};

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Contribution, TotalsDelta};
+use super::{Contribution, FoundMetrics, TotalsDelta};
+use crate::error::Result;
 use crate::model::{CampaignId, EmailTracking, SendOutcome, TrackingId};
 
 /// The outcomes of a batch, the rows to write, and their contribution to the metrics.
 #[derive(Debug)]
 pub(crate) struct SendBatch<'a> {
-    pub(crate) outcomes: Vec<SendOutcome>,
+    pub(crate) outcomes: Vec<Result<SendOutcome>>,
     pub(crate) rows: Vec<&'a EmailTracking>,
     pub(crate) added: BTreeMap<CampaignId, TotalsDelta>,
 }
@@ -35,30 +36,33 @@ impl<'a> SendBatch<'a> {
         })
     }
 
-    /// Decides the outcome of each send, given the ids that were recorded before and whether a campaign
-    /// exists.
+    /// Decides the outcome of each send, given the ids that were recorded before and the metrics of the
+    /// campaigns that exist. New sends of a campaign whose metrics cannot be read fail.
     pub(crate) fn new(
         sends: &'a [EmailTracking],
         mut recorded: HashSet<TrackingId>,
-        exists: impl Fn(&CampaignId) -> bool,
+        metrics: &FoundMetrics,
     ) -> Self {
         let mut batch =
             Self { outcomes: Vec::with_capacity(sends.len()), rows: Vec::new(), added: BTreeMap::new() };
         for send in sends {
             let outcome = if recorded.contains(&send.id) {
-                SendOutcome::AlreadyRecorded
-            } else if exists(&send.campaign_id) {
-                recorded.insert(send.id);
-                *batch.added.entry(send.campaign_id).or_default() +=
-                    TotalsDelta::adding(Contribution::of(send));
-                batch.rows.push(send);
-                SendOutcome::Recorded
+                Ok(SendOutcome::AlreadyRecorded)
             } else {
-                SendOutcome::UnknownCampaign
+                metrics.exists(send.campaign_id).map(|exists| {
+                    if exists { batch.add(send, &mut recorded) } else { SendOutcome::UnknownCampaign }
+                })
             };
             batch.outcomes.push(outcome);
         }
         batch
+    }
+
+    fn add(&mut self, send: &'a EmailTracking, recorded: &mut HashSet<TrackingId>) -> SendOutcome {
+        recorded.insert(send.id);
+        *self.added.entry(send.campaign_id).or_default() += TotalsDelta::adding(Contribution::of(send));
+        self.rows.push(send);
+        SendOutcome::Recorded
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Signal;
+use super::{Receipt, Signal};
 use super::signal::Rule;
 use crate::clock::whole_millis;
 use crate::error::Invalid;
@@ -115,11 +115,14 @@ impl TrackingEvent {
         self.at
     }
 
-    /// The key of the event's receipt: the provider's id, within the e-mail.
-    ///
-    /// Providers use one id for the events of several recipients of a message, and no sender must be
-    /// able to block the events of another.
-    pub(crate) fn receipt(&self) -> Option<String> {
+    /// What is remembered of the event, if it has a provider event id.
+    pub(crate) fn receipt(&self) -> Option<Receipt> {
+        Some(Receipt::of(self.tracking_id, self.provider_event_id.as_ref()?))
+    }
+
+    /// What version 0.1 remembered of it.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn former_receipt(&self) -> Option<String> {
         Some(format!("{}/{}", self.tracking_id, self.provider_event_id.as_ref()?))
     }
 }

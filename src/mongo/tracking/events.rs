@@ -16,12 +16,11 @@ use crate::document::email_tracking::{
 use crate::document::{ID, Query};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, deltas_of,
-    results_of,
+    CampaignId, ChangedRow, EmailTracking, EventBatch, EventOutcome, TrackingEvent, TrackingId, results_of,
 };
 use crate::mongo::campaign_metrics::{change_totals, metrics_of};
 use crate::mongo::email_tracking::Tracking;
-use crate::mongo::link::error::{DriverResult, ours};
+use crate::mongo::link::error::DriverResult;
 use crate::mongo::link::table::{each, of_id, projection};
 
 const OPERATION: &str = "email_tracking.record_events";
@@ -29,6 +28,9 @@ const OPERATION: &str = "email_tracking.record_events";
 const LANES: usize = 2;
 /// More than the number of documents that a step can find.
 const WHOLE_STEP: u32 = 2_000;
+
+/// The keys of rows, or why one cannot be read.
+type Keys = HashMap<TrackingId, Result<RowKey>>;
 
 /// An event whose row is known, and its place in the batch.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +43,10 @@ struct Found<'a> {
 /// Distributes the campaigns, the largest first, each to the lane with the fewest events. Within a campaign
 /// the rows are in the order of the collection, which is the fastest order; the events of a row keep their
 /// order.
-fn lanes_of<'a>(events: &'a [TrackingEvent], keys: &HashMap<TrackingId, RowKey>) -> Vec<Vec<Found<'a>>> {
+fn lanes_of<'a>(events: &'a [TrackingEvent], keys: &Keys) -> Vec<Vec<Found<'a>>> {
     let mut campaigns: HashMap<CampaignId, Vec<Found<'a>>> = HashMap::new();
     for (place, event) in events.iter().enumerate() {
-        if let Some(key) = keys.get(&event.tracking_id()) {
+        if let Some(Ok(key)) = keys.get(&event.tracking_id()) {
             campaigns.entry(key.campaign_id).or_default().push(Found { place, event, row: *key });
         }
     }
@@ -74,7 +76,11 @@ impl Tracking {
         let keys = self.db.run(OPERATION, look_ups.try_concat()).await?;
         let lanes = lanes_of(events, &keys);
         let recorded = join_all(lanes.iter().map(|lane| self.record_lane(lane))).await;
-        let mut results = vec![Ok(EventOutcome::UnknownTracking); events.len()];
+        let known = |event: &TrackingEvent| match keys.get(&event.tracking_id()) {
+            Some(Err(unreadable)) => Err(unreadable.clone()),
+            _ => Ok(EventOutcome::UnknownTracking),
+        };
+        let mut results: Vec<_> = events.iter().map(known).collect();
         for (found, result) in recorded.into_iter().flatten() {
             if let Some(place) = results.get_mut(found) {
                 *place = result;
@@ -83,17 +89,17 @@ impl Tracking {
         Ok(results)
     }
 
-    async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<HashMap<TrackingId, RowKey>> {
+    async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<Keys> {
         let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
         let query = Query::all().one_of(field::id, &ids);
-        let fields = projection([field::id, field::campaign_id].map(CStr::as_str));
+        let fields = projection([ID, field::id, field::campaign_id].map(CStr::as_str));
         let find = self.db.email_tracking.raw.find(query.to_filter()).projection(fields);
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(WHOLE_STEP);
         let mut keys = HashMap::with_capacity(ids.len());
         each(None, find, |row| {
-            let (id, key) = row_key(row).map_err(ours)?;
-            keys.insert(id, key);
+            // A row without a tracking id is nobody's.
+            keys.extend(row_key(row));
             Ok(())
         })
         .await?;
@@ -110,18 +116,20 @@ impl Tracking {
         results
     }
 
-    async fn record_events(&self, step: &[Found<'_>]) -> Result<Vec<EventOutcome>> {
+    async fn record_events(&self, step: &[Found<'_>]) -> Result<Vec<Result<EventOutcome>>> {
         let _held = self.locks.lock(step.iter().map(|found| found.row.campaign_id)).await;
+        let mut look_up = self.receipts.expects_repeats();
         loop {
             let recorded = self
                 .db
-                .transact(OPERATION, (self, step), |session, (this, step)| {
-                    this.record_events_in(session, step).boxed()
+                .transact(OPERATION, (self, step), move |session, (this, step)| {
+                    this.record_events_in(session, step, look_up).boxed()
                 })
                 .await;
             match recorded {
-                // Another caller recorded one of the events after the receipts were read: the retry sees it.
-                Err(Error::Unique { collection: Collection::EventReceipts, .. }) => {}
+                // One of the events was recorded before, perhaps by another caller after the receipts were
+                // read: the retry sees it.
+                Err(Error::Unique { collection: Collection::EventReceipts, .. }) => look_up = true,
                 recorded => return recorded,
             }
         }
@@ -131,21 +139,29 @@ impl Tracking {
         &self,
         session: &mut ClientSession,
         step: &[Found<'_>],
-    ) -> DriverResult<Vec<EventOutcome>> {
+        look_up: bool,
+    ) -> DriverResult<Vec<Result<EventOutcome>>> {
         let now = self.db.now();
-        let receipts: Vec<_> = step.iter().filter_map(|found| found.event.receipt()).collect();
-        let seen = self.receipts.seen(session, &receipts).await?;
-        let rows = self.rows_without_texts(session, step).await?;
-        let batch = EventBatch::new(step.iter().map(|found| found.event), rows, seen);
-        let deltas = deltas_of(&batch.rows);
+        let events = || step.iter().map(|found| found.event);
+        let seen = self.receipts.seen(session, events(), look_up || std::env::var("CS_LOOK").is_ok()).await?;
+        self.receipts.note(!seen.is_empty());
+        let (rows, unreadable) = self.rows_without_texts(session, step).await?;
+        let mut batch = EventBatch::new(events(), rows, &unreadable, seen);
+        let metrics = metrics_of(&self.db, session, &batch.deltas().into_keys().collect()).await?;
+        batch.leave_out(&metrics, events());
         // The writes that can conflict come first, so that a conflict costs little.
-        let metrics = metrics_of(&self.db, session, &deltas.keys().copied().collect()).await?;
-        change_totals(&self.db, session, &metrics, &deltas, now).await?;
-        self.receipts.write(session, &batch.receipts).await?;
+        let last = std::env::var("CS_LAST").is_ok();
+        if !last {
+            change_totals(&self.db, session, &metrics, &batch.deltas(), now).await?;
+        }
+        self.receipts.write(session, batch.receipts.iter().map(|(receipt, _)| receipt)).await?;
         // The snapshot of the transaction guards the rows, and the server is fastest by id alone.
         let update =
             |row: &ChangedRow| (of_id(row.id), event_changes(&row.before, &row.after).to_plain_update());
-        self.db.email_tracking.update_each(Some(session), batch.rows.iter().map(update)).await?;
+        self.db.email_tracking.update_each(Some(&mut *session), batch.rows.iter().map(update)).await?;
+        if last {
+            change_totals(&self.db, session, &metrics, &batch.deltas(), now).await?;
+        }
         Ok(batch.outcomes)
     }
 
@@ -153,17 +169,25 @@ impl Tracking {
         &self,
         session: &mut ClientSession,
         step: &[Found<'_>],
-    ) -> DriverResult<Vec<(ObjectId, EmailTracking)>> {
-        let ids: BTreeSet<_> = step.iter().map(|found| found.row.id).collect();
-        let mut rows = Vec::with_capacity(ids.len());
+    ) -> DriverResult<(Vec<(ObjectId, EmailTracking)>, HashMap<TrackingId, Error>)> {
+        let events: HashMap<_, _> =
+            step.iter().map(|found| (found.row.id, found.event.tracking_id())).collect();
+        let ids: BTreeSet<_> = events.keys().copied().collect();
+        let (mut rows, mut unreadable) = (Vec::with_capacity(ids.len()), HashMap::new());
         let query = Query::all().one_of(ID, &ids);
         let find = self.db.email_tracking.raw.find(query.to_filter()).projection(projection(without_texts()));
         let find = find.batch_size(WHOLE_STEP);
         each(Some(session), find, |row| {
-            rows.push(keyed_without_texts(row).map_err(ours)?);
+            match keyed_without_texts(row) {
+                Ok(row) => rows.push(row),
+                Err(error) => {
+                    let id = row.get_object_id(ID.as_str()).ok().and_then(|id| events.get(&id));
+                    unreadable.extend(id.map(|id| (*id, error)));
+                }
+            }
             Ok(())
         })
         .await?;
-        Ok(rows)
+        Ok((rows, unreadable))
     }
 }

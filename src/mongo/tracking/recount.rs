@@ -67,7 +67,7 @@ impl Recounts {
         let was_there = stored.is_some();
         let metrics = match stored {
             Some(metrics) => Some(metrics),
-            None => metrics_of(&self.0, session, &[id].into()).await?.remove(&id),
+            None => metrics_of(&self.0, session, &[id].into()).await?.take(id).map_err(ours)?,
         };
         let Some(metrics) = metrics else { return Ok(None) };
         let Counted { totals, unreadable } = self.count_rows(session, id).await?;

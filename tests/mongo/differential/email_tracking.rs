@@ -23,6 +23,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &["nothing", "Recorded", "AlreadyRecorded", "UnknownCampaign"],
         |side, draw| record_sends(side, draw).boxed(),
     ),
+    Operation::new(
+        "email_tracking.record_sends_each",
+        6,
+        &["nothing", "Recorded", "AlreadyRecorded", "UnknownCampaign"],
+        |side, draw| record_sends_each(side, draw).boxed(),
+    ),
     Operation::new("email_tracking.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new("email_tracking.find_by_campaign_and_recipient", 8, &["some", "none"], |side, draw| {
         find_by_campaign_and_recipient(side, draw).boxed()
@@ -50,16 +56,30 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 async fn record_sends(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let sends = noted_sends(side, draw);
+    Ok(sends_reply(&side.store.email_tracking.record_sends(sends).await?))
+}
+
+async fn record_sends_each(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let sends = noted_sends(side, draw);
+    let results = side.store.email_tracking.record_sends_each(sends).await;
+    Ok(sends_reply(&results.into_iter().collect::<Result<Vec<_>>>()?))
+}
+
+fn noted_sends(side: &mut Side, draw: &mut Draw) -> Vec<NewSend> {
     let sends = sends(side, draw).expect("valid values");
     for send in &sends {
         // Rows can come in any order, so the ordinals of their ids are given before.
         side.ids.replace_in(&send.id().to_string());
         side.sends.push(send.id());
     }
-    let outcomes = side.store.email_tracking.record_sends(sends).await?;
+    sends
+}
+
+fn sends_reply(outcomes: &[SendOutcome]) -> Reply {
     let names: Vec<_> = outcomes.iter().map(|outcome| name(*outcome)).collect();
     let kinds = BTreeSet::from_iter(if names.is_empty() { vec!["nothing"] } else { names.clone() });
-    Ok(Reply::new(kinds, &names))
+    Reply::new(kinds, &names)
 }
 
 fn name(outcome: SendOutcome) -> &'static str {
