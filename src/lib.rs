@@ -28,6 +28,7 @@
 //!
 //! See `.github/CONTRIBUTING.md`, "Add a repository".
 
+mod back_off;
 mod clock;
 mod collection;
 #[cfg(feature = "contract")]

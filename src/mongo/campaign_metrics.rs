@@ -41,7 +41,7 @@ impl Metrics {
         let mut totals = Totals::default();
         for part in filter.parts() {
             let pipeline = [doc! { "$match": part.query().to_filter() }, sum_of_totals()];
-            let mut sum = self.db.campaign_metrics.lists.aggregate(pipeline);
+            let mut sum = self.db.campaign_metrics.aggregate_in_lists(pipeline);
             if part == MetricsFilter::all() {
                 // Reading along the id index is not slower and does not count as a scan.
                 sum = sum.hint(Hint::Keys(doc! { "_id": 1 }));
@@ -62,8 +62,7 @@ impl Metrics {
         let id = field::campaign_id.as_str();
         let mut ids = Vec::new();
         for part in filter.parts() {
-            let metrics = &self.db.campaign_metrics.lists;
-            let find = metrics.find(part.query().to_filter()).projection(doc! { id: 1 });
+            let find = self.db.campaign_metrics.find_in_lists(part.query().to_filter()).projection(doc! { id: 1 });
             each(None, find, |metrics| {
                 ids.extend(metrics.get_str(id).ok().map(str::to_owned));
                 Ok(())
@@ -88,7 +87,7 @@ impl Metrics {
             let is_all = rows == Query::all();
             let mut has_odd = false;
             let stages = series(rows.clone(), state, step, (period.start, period.end));
-            let mut points = self.db.email_tracking.lists.aggregate(stages);
+            let mut points = self.db.email_tracking.aggregate_in_lists(stages);
             if is_all {
                 // Reading along the id index is not slower and does not count as a scan.
                 points = points.hint(Hint::Keys(doc! { "_id": 1 }));
@@ -101,7 +100,7 @@ impl Metrics {
                 }
             }
             if has_odd {
-                let find = self.db.email_tracking.lists.find(odd_in_state(rows, state));
+                let find = self.db.email_tracking.find_in_lists(odd_in_state(rows, state));
                 each(None, find.projection(projection(without_texts())), |row| {
                     // Unreadable rows are in no series.
                     let first = keyed_without_texts(row).ok().and_then(|(_, row)| row.first(state));

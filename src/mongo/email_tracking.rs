@@ -28,7 +28,7 @@ use crate::schema::index::EMAIL_TRACKING_TRACKING_ID;
 pub(super) struct Tracking {
     pub(super) db: Arc<Connection>,
     pub(super) receipts: Receipts,
-    pub(super) locks: CampaignLocks,
+    pub(super) locks: Arc<CampaignLocks>,
 }
 
 impl Tracking {
@@ -155,14 +155,16 @@ impl EmailTrackingRepository for Tracking {
         user_id: UserId,
         recipients: &[EmailAddress],
     ) -> Result<HashSet<EmailAddress>> {
-        let mut suppressed = HashSet::new();
-        for recipients in recipients.chunks(PageRequest::MAX_LIMIT) {
-            let found = self.db.email_tracking.suppressed(user_id, recipients);
-            let found = self.db.run("email_tracking.suppressed", found).await?;
-            suppressed
-                .extend(recipients.iter().filter(|recipient| found.contains(recipient.as_str())).cloned());
-        }
-        Ok(suppressed)
+        let look_up = async {
+            let mut suppressed = HashSet::new();
+            for recipients in recipients.chunks(PageRequest::MAX_LIMIT) {
+                let found = self.db.email_tracking.suppressed(user_id, recipients).await?;
+                let found = recipients.iter().filter(|recipient| found.contains(recipient.as_str()));
+                suppressed.extend(found.cloned());
+            }
+            Ok(suppressed)
+        };
+        self.db.run("email_tracking.suppressed", look_up).await
     }
 
     async fn list(&self, filter: &TrackingFilter, page: &PageRequest) -> Result<Page<EmailTracking>> {

@@ -1,4 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::{Client, Database};
 
 use super::campaign::Campaigns;
 use super::campaign_metrics::Metrics;
@@ -35,9 +38,17 @@ use crate::secret::{Passwords, Vault};
 #[derive(Debug, Clone)]
 pub struct MongoStore {
     db: Arc<Connection>,
-    vault: Option<Vault>,
-    repositories: Store,
+    shared: Shared,
     warnings: Arc<[Warning]>,
+}
+
+/// What the handles of a store share beside the connections.
+#[derive(Debug, Clone)]
+struct Shared {
+    vault: Option<Vault>,
+    passwords: Passwords,
+    receipts: Receipts,
+    locks: Arc<CampaignLocks>,
 }
 
 impl MongoStore {
@@ -59,20 +70,53 @@ impl MongoStore {
         let db = Arc::new(Connection::open(&options).await?);
         let warnings = Warning::find(&db).await?.into();
         let MongoOptions { vault, passwords, receipt_lifetime, .. } = options;
-        let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault: vault.clone() });
-        let repositories = Store {
-            users: Arc::new(Users { db: db.clone(), passwords: Passwords::new(passwords) }),
-            mailboxes: mailboxes.clone(),
-            mailbox_secrets: mailboxes,
-            campaigns: Arc::new(Campaigns { db: db.clone() }),
-            campaign_metrics: Arc::new(Metrics { db: db.clone() }),
-            email_tracking: Arc::new(Tracking {
-                receipts: Receipts::new(&db.database, receipt_lifetime),
-                locks: CampaignLocks::new(),
-                db: db.clone(),
-            }),
+        let shared = Shared {
+            vault,
+            passwords: Passwords::new(passwords),
+            receipts: Receipts::new(&db.database, receipt_lifetime),
+            locks: Arc::new(CampaignLocks::new()),
         };
-        Ok(Self { db, vault, repositories, warnings })
+        Ok(Self { db, shared, warnings })
+    }
+
+    /// The store on a database of a client of yours, as [`MongoOptions::from_client`] says.
+    ///
+    /// # Errors
+    /// As [`connect_with`](Self::connect_with).
+    pub async fn from_client(client: Client, database: impl Into<String>) -> Result<Self> {
+        Self::connect_with(MongoOptions::from_client(client, database)).await
+    }
+
+    /// The same store with another [time limit](MongoOptions::operation_timeout) for each call, which is
+    /// clamped as there. It shares the connections.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn pixel(store: campaign_store::MongoStore) {
+    /// let impatient = store.with_operation_timeout(Duration::from_millis(500)).repositories();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_operation_timeout(&self, limit: Duration) -> Self {
+        Self { db: Arc::new(self.db.with_operation_timeout(limit)), ..self.clone() }
+    }
+
+    /// Closes the store for all its handles: the calls in flight have their
+    /// [time limit](MongoOptions::operation_timeout) to end, and then the connections are closed at once. Calls
+    /// that begin later, or that have further steps to do, fail with [`Error::ShutDown`](crate::Error::ShutDown),
+    /// and streams end with it. A client that was [given](Self::from_client) to the store stays open.
+    ///
+    /// It is not needed before a process ends. Shut an [`EventRecorder`](crate::EventRecorder) down first.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
+    /// The database, for what this crate does not do. Its handle reads from the primary and writes with a
+    /// majority, like the store.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        self.db.database.clone()
     }
 
     /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
@@ -158,7 +202,16 @@ impl MongoStore {
     /// The repositories.
     #[must_use]
     pub fn repositories(&self) -> Store {
-        self.repositories.clone()
+        let (db, Shared { vault, passwords, receipts, locks }) = (self.db.clone(), self.shared.clone());
+        let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault });
+        Store {
+            users: Arc::new(Users { db: db.clone(), passwords }),
+            mailboxes: mailboxes.clone(),
+            mailbox_secrets: mailboxes,
+            campaigns: Arc::new(Campaigns { db: db.clone() }),
+            campaign_metrics: Arc::new(Metrics { db: db.clone() }),
+            email_tracking: Arc::new(Tracking { db, receipts, locks }),
+        }
     }
 
     /// What the repositories share, for the other things that this crate does to a database.
@@ -168,6 +221,6 @@ impl MongoStore {
 
     /// The keys, for the migration.
     pub(crate) fn vault(&self) -> Option<&Vault> {
-        self.vault.as_ref()
+        self.shared.vault.as_ref()
     }
 }

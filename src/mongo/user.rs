@@ -35,7 +35,16 @@ impl Users {
     }
 
     async fn change(&self, operation: &'static str, id: UserId, changes: Changes) -> Result<User> {
-        self.db.run(operation, self.db.users.change(None, id.as_object_id(), &changes)).await
+        self.db.write(operation, self.db.users.change(None, id.as_object_id(), &changes)).await
+    }
+
+    async fn hash_and_create(&self, user: NewUser) -> Result<User> {
+        let hash = self.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
+        let user = user.build(UserId::new(), self.db.now());
+        let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
+        let insert = self.db.users.insert_document(None, with_texts(user.encode(), hash));
+        self.db.write("users.create", insert).await?;
+        Ok(user)
     }
 
     async fn upsert(&self, user: &ClerkUser) -> DriverResult<ClerkUpsert> {
@@ -78,7 +87,7 @@ impl Logins for Users {
     async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
         let (query, changes) = hash_replacement(user.id, old, new);
         let replace = self.db.users.update_each(None, [(query, changes.to_plain_update())]);
-        self.db.run("users.verify_login", replace).await?;
+        self.db.write("users.verify_login", replace).await?;
         Ok(())
     }
 }
@@ -86,12 +95,7 @@ impl Logins for Users {
 #[async_trait]
 impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
-        let hash = self.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
-        let user = user.build(UserId::new(), self.db.now());
-        let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
-        let insert = self.db.users.insert_document(None, with_texts(user.encode(), hash));
-        self.db.run("users.create", insert).await?;
-        Ok(user)
+        self.db.within(self.db.deadline(), self.hash_and_create(user)).await
     }
 
     async fn get(&self, id: UserId) -> Result<Option<User>> {
@@ -113,12 +117,12 @@ impl UserRepository for Users {
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
         let changes = patch.changes(self.db.now());
         let change = self.db.users.change_version(id.as_object_id(), expected_updated_at, &changes);
-        self.db.run("users.update", change).await
+        self.db.write("users.update", change).await
     }
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
         self.db
-            .run("users.upsert_from_clerk", async {
+            .write("users.upsert_from_clerk", async {
                 match self.upsert(&user).await {
                     // Another caller may have created this user at the same moment; then it can be updated
                     // now. The server may name any of the indexes that both users would be in.
@@ -130,12 +134,16 @@ impl UserRepository for Users {
     }
 
     async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User> {
-        let hash = self.passwords.hash("users.set_password", &password).await?;
-        self.change("users.set_password", id, password_change(&hash, self.db.now())).await
+        self.db
+            .within(self.db.deadline(), async {
+                let hash = self.passwords.hash("users.set_password", &password).await?;
+                self.change("users.set_password", id, password_change(&hash, self.db.now())).await
+            })
+            .await
     }
 
     async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome> {
-        verify(self, &self.passwords, &attempt).await
+        self.db.within(self.db.deadline(), verify(self, &self.passwords, &attempt)).await
     }
 
     async fn record_login(&self, id: UserId) -> Result<User> {

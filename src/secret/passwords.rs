@@ -71,6 +71,7 @@ impl Default for PasswordOptions {
 }
 
 /// Computes and compares hashes.
+#[derive(Clone)]
 pub(crate) struct Passwords {
     options: PasswordOptions,
     turns: Arc<Semaphore>,

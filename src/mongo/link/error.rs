@@ -49,6 +49,18 @@ pub(in crate::mongo) fn theirs(operation: &'static str, target: &str, error: &Dr
     Error::backend(operation, code)
 }
 
+/// Whether the connection failed, or no server was found: not an answer of a server.
+pub(super) fn is_of_the_connection(error: &DriverError) -> bool {
+    matches!(
+        *error.kind,
+        ErrorKind::ServerSelection { .. }
+            | ErrorKind::Io(_)
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::DnsResolve { .. }
+            | ErrorKind::Shutdown
+    )
+}
+
 /// Whether a write failed because a unique index already has the value.
 pub(crate) fn is_duplicate(error: &DriverError) -> bool {
     code_of(error) == Some(DUPLICATE_KEY)

@@ -1,12 +1,13 @@
 //! A collection of the database, with the method names of the in-memory table.
 
 use std::fmt;
+use std::time::Duration;
 
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, Document, doc, rawdoc};
 use chrono::{DateTime, Utc};
-use mongodb::action::Find;
+use mongodb::action::{Action, Aggregate, Find, FindOne, FindOneAndUpdate};
 use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
@@ -38,6 +39,7 @@ macro_rules! in_session {
 }
 
 /// Reads and writes raw documents; the records encode and decode themselves.
+#[derive(Clone)]
 pub(crate) struct Table {
     pub(in crate::mongo) collection: Collection,
     /// Reads from the primary, since what is read here decides.
@@ -45,6 +47,8 @@ pub(crate) struct Table {
     /// Reads where the connection string says: for lists, streams and totals.
     pub(in crate::mongo) lists: mongodb::Collection<RawDocumentBuf>,
     database: Database,
+    /// How long the server may take for a command, where it can be told.
+    limit: Option<Duration>,
 }
 
 impl fmt::Debug for Table {
@@ -56,12 +60,48 @@ impl fmt::Debug for Table {
 impl Table {
     pub(crate) fn new(database: &Database, collection: Collection) -> Self {
         let raw = database.collection(collection.name());
-        Self { collection, lists: raw.clone(), raw, database: database.clone() }
+        Self { collection, lists: raw.clone(), raw, database: database.clone(), limit: None }
+    }
+
+    /// The same with a time limit for the server. The client's own limit ends the call; this one ends what
+    /// the server still does for it.
+    pub(in crate::mongo) fn with_limit(self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// The same with lists from this handle of the database.
     pub(in crate::mongo) fn with_lists_of(self, database: &Database) -> Self {
         Self { lists: database.collection(self.collection.name()), ..self }
+    }
+
+    /// The documents that match `filter`, from the primary.
+    pub(in crate::mongo) fn find(&self, filter: Document) -> Find<'_, RawDocumentBuf> {
+        self.raw.find(filter).optional(self.limit, Find::max_time)
+    }
+
+    /// The same, from where the connection string says.
+    pub(in crate::mongo) fn find_in_lists(&self, filter: Document) -> Find<'_, RawDocumentBuf> {
+        self.lists.find(filter).optional(self.limit, Find::max_time)
+    }
+
+    /// The results of a pipeline, from where the connection string says.
+    pub(in crate::mongo) fn aggregate_in_lists(
+        &self,
+        stages: impl IntoIterator<Item = Document>,
+    ) -> Aggregate<'_> {
+        self.lists.aggregate(stages).optional(self.limit, Aggregate::max_time)
+    }
+
+    /// Changes one document and returns it as it is then. Unlike an update it has a limit in the server, where
+    /// it may wait for a document that a transaction holds.
+    pub(in crate::mongo) fn find_and_update(
+        &self,
+        filter: Document,
+        changes: &Changes,
+    ) -> FindOneAndUpdate<'_, RawDocumentBuf> {
+        let update = self.raw.find_one_and_update(filter, changes.to_pipeline());
+        let update = update.return_document(ReturnDocument::After);
+        update.optional(self.limit, FindOneAndUpdate::max_time)
     }
 
     /// Adds a record.
@@ -90,10 +130,7 @@ impl Table {
         query: &Query,
         changes: &Changes,
     ) -> DriverResult<Option<T>> {
-        let update = self
-            .raw
-            .find_one_and_update(query.to_filter(), changes.to_pipeline())
-            .return_document(ReturnDocument::After);
+        let update = self.find_and_update(query.to_filter(), changes);
         decode(in_session!(update, session)?)
     }
 
@@ -237,7 +274,8 @@ impl Table {
         query: &Query,
         order: Document,
     ) -> DriverResult<Option<T>> {
-        let mut find = self.raw.find_one(query.to_filter());
+        let find = self.raw.find_one(query.to_filter());
+        let mut find = find.optional(self.limit, FindOne::max_time);
         if !order.is_empty() {
             find = find.sort(order);
         }
@@ -248,6 +286,7 @@ impl Table {
     pub(crate) async fn any(&self, session: Session<'_>, query: &Query) -> DriverResult<bool> {
         let find = self.raw.clone_with_type::<Document>();
         let find = find.find_one(query.to_filter()).projection(doc! { "_id": 1 });
+        let find = find.optional(self.limit, FindOne::max_time);
         Ok(in_session!(find, session)?.is_some())
     }
 
@@ -258,7 +297,7 @@ impl Table {
         query: &Query,
         limit: usize,
     ) -> DriverResult<Vec<T>> {
-        let rows = Self::rows(&self.raw, session, query.to_filter(), Order::OldestFirst, limit).await?;
+        let rows = Self::rows(self.find(query.to_filter()), session, Order::OldestFirst, limit).await?;
         rows.iter().map(|row| T::decode(row).map_err(ours)).collect()
     }
 
@@ -271,7 +310,7 @@ impl Table {
         // Rows whose `_id` is not an ObjectId are skipped.
         let first = doc! { "$gte": ObjectId::from_bytes([0; 12]) };
         let filter = doc! { "_id": after.map_or(first, |after| doc! { "$gt": after }) };
-        let rows = Self::rows(&self.raw, None, filter, Order::OldestFirst, limit).await?;
+        let rows = Self::rows(self.find(filter), None, Order::OldestFirst, limit).await?;
         let row = |row: &RawDocumentBuf| {
             let id = id_of(self.collection, row).map_err(ours)?;
             Ok((I::from(id), T::decode(row)))
@@ -292,7 +331,7 @@ impl Table {
             let beyond = if order == Order::OldestFirst { "$gt" } else { "$lt" };
             filter.insert("_id", doc! { beyond: last });
         }
-        let rows = Self::rows(&self.lists, None, filter, order, request.limit() + 1).await?;
+        let rows = Self::rows(self.find_in_lists(filter), None, order, request.limit() + 1).await?;
         let rows: crate::Result<Vec<(ObjectId, T)>> =
             rows.iter().map(|row| Ok((id_of(self.collection, row)?, T::decode(row)?))).collect();
         Ok(Page::of(rows.map_err(ours)?, request, &tag))
@@ -313,16 +352,15 @@ impl Table {
     }
 
     async fn rows(
-        collection: &mongodb::Collection<RawDocumentBuf>,
+        find: Find<'_, RawDocumentBuf>,
         session: Session<'_>,
-        filter: Document,
         order: Order,
         limit: usize,
     ) -> DriverResult<Vec<RawDocumentBuf>> {
         let direction = if order == Order::OldestFirst { 1 } else { -1 };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = Vec::new();
-        let find = collection.find(filter).sort(doc! { "_id": direction }).limit(limit);
+        let find = find.sort(doc! { "_id": direction }).limit(limit);
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
         each(session, find, |row| {

@@ -64,7 +64,8 @@ impl ProvisionOptions {
         self
     }
 
-    /// How long each command may take on the server, index builds included. Default: no limit.
+    /// How long each command may take on the server, index builds included. Default: no limit but
+    /// that of the whole call, 24 hours.
     pub fn max_time(mut self, limit: Duration) -> Self {
         self.max_time = Some(limit);
         self

@@ -15,7 +15,7 @@ use crate::mongo::link::error::DriverResult;
 use crate::mongo::link::table::{Table, each};
 
 /// The receipts of a database.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::mongo) struct Receipts {
     table: Table,
     lifetime: Duration,
