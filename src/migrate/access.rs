@@ -17,9 +17,9 @@ use crate::mongo::table::Table;
 use crate::secret::Vault;
 
 /// How long a command may take: counting and grouping read whole collections.
-const COMMAND_LIMIT: Duration = Duration::from_hours(1);
+const COMMAND_LIMIT: Duration = Duration::from_secs(3_600);
 /// How long a batch may be retried. The server ends a transaction after a minute.
-const TRANSACTION_LIMIT: Duration = Duration::from_mins(1);
+const TRANSACTION_LIMIT: Duration = Duration::from_secs(60);
 
 /// The database and the keys of a migration: the one way of all rooms to a collection.
 #[derive(Clone)]

@@ -62,7 +62,8 @@ impl Metrics {
         let id = field::campaign_id.as_str();
         let mut ids = Vec::new();
         for part in filter.parts() {
-            let find = self.db.campaign_metrics.find_in_lists(part.query().to_filter()).projection(doc! { id: 1 });
+            let find =
+                self.db.campaign_metrics.find_in_lists(part.query().to_filter()).projection(doc! { id: 1 });
             each(None, find, |metrics| {
                 ids.extend(metrics.get_str(id).ok().map(str::to_owned));
                 Ok(())

@@ -210,7 +210,7 @@ impl MongoOptions {
 
 /// A time limit for calls.
 pub(in crate::mongo) fn clamped(limit: Duration) -> Duration {
-    limit.clamp(Duration::from_millis(1), Duration::from_hours(24))
+    limit.clamp(Duration::from_millis(1), Duration::from_secs(24 * 3_600))
 }
 
 fn check_read_concern(origin: &'static str, given: Option<&ReadConcern>) -> Result<(), Invalid> {

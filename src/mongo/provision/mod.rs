@@ -30,9 +30,9 @@ use crate::schema;
 type Result<T> = std::result::Result<T, ProvisionError>;
 
 /// How long it may take to read indexes and options.
-const READ_LIMIT: Duration = Duration::from_mins(1);
+const READ_LIMIT: Duration = Duration::from_secs(60);
 /// How long all of it may take. A single command has the limit of the options.
-const LIMIT: Duration = Duration::from_hours(24);
+const LIMIT: Duration = Duration::from_secs(24 * 3_600);
 
 /// Makes a plan.
 pub(super) async fn plan(connection: &Connection, options: &ProvisionOptions) -> Result<ProvisionPlan> {
