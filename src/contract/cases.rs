@@ -250,6 +250,7 @@ macro_rules! contract_tests {
             a_recount_of_right_metrics_changes_nothing,
             a_recount_of_an_unknown_campaign_is_not_found,
             a_recount_of_all_looks_at_every_campaign,
+            recounts_beside_sends_and_events_are_exact,
             nothing_can_be_recounted,
             a_series_counts_first_events,
             bounds_below_a_millisecond_are_exact,

@@ -10,7 +10,7 @@ use super::fixtures::{self, assert_fails, drain, metrics_of, only_sent, record, 
 use super::{Opened, start};
 use crate::{
     Campaign, CampaignId, Collection, Error, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep, Signal,
-    Totals, TrackingEvent,
+    Store, Totals, TrackingEvent,
 };
 
 /// A campaign with three e-mails: the first was clicked, the second opened, the third bounced.
@@ -77,6 +77,24 @@ pub async fn a_recount_of_all_looks_at_every_campaign(db: &Opened) {
     let expected = RecountProgress { checked: 2, ..RecountProgress::default() };
     assert_eq!(progress, [expected]);
     assert_eq!(metrics_of(db, campaign.id).await, before);
+    assert_eq!(drain(db.store.campaign_metrics.drift().await.expect("a stream")).await, []);
+}
+
+/// Metrics stay exact when recounts run beside sends and events.
+pub async fn recounts_beside_sends_and_events_are_exact(db: &Opened) {
+    let campaign = lively(db).await;
+    let act = async |store: &Store, n: usize| {
+        let send = fixtures::send(&campaign, &format!("crowd{n}@example.com"));
+        let events = vec![TrackingEvent::opened(send.id(), start())];
+        store.email_tracking.record_sends(vec![send]).await.expect("the outcome");
+        store.campaign_metrics.recount(campaign.id).await.expect("the metrics");
+        store.email_tracking.record_events(events).await.expect("the outcome");
+        store.campaign_metrics.recount(campaign.id).await.expect("the metrics");
+    };
+    fixtures::crowd(db, act).await;
+    let totals = metrics_of(db, campaign.id).await.totals;
+    let crowd = fixtures::CROWD as u64;
+    assert_eq!((totals.sent, totals.opened), (LIVELY.sent + crowd, LIVELY.opened + crowd));
     assert_eq!(drain(db.store.campaign_metrics.drift().await.expect("a stream")).await, []);
 }
 

@@ -10,6 +10,8 @@ use super::Shape;
 use super::{Changes, Decode, Fields, Part, Query, Record, Texts, part};
 use crate::collection::Collection;
 use crate::error::Result;
+#[cfg(feature = "mongo")]
+use crate::model::CampaignId;
 use crate::model::{CampaignMetrics, MailboxId, MetricsFilter, Rates, Totals, TrackingFilter};
 
 part! {
@@ -44,6 +46,13 @@ impl Record for CampaignMetrics {
         self.append(&mut document);
         document
     }
+}
+
+/// The campaign of a metrics record, and the record if it can be read.
+#[cfg(feature = "mongo")]
+pub(crate) fn with_campaign(document: &RawDocument) -> Result<(CampaignId, Option<CampaignMetrics>)> {
+    let id = Fields::of(Collection::CampaignMetrics, document)?.required(field::campaign_id)?;
+    Ok((id, CampaignMetrics::decode(document).ok()))
 }
 
 /// The change that sets these totals.

@@ -1,4 +1,6 @@
 #[cfg(feature = "mongo")]
+use bson::Document;
+#[cfg(feature = "mongo")]
 use bson::oid::ObjectId;
 #[cfg(feature = "mongo")]
 use bson::raw::CStr;
@@ -6,12 +8,12 @@ use bson::raw::{RawDocument, RawDocumentBuf};
 
 #[cfg(feature = "mongo")]
 use super::Shape;
-use super::{Changes, Decode, Fields, ID, Part, Query, Record, Texts, marks, part};
+use super::{Changes, Decode, Fields, ID, Part, Query, Record, Texts, marks, part, spelling};
 use crate::collection::Collection;
 use crate::error::Result;
 #[cfg(feature = "mongo")]
-use crate::model::{CampaignId, TrackingId};
-use crate::model::{EmailAddress, EmailTracking, TrackingFilter, UserId, new_object_id};
+use crate::model::TrackingId;
+use crate::model::{CampaignId, EmailAddress, EmailTracking, TrackingFilter, UserId, new_object_id};
 
 part! {
     EmailTracking {
@@ -103,10 +105,38 @@ pub(crate) fn event_changes(before: &EmailTracking, after: &EmailTracking) -> Ch
     before.set_other(after, Changes::unversioned())
 }
 
+/// The rows of these campaigns, however they spell their ids.
+pub(crate) fn of_campaigns(ids: impl IntoIterator<Item = CampaignId>) -> Query {
+    let ids = ids.into_iter().flat_map(|id| spelling::spellings(id.as_uuid()));
+    Query::all().one_of(field::campaign_id, ids)
+}
+
+/// The rows that spell one of these ids in another way than this store.
+#[cfg(feature = "mongo")]
+pub(crate) fn spelled_otherwise(ids: impl IntoIterator<Item = TrackingId>) -> Query {
+    let ids = ids.into_iter().flat_map(|id| spelling::spellings(id.as_uuid()).into_iter().skip(1));
+    Query::all().one_of(field::id, ids)
+}
+
+/// The rows of no campaign: what they have as its id is none.
+#[cfg(feature = "mongo")]
+pub(crate) fn of_no_campaign() -> Document {
+    spelling::is_no_spelling(field::campaign_id.as_str())
+}
+
+/// The campaign of a row. The error of a row of no campaign names the field.
+#[cfg(feature = "mongo")]
+pub(crate) fn campaign_of(row: &RawDocument) -> Result<CampaignId> {
+    Fields::of(Collection::EmailTracking, row)?.required(field::campaign_id)
+}
+
 impl TrackingFilter {
     pub(crate) fn query(&self) -> Query {
-        let query = Query::all()
-            .and_is(field::campaign_id, self.campaign_id.as_ref())
+        let query = match self.campaign_id {
+            Some(id) => of_campaigns([id]),
+            None => Query::all(),
+        };
+        let query = query
             .and_is(field::user_id, self.user_id.as_ref())
             .and_is(field::recipient_email, self.recipient_email.as_ref());
         match self.state {

@@ -225,27 +225,10 @@ fn reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
     rules.filter_map(|rule| Some((rule.flag?.name, rule.reason?.name)))
 }
 
-/// The rows that an aggregation cannot count by itself: those with types or signs of older programs.
-/// The reader decides what they mean.
+/// An expression for the rows that an aggregation cannot count by itself: those with types or signs of older
+/// programs. The reader decides what they mean.
 #[cfg(feature = "mongo")]
 pub(super) fn is_odd() -> Document {
-    let mut signs = Vec::new();
-    for (name, types) in marks() {
-        signs.push(doc! { name: { "$exists": true, "$not": { "$type": types.to_vec() } } });
-        // In a filter, an array also has the types of its elements.
-        signs.push(doc! { name: { "$type": "array" } });
-        if types == <u64 as Marked>::TYPES {
-            signs.push(doc! { name: { "$lt": 0 } });
-        }
-    }
-    signs.extend(old_flags().map(|name| doc! { name: true }));
-    signs.extend(reasons().map(|(flag, reason)| doc! { flag: null, reason: { "$exists": true } }));
-    doc! { "$or": signs }
-}
-
-/// The same, as an expression.
-#[cfg(feature = "mongo")]
-pub(super) fn is_odd_expression() -> Document {
     let mut signs = Vec::new();
     for (name, types) in marks() {
         let types = types.iter().copied().chain(["missing"]).collect::<Vec<_>>();

@@ -27,8 +27,7 @@ impl Wanted for &str {
     }
 }
 
-/// For documents without a model: those of the migration and of bookkeeping.
-#[cfg(feature = "mongo")]
+/// For values that are in their stored form already.
 impl Wanted for Bson {
     fn wanted(self) -> Bson {
         self
@@ -215,6 +214,9 @@ fn is_same(value: RawBsonRef<'_>, wanted: &Bson) -> bool {
         (RawBsonRef::ObjectId(value), Bson::ObjectId(wanted)) => value == *wanted,
         (RawBsonRef::Boolean(value), Bson::Boolean(wanted)) => value == *wanted,
         (RawBsonRef::DateTime(value), Bson::DateTime(wanted)) => value.cmp(wanted) == Ordering::Equal,
+        (RawBsonRef::Binary(value), Bson::Binary(wanted)) => {
+            value.subtype == wanted.subtype && value.bytes == wanted.bytes
+        }
         _ => false,
     }
 }

@@ -6,8 +6,8 @@ use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
 
 use super::Field;
-use super::json;
 use super::problem::Problem;
+use super::{json, spelling};
 use crate::model::{
     CampaignDuration, CampaignId, CampaignStatus, ClerkUserId, EmailAddress, LoginId, MailboxId,
     MailboxStatus, MetricId, Provider, TrackingId, UserId, UserProfile,
@@ -88,14 +88,14 @@ macro_rules! object_ids {
 object_ids!(UserId, MailboxId, MetricId);
 
 macro_rules! uuids {
-    ($($id:ident),+) => {
+    ($($id:ident: $read:path),+) => {
         $(impl Stored for $id {
             fn schema() -> Document {
                 String::schema()
             }
 
             fn read(value: RawBsonRef<'_>) -> Result<Self, Problem> {
-                text(value)?.parse().map_err(|_| "does not have the form of its kind")
+                $read(value).map(Self::from)
             }
 
             fn with<R>(&self, write: impl FnOnce(RawBsonRef<'_>) -> R) -> R {
@@ -106,7 +106,8 @@ macro_rules! uuids {
     };
 }
 
-uuids!(CampaignId, TrackingId);
+// A row must not count for a campaign whose look-ups would not find it.
+uuids!(CampaignId: spelling::read, TrackingId: spelling::read_any);
 
 /// Texts that are normalised on entry, but read as they are, because older programs wrote others.
 macro_rules! texts {

@@ -161,7 +161,7 @@ impl CampaignMetricsRepository for Metrics {
                 }
                 progress.checked += 1;
                 if progress.checked.is_multiple_of(RecountProgress::INTERVAL) {
-                    reports.push(Ok(progress));
+                    reports.push(Ok(progress.clone()));
                 }
             }
             reports.push(Ok(progress));

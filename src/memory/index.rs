@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bson::Bson;
 use bson::oid::ObjectId;
-use bson::raw::{RawBsonRef, RawDocument};
+use bson::raw::{RawBinaryRef, RawBsonRef, RawDocument};
 
 use crate::document::{Condition, Query};
 use crate::schema::IndexSpec;
@@ -111,6 +111,9 @@ fn key_of_values(values: &[&Bson]) -> Key {
                 Bson::ObjectId(id) => RawBsonRef::ObjectId(*id),
                 Bson::Boolean(value) => RawBsonRef::Boolean(*value),
                 Bson::DateTime(time) => RawBsonRef::DateTime(*time),
+                Bson::Binary(binary) => {
+                    RawBsonRef::Binary(RawBinaryRef { subtype: binary.subtype, bytes: &binary.bytes })
+                }
                 _ => RawBsonRef::Null,
             },
         );
@@ -128,6 +131,11 @@ fn append(key: &mut Key, value: RawBsonRef<'_>) {
         RawBsonRef::ObjectId(id) => key.extend(id.bytes()),
         RawBsonRef::Boolean(value) => key.push(value.into()),
         RawBsonRef::DateTime(time) => key.extend(time.timestamp_millis().to_le_bytes()),
+        RawBsonRef::Binary(binary) => {
+            key.push(binary.subtype.into());
+            key.extend((binary.bytes.len() as u64).to_le_bytes());
+            key.extend(binary.bytes);
+        }
         // No index covers a field of another type.
         _ => {}
     }

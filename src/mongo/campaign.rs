@@ -43,6 +43,11 @@ pub(super) async fn find_campaign(
     db.campaigns.find_one(session, &of_campaign(id)).await
 }
 
+/// Whether the campaign exists, whatever it holds.
+pub(super) async fn is_campaign(db: &Connection, id: CampaignId) -> DriverResult<bool> {
+    db.campaigns.any(None, &of_campaign(id)).await
+}
+
 impl Campaigns {
     async fn require_campaign(&self, session: Session<'_>, id: CampaignId) -> DriverResult<Campaign> {
         let campaign = find_campaign(&self.db, session, id).await?;

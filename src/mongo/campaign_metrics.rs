@@ -13,12 +13,12 @@ use super::campaign::find_campaign;
 use super::link::connection::Connection;
 use super::link::error::{DriverResult, ours};
 use super::link::table::{each, of_id, projection};
-use super::tracking::Recounts;
+use super::tracking::{Recounts, recount_notes};
 use crate::clock::{first_whole_millis, next_version};
 use crate::document::Query;
 use crate::document::aggregation::{odd_in_state, point, series, sum_of_totals, summed_totals};
 use crate::document::campaign_metrics::{field, totals_change};
-use crate::document::email_tracking::{keyed_without_texts, without_texts};
+use crate::document::email_tracking::{keyed_without_texts, of_campaigns, without_texts};
 use crate::error::Result;
 use crate::model::{
     CampaignId, CampaignMetrics, Drift, MetricId, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep,
@@ -65,13 +65,13 @@ impl Metrics {
             let find =
                 self.db.campaign_metrics.find_in_lists(part.query().to_filter()).projection(doc! { id: 1 });
             each(None, find, |metrics| {
-                ids.extend(metrics.get_str(id).ok().map(str::to_owned));
+                ids.extend(metrics.get_str(id).ok().and_then(|id| id.parse::<CampaignId>().ok()));
                 Ok(())
             })
             .await?;
         }
         let few = ids.chunks(PageRequest::MAX_LIMIT);
-        Ok(few.map(|ids| Query::all().one_of(field::campaign_id, ids)).collect())
+        Ok(few.map(|ids| of_campaigns(ids.iter().copied())).collect())
     }
 
     async fn points(
@@ -160,9 +160,20 @@ pub(super) async fn change_totals(
     deltas: &BTreeMap<CampaignId, TotalsDelta>,
     now: DateTime<Utc>,
 ) -> DriverResult<()> {
-    let deltas = deltas.iter().filter_map(|(id, delta)| Some((metrics.get(id)?, *delta)));
+    let deltas: Vec<(&CampaignMetrics, TotalsDelta)> =
+        deltas.iter().filter_map(|(id, delta)| Some((metrics.get(id)?, *delta))).collect();
+    let mut cuts = Vec::new();
+    for (metrics, delta) in &deltas {
+        let cut = delta.cut_by(metrics.totals);
+        if cut != Totals::default() {
+            cuts.push((metrics.campaign_id, cut));
+        }
+    }
+    if !cuts.is_empty() {
+        recount_notes::add_cuts(db, session, cuts).await?;
+    }
     // The transaction excludes concurrent changes.
-    let updates = deltas.map(|(metrics, delta)| {
+    let updates = deltas.into_iter().map(|(metrics, delta)| {
         let version = next_version(now, metrics.last_updated);
         let changes = totals_change(&delta.apply_to(metrics.totals), version);
         (of_id(metrics.id.as_object_id()), changes.to_plain_update())

@@ -13,7 +13,7 @@ use super::link::connection::Connection;
 use super::link::error::DriverResult;
 use super::link::table::{Session, Table, each};
 use super::tracking::{CampaignLocks, Receipts};
-use crate::document::email_tracking::{field, suppressing};
+use crate::document::email_tracking::{field, spelled_otherwise, suppressing};
 use crate::document::{Field, Query, Record, Stored};
 use crate::error::Result;
 use crate::model::{
@@ -131,8 +131,15 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {
-        let query = Query::all().is(field::id, &id);
-        self.db.run("email_tracking.get", self.db.email_tracking.find_one(None, &query)).await
+        let (rows, query) = (&self.db.email_tracking, Query::all().is(field::id, &id));
+        let find = async {
+            match rows.find_one(None, &query).await? {
+                Some(row) => Ok(Some(row)),
+                // Other spellings are rare, and so is an id of no row.
+                None => rows.find_one(None, &spelled_otherwise([id])).await,
+            }
+        };
+        self.db.run("email_tracking.get", find).await
     }
 
     async fn find_by_campaign_and_recipient(

@@ -210,6 +210,12 @@ impl Connection {
         self.run("stream", table.stream(self.target.clone(), query)).await
     }
 
+    /// A session whose reads all see the database at one moment, that of the first of them. It holds nothing,
+    /// neither locks nor a connection.
+    pub(in crate::mongo) async fn snapshot(&self) -> DriverResult<ClientSession> {
+        self.client.start_session().snapshot(true).await
+    }
+
     /// Runs `work` in a transaction, and retries it after conflicts with other writers.
     pub(crate) async fn transact<C, T, W>(&self, operation: &'static str, context: C, work: W) -> Result<T>
     where

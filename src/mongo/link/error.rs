@@ -168,7 +168,11 @@ fn outage(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
         }
         Some(43 | 175 | 237) => Some("the server ended the search"),
         Some(50 | 64 | 202 | 262 | 290) => Some("the server ran out of time"),
-        Some(24 | 112 | 239 | 246 | 251) => Some("other writes were in the way"),
+        Some(24 | 112 | 246 | 251) => Some("other writes were in the way"),
+        Some(239) => Some(
+            "the read took longer than minSnapshotHistoryWindowInSeconds, a parameter of the server that says \
+             how long it keeps a snapshot; if it fails again, raise it",
+        ),
         Some(462) => Some("the server is overloaded"),
         _ if error.contains_label(RETRYABLE_WRITE_ERROR) => Some("the server could not complete the write"),
         _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {

@@ -11,7 +11,7 @@ use mongodb::ClientSession;
 
 use crate::collection::Collection;
 use crate::document::email_tracking::{
-    RowKey, event_changes, field, keyed_without_texts, row_key, without_texts,
+    RowKey, event_changes, field, keyed_without_texts, row_key, spelled_otherwise, without_texts,
 };
 use crate::document::{ID, Query};
 use crate::error::{Error, Result};
@@ -84,20 +84,28 @@ impl Tracking {
     }
 
     async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<HashMap<TrackingId, RowKey>> {
-        let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
-        let query = Query::all().one_of(field::id, &ids);
+        let mut ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
+        let mut keys = HashMap::with_capacity(ids.len());
+        self.find_keys(&Query::all().one_of(field::id, &ids), &mut keys).await?;
+        ids.retain(|id| !keys.contains_key(id));
+        if !ids.is_empty() {
+            // Other spellings are rare, and so are ids of no row.
+            self.find_keys(&spelled_otherwise(ids), &mut keys).await?;
+        }
+        Ok(keys)
+    }
+
+    async fn find_keys(&self, query: &Query, keys: &mut HashMap<TrackingId, RowKey>) -> DriverResult<()> {
         let fields = projection([field::id, field::campaign_id].map(CStr::as_str));
         let find = self.db.email_tracking.raw.find(query.to_filter()).projection(fields);
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(WHOLE_STEP);
-        let mut keys = HashMap::with_capacity(ids.len());
         each(None, find, |row| {
             let (id, key) = row_key(row).map_err(ours)?;
             keys.insert(id, key);
             Ok(())
         })
-        .await?;
-        Ok(keys)
+        .await
     }
 
     /// Records events step by step.

@@ -101,8 +101,8 @@ fn spawn(mongod: &Path, directory: &Path, data: &Path, port: u16, is_member: boo
         .args(["--wiredTigerCacheSizeGB", "1"])
         .args(["--setParameter", "enableTestCommands=1", "--nounixsocket"])
         // Hundreds of databases come and go. What was dropped must not stay open for five minutes, or
-        // the server runs out of files.
-        .args(["--setParameter", "minSnapshotHistoryWindowInSeconds=0"])
+        // the server runs out of files. But a recount reads at a snapshot for as long as it counts.
+        .args(["--setParameter", "minSnapshotHistoryWindowInSeconds=10"])
         // What a killed process leaves locked is free again after so many seconds instead of 60.
         .args(["--setParameter", "transactionLifetimeLimitSeconds=10"])
         // The removal of a database waits for the next write of the journal: by default 100 ms.
