@@ -7,8 +7,8 @@ use super::fixtures::{self, assert_fails, crowd, everything, metrics_of, only_wi
 use super::{Opened, start};
 use crate::{
     Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus,
-    CampaignTransition, Collection, Error, Invalid, Mailbox, MailboxId, MetricsFilter, NewCampaign, Order,
-    PageRequest, Problem, User, UserId,
+    CampaignTransition, Collection, Error, Invalid, Mailbox, MailboxId, Message, MetricsFilter, NewCampaign,
+    Order, PageRequest, Problem, User, UserId,
 };
 
 pub(super) const MILLISECOND: TimeDelta = TimeDelta::milliseconds(1);
@@ -146,7 +146,7 @@ pub async fn every_field_of_a_new_campaign_is_read_back(db: &Opened) {
         mailbox_id: mailbox.id,
         campaign_name: name.to_owned(),
         subject: subject.to_owned(),
-        message: message.to_owned(),
+        message: Message::new(message).expect("a valid message"),
         duration: hours(1.5),
         start_time,
         end_time: start_time + TimeDelta::minutes(90),
@@ -170,7 +170,7 @@ pub async fn the_longest_texts_are_kept(db: &Opened) {
     let created = create(db, new.expect("texts that are not too long")).await;
     let found = stored(db, created.id).await;
     assert_eq!(found, created);
-    assert!((found.campaign_name, found.subject, found.message) == (name, subject, message));
+    assert!((found.campaign_name, found.subject, found.message.into()) == (name, subject, message));
 }
 
 /// A new campaign stores texts that look like operators or paths as plain texts.
@@ -191,7 +191,7 @@ pub async fn texts_of_a_patch_that_look_like_operators_are_kept(db: &Opened) {
     let (name, subject, message) = ("$campaign_name.x", "$set.x", "$$NOW\n{\"$literal\": \".a.b\"}");
     campaign.campaign_name = name.to_owned();
     campaign.subject = subject.to_owned();
-    campaign.message = message.to_owned();
+    campaign.message = Message::new(message).expect("a valid message");
     let patch = CampaignPatch::new()
         .campaign_name(name)
         .and_then(|patch| patch.subject(subject))
@@ -293,7 +293,7 @@ pub async fn a_patch_changes_what_it_names_and_nothing_else(db: &Opened) {
     let patch = CampaignPatch::new().subject("Grüße").expect("a valid subject");
     update_to(db, patch, &mut campaign).await;
 
-    campaign.message = " two\r\nlines\n".to_owned();
+    campaign.message = Message::new(" two\r\nlines\n").expect("a valid message");
     let patch = CampaignPatch::new().message(" two\r\nlines\n").expect("a valid message");
     update_to(db, patch, &mut campaign).await;
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::fixtures::{self, address, everything, metrics_of, only_sent, pages, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, CampaignPatch, EmailTracking, NewSend, Order, PageRequest, SendOutcome, Signal,
-    TrackingFilter, TrackingId, UserId,
+    Campaign, CampaignId, CampaignPatch, EmailTracking, Message, NewSend, Order, PageRequest, SendOutcome,
+    Signal, TrackingFilter, TrackingId, UserId,
 };
 
 async fn outcomes(db: &Opened, sends: Vec<NewSend>) -> Vec<SendOutcome> {
@@ -36,7 +36,7 @@ async fn streamed(db: &Opened, filter: &TrackingFilter) -> Vec<EmailTracking> {
 async fn found(db: &Opened, campaign: &Campaign, recipient: &str) -> Vec<TrackingId> {
     let tracking = &db.store.email_tracking;
     let rows = tracking.find_by_campaign_and_recipient(campaign.id, &address(recipient)).await;
-    rows.expect("the e-mails").iter().map(|row| row.id).collect()
+    rows.expect("the e-mails").items.iter().map(|row| row.id).collect()
 }
 
 /// The same campaign under an id that does not exist.
@@ -63,7 +63,7 @@ pub async fn every_field_of_a_send_is_read_back(db: &Opened) {
         recipient_email: address("bob+x@example.com"),
         recipient_name: Some("$name.Bob Ødegård".to_owned()),
         subject: subject.to_owned(),
-        message: message.to_owned(),
+        message: Message::new(message).expect("a valid message"),
         sent_at,
         delivered_at: None,
         opened_at: None,

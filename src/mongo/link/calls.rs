@@ -27,10 +27,7 @@ impl Calls {
     /// For a pool of so many connections.
     pub(super) fn new(pool_size: u32) -> Self {
         let plain_writes = (pool_size / 2).max(1);
-        Self {
-            all: Semaphore::new(MOST_CALLS as usize),
-            plain_writes: Semaphore::new(plain_writes as usize),
-        }
+        Self { all: Semaphore::new(MOST_CALLS as usize), plain_writes: Semaphore::new(plain_writes as usize) }
     }
 
     /// Begins a call, unless the store was closed.

@@ -9,7 +9,9 @@ use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use mongodb::error::{TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use mongodb::options::{DatabaseOptions, ReadPreference, SelectionCriteria, TransactionOptions, WriteConcern};
+use mongodb::options::{
+    DatabaseOptions, ReadPreference, SelectionCriteria, TransactionOptions, WriteConcern,
+};
 use mongodb::{Client, ClientSession, Database};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
