@@ -142,7 +142,11 @@ impl TrackingFilter {
             .and_is(field::campaign_id, self.campaign_id.as_ref())
             .and_is(field::user_id, self.user_id.as_ref())
             .and_is(field::recipient_email, self.recipient_email.as_ref());
+        let has_scope = self.campaign_id.is_some() || self.user_id.is_some();
         match self.state {
+            Some(state) if has_scope && self.recipient_email.is_none() && marks::is_rare(state) => {
+                marks::in_rare_state(query, state)
+            }
             Some(state) => marks::in_state(query, state),
             None => query,
         }

@@ -24,7 +24,7 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(collection: Collection) -> Self {
-        // The rows are in the order of `_id` as it is.
+        // The rows are in the order of `_id` as it is, and no index is needed for that.
         let is_needed = |spec: &&schema::IndexSpec| !spec.keys.contains(&ID.as_str());
         let indexes = schema::indexes_of(collection).filter(is_needed).map(Index::new).collect();
         Self { collection, rows: BTreeMap::new(), indexes }

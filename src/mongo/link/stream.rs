@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::error::{DriverResult, ours, theirs};
 use super::table::projection;
-use crate::document::Decode;
+use crate::document::{Decode, Query};
 use crate::error::{Error, Result};
 use crate::repository::RecordStream;
 
@@ -48,10 +48,10 @@ const ID_TYPES: [&str; 14] = [
     "maxKey",
 ];
 
-/// The rows of a filter, batch by batch.
+/// The rows of a query, batch by batch.
 pub(super) struct Batches {
     rows: Collection<RawDocumentBuf>,
-    filter: Document,
+    query: Query,
     fields: Vec<&'static str>,
     target: String,
     /// The type of `_id` that is read, by its place in the list.
@@ -62,14 +62,14 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    /// All rows that match the filter, with these fields, or whole if there are none.
+    /// All rows that match the query, with these fields, or whole if there are none.
     pub(super) fn new(
         rows: &Collection<RawDocumentBuf>,
-        filter: Document,
+        query: Query,
         fields: Vec<&'static str>,
         target: String,
     ) -> Self {
-        Self { rows: rows.clone(), filter, fields, target, id_type: 0, after: None, limit: MAX_ROWS }
+        Self { rows: rows.clone(), query, fields, target, id_type: 0, after: None, limit: MAX_ROWS }
     }
 
     /// The next batch; `None` at the end. It tries again what can be tried again.
@@ -101,7 +101,7 @@ impl Batches {
                 None => doc! { "$type": id_type },
                 Some(last) => doc! { "$gt": last.clone() },
             };
-            let batch = self.find(bound).await?;
+            let batch = self.find(&bound).await?;
             let found = Found::of(&batch)?;
             if found.is_last && found.count < self.limit {
                 self.after = None;
@@ -122,9 +122,9 @@ impl Batches {
         Ok(None)
     }
 
-    async fn find(&self, bound: Document) -> DriverResult<RawBatch> {
+    async fn find(&self, bound: &Document) -> DriverResult<RawBatch> {
         let limit = u32::try_from(self.limit).unwrap_or(u32::MAX);
-        let find = self.rows.find(self.at(bound)).sort(doc! { "_id": 1 }).limit(limit.into());
+        let find = self.rows.find(self.query.to_filter_at(bound)).sort(doc! { "_id": 1 }).limit(limit.into());
         // Asked for one more, the server sees that it is done, and keeps no cursor.
         let find = find.batch_size(limit.saturating_add(1)).max_time(BATCH_TIME).allow_disk_use(true);
         let find = if self.fields.is_empty() {
@@ -139,14 +139,9 @@ impl Batches {
     /// Whether there are rows whose `_id` is not an ObjectId.
     async fn has_others(&self) -> DriverResult<bool> {
         let (_, others) = ID_TYPES.split_at(1);
-        let find = self.rows.find_one(self.at(doc! { "$type": others })).projection(doc! { "_id": 1 });
+        let filter = self.query.to_filter_at(&doc! { "$type": others });
+        let find = self.rows.find_one(filter).projection(doc! { "_id": 1 });
         Ok(find.max_time(BATCH_TIME).await?.is_some())
-    }
-
-    fn at(&self, bound: Document) -> Document {
-        let mut filter = self.filter.clone();
-        filter.insert("_id", bound);
-        filter
     }
 }
 

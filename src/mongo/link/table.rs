@@ -343,8 +343,7 @@ impl Table {
     ) -> DriverResult<Page<T>> {
         let tag = query.list_tag(self.collection);
         let (order, limit) = (request.direction(), request.limit() + 1);
-        let mut filter = query.to_filter();
-        filter.insert("_id", beyond(request.position(&tag).map_err(ours)?, order));
+        let filter = query.to_filter_at(&beyond(request.position(&tag).map_err(ours)?, order));
         let rows = Self::rows(find(filter), None, T::fields(), order, limit).await?;
         let row = |row: &RawDocumentBuf| Ok((id_of(self.collection, row)?, T::decode(row)));
         let rows: crate::Result<Vec<_>> = rows.iter().map(row).collect();
@@ -357,7 +356,7 @@ impl Table {
         target: String,
         query: &Query,
     ) -> DriverResult<RecordStream<T>> {
-        stream::records(Batches::new(&self.lists, query.to_filter(), T::fields(), target)).await
+        stream::records(Batches::new(&self.lists, query.clone(), T::fields(), target)).await
     }
 
     async fn rows(
