@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::fixtures::{self, assert_fails, crowd, everything, metrics_of, only_winner};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus,
+    Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus, CampaignSummary,
     CampaignTransition, Collection, Error, Invalid, Mailbox, MailboxId, Message, MetricsFilter, NewCampaign,
     Order, PageRequest, Problem, User, UserId,
 };
@@ -461,6 +461,28 @@ pub async fn lists_and_streams_hold_what_the_filter_names(db: &Opened) {
             }
         }
     }
+}
+
+/// Summaries are the campaigns without their bodies, in the same lists and streams; a cursor of one list works
+/// in the other.
+pub async fn summaries_are_the_campaigns_without_bodies(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut expected = vec![CampaignSummary::from(scene.campaign)];
+    for _ in 0..2 {
+        expected.push(fixtures::campaign(db, &scene.user, &scene.mailbox).await.into());
+    }
+    let filter = CampaignFilter::user(scene.user.id);
+    let campaigns = &db.second.campaigns;
+    let one = PageRequest::new(1).expect("a limit");
+    let first = campaigns.list(&filter, &one).await.expect("a page");
+    let rest = everything().after(first.next.expect("more"));
+    let rest = campaigns.list_summaries(&filter, &rest).await.expect("a page");
+    assert_eq!(rest.items, expected[1..]);
+    let streamed = campaigns.stream_summaries(&filter).await.expect("a stream");
+    let mut streamed = fixtures::drain(streamed).await;
+    streamed.sort_unstable_by_key(|summary| summary.id);
+    expected.sort_unstable_by_key(|summary| summary.id);
+    assert_eq!(streamed, expected);
 }
 
 /// Campaigns are listed in order of creation or its reverse, whenever they start.
