@@ -5,9 +5,7 @@
 
 use bson::oid::ObjectId;
 use bson::{Document, RawDocumentBuf, doc};
-use campaign_store::{
-    CampaignFilter, MetricsFilter, PageRequest, Result, Store, TrackingFilter, User, contract,
-};
+use campaign_store::{CampaignFilter, MetricsFilter, PageRequest, Result, Store, TrackingFilter, User};
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use mongodb::Database;
@@ -22,14 +20,12 @@ const ROWS: usize = 300_000;
 /// Campaigns, metrics, mailboxes and users beside those that are asked for.
 const OTHERS: usize = 3_000;
 
-/// The queries that may look at more, each as a part of its shape or filter and the reason.
-const EXCEPTIONS: [(&str, &str); 6] = [
+/// The queries that may look at more, each as a part of its shape and the reason.
+const EXCEPTIONS: [(&str, &str); 4] = [
     ("aggregate ", "it sums up what it looks at"),
     ("start_time", "the campaigns that are due are claimed by status or start, with the other as a filter"),
     ("end_time", "the campaigns that have expired are completed by status"),
-    ("delivered_at", "most rows are in the state"),
-    ("opened_at", "many rows are in the state"),
-    ("clicked_at", "many rows can be in the state"),
+    ("recipient_email {$in", "a suppression looks at all e-mails to the recipients"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,7 +51,7 @@ async fn queries_look_at_about_what_they_return() {
         let Some(command) = command_in(entry) else { continue };
         let shape = shape_of(&command);
         let filter = command.get("filter").map(ToString::to_string).unwrap_or_default();
-        if EXCEPTIONS.iter().any(|(part, _)| shape.contains(part) || filter.contains(part)) {
+        if EXCEPTIONS.iter().any(|(part, _)| shape.contains(part)) {
             continue;
         }
         // Of a state alone, without a campaign or a user, no list is in order.
@@ -81,8 +77,8 @@ async fn queries_look_at_about_what_they_return() {
     assert!(checked > 500, "only {checked} queries");
 }
 
-/// Adds what the queries must pass over: rows of the same campaign and user without any event, and records of
-/// others.
+/// Adds what the queries must pass over: rows of the same campaign and user without any rare event, and records
+/// of others.
 async fn crowd(store: &Store, driver: &Database, user: &User) {
     let all = PageRequest::default();
     let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &all).await.expect("a page").items;
@@ -95,7 +91,12 @@ async fn crowd(store: &Store, driver: &Database, user: &User) {
         let mut row = row.clone();
         row.insert("tracking_id", format!("0191d2a5-6d9c-7cc0-a1f3-{n:012}"));
         row.insert("recipient_email", format!("crowd{n}@example.com"));
+        // States that many rows have by nature; the others are rare.
+        for time in ["delivered_at", "opened_at", "clicked_at"] {
+            row.insert(time, bson::DateTime::from_chrono(campaign.start_time));
+        }
         if n % 2 == 0 {
+            row.insert("user_id", other);
             row.insert("campaign_id", format!("0191d2a5-6d9c-7cc0-a1f4-{:012}", n % 100));
         }
         row
@@ -162,6 +163,6 @@ async fn ask_metrics(store: &Store, user: &User) -> Result<()> {
     }
     let tracking = &store.email_tracking;
     let rows = tracking.list(&TrackingFilter::campaign(mine.campaign_id), &PageRequest::default()).await?;
-    assert_eq!(rows.items.len(), 50, "{}", contract::start());
+    assert_eq!(rows.items.len(), 50);
     Ok(())
 }

@@ -13,7 +13,7 @@ use campaign_store::{
     Store, TrackingEvent, TrackingFilter, User, UserFilter, UserPatch, contract,
 };
 use chrono::TimeDelta;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 
@@ -287,11 +287,16 @@ pub(super) async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
                     .await?;
                 let summaries = tracking.stream_summaries(&filter).await?;
                 read(async |page| tracking.list_summaries(&filter, &page).await, summaries).await?;
-                tracking.stream_ids(&filter).await?.try_collect::<Vec<_>>().await?;
+                start_of(tracking.stream_ids(&filter).await?).await?;
             }
         }
     }
     Ok(())
+}
+
+/// Reads the first batches of a stream.
+async fn start_of<T>(stream: RecordStream<T>) -> Result<()> {
+    stream.take(3_000).try_collect::<Vec<_>>().await.map(drop)
 }
 
 /// Reads a stream, and two pages in both orders.
@@ -299,7 +304,7 @@ pub(super) async fn read<T>(
     list: impl AsyncFn(PageRequest) -> Result<Page<T>>,
     stream: RecordStream<T>,
 ) -> Result<()> {
-    stream.try_collect::<Vec<_>>().await?;
+    start_of(stream).await?;
     for order in [Order::OldestFirst, Order::NewestFirst] {
         let first = PageRequest::new(2)?.order(order);
         if let Some(next) = list(first.clone()).await?.next {
