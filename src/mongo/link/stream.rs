@@ -25,9 +25,8 @@ const MAX_BYTES: usize = 4 << 20;
 const BATCH_TIME: Duration = Duration::from_secs(60);
 /// How much longer to wait for the answer.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// The pauses before a batch is tried again: longer together than an election takes.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(10)];
+/// The pauses before a batch is tried again. Each try also waits for a server, as long as an election takes.
+const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// The types that an `_id` can have. A comparison finds only values of the type that it compares with, so the
 /// rows of each type are read by themselves.
