@@ -105,7 +105,7 @@ pub(crate) fn check_limit(limit: usize) -> Result<(), Invalid> {
 /// so `items` can be shorter than the limit, or empty, although more pages follow: only
 /// [`next`](Self::next) tells.
 ///
-/// Documents whose `_id` is not an ObjectId, which only other programs write, are in no page. Streams have
+/// Documents whose `_id` is not an `ObjectId`, which only other programs write, are in no page. Streams have
 /// them.
 ///
 /// ```

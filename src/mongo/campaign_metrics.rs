@@ -7,7 +7,7 @@ use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use mongodb::ClientSession;
-use mongodb::action::Action;
+use mongodb::action::{Action, Aggregate, Find};
 use mongodb::options::Hint;
 
 use super::campaign::find_campaign;
@@ -48,7 +48,7 @@ impl Metrics {
             let hint = (part == MetricsFilter::all()).then(|| Hint::Keys(doc! { "_id": 1 }));
             let pipeline = [doc! { "$match": query.to_filter() }, sum_of_totals()];
             let sum = self.db.campaign_metrics.aggregate_in_lists(pipeline);
-            let mut groups = sum.optional(hint.clone(), |sum, hint| sum.hint(hint)).await?;
+            let mut groups = sum.optional(hint.clone(), Aggregate::hint).await?;
             let mut has_odd = false;
             while groups.advance().await? {
                 match summed_totals(groups.current()).map_err(ours)? {
@@ -58,8 +58,7 @@ impl Metrics {
             }
             if has_odd {
                 let find = self.db.campaign_metrics.find_in_lists(with_odd_totals(&query));
-                let find =
-                    find.projection(projection(totals_fields())).optional(hint, |find, hint| find.hint(hint));
+                let find = find.projection(projection(totals_fields())).optional(hint, Find::hint);
                 each(None, find, |metrics| all.add(read_totals(metrics)).map_err(ours)).await?;
             }
         }

@@ -3,9 +3,10 @@
 
 #![expect(clippy::expect_used, reason = "helpers of a test")]
 
-use bson::oid::ObjectId;
 use bson::{Document, RawDocumentBuf, doc};
-use campaign_store::{CampaignFilter, MetricsFilter, PageRequest, Result, Store, TrackingFilter, User};
+use campaign_store::{
+    CampaignFilter, MetricsFilter, PageRequest, Result, Store, TrackingFilter, User, UserId,
+};
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use mongodb::Database;
@@ -61,7 +62,7 @@ async fn queries_look_at_about_what_they_return() {
         let number = |name| entry.get(name).and_then(|n| n.as_i64().or(n.as_i32().map(i64::from)));
         let found = ["nreturned", "nMatched", "ndeleted"].into_iter().filter_map(number).sum::<i64>();
         // Each value in a list takes a look of its own.
-        let listed = filter.matches(',').count() as i64;
+        let listed = i64::try_from(filter.matches(',').count()).expect("a short filter");
         let bound = 100 + 4 * found + 2 * listed;
         checked += 1;
         for name in ["keysExamined", "docsExamined"] {
@@ -86,7 +87,7 @@ async fn crowd(store: &Store, driver: &Database, user: &User) {
     let of_campaign = doc! { "campaign_id": campaign.id.to_string() };
     let row = driver.collection::<Document>("email_tracking").find_one(of_campaign.clone()).await;
     let row = row.expect("a look-up").expect("a row");
-    let other = ObjectId::new();
+    let other = UserId::new().as_object_id();
     let rows = (0..ROWS).map(|n| {
         let mut row = row.clone();
         row.insert("tracking_id", format!("0191d2a5-6d9c-7cc0-a1f3-{n:012}"));
@@ -133,7 +134,7 @@ async fn crowd(store: &Store, driver: &Database, user: &User) {
 async fn add(driver: &Database, name: &str, documents: impl Iterator<Item = Document>) {
     let collection = driver.collection::<RawDocumentBuf>(name);
     let mut documents = documents.map(|mut document| {
-        document.insert("_id", ObjectId::new());
+        document.insert("_id", UserId::new().as_object_id());
         RawDocumentBuf::try_from(&document).expect("a document")
     });
     loop {

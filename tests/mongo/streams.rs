@@ -4,12 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, RawDocumentBuf, doc};
 use campaign_store::{
     Campaign, CampaignDuration, MongoOptions, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser,
-    Provider, Store, TrackingFilter, TrackingId, contract,
+    Provider, Store, TrackingFilter, TrackingId, UserId, contract,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Database;
@@ -50,7 +49,7 @@ async fn add(driver: &Database, row: &Document, ids: impl IntoIterator<Item = Bs
 }
 
 fn object_ids(n: usize) -> impl Iterator<Item = Bson> {
-    (0..n).map(|_| ObjectId::new().into())
+    (0..n).map(|_| UserId::new().as_object_id().into())
 }
 
 /// Ends what the server holds for idle readers of the database, as it does after a time.

@@ -88,7 +88,7 @@ impl Batches {
 
     /// The same, once. After an error it can be called again.
     async fn try_next(&mut self) -> DriverResult<Option<RawBatch>> {
-        match tokio::time::timeout(BATCH_TIME + ANSWER_TIME, self.fetch()).await {
+        match tokio::time::timeout(BATCH_TIME + ANSWER_TIME, Box::pin(self.fetch())).await {
             Ok(batch) => batch,
             Err(_) => Err(ours(Error::unavailable(&self.target, "no answer in time"))),
         }
@@ -135,7 +135,7 @@ impl Batches {
         batch.ok_or_else(|| ours(Error::unavailable(&self.target, "an answer without a batch")))
     }
 
-    /// Whether there are rows whose `_id` is not an ObjectId.
+    /// Whether there are rows whose `_id` is not an `ObjectId`.
     async fn has_others(&self) -> DriverResult<bool> {
         let (_, others) = ID_TYPES.split_at(1);
         let filter = self.query.to_filter_at(&doc! { "$type": others });

@@ -384,7 +384,7 @@ impl Table {
     }
 }
 
-/// The `_id`s after this one in an order. Only ObjectIds are in an order of creation; a comparison finds no
+/// The `_id`s after this one in an order. Only `ObjectId`s are in an order of creation; a comparison finds no
 /// others.
 fn beyond(last: Option<ObjectId>, order: Order) -> Document {
     match (last, order) {

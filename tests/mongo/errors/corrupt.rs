@@ -4,7 +4,7 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, Timestamp, doc};
 use campaign_store::{
     CampaignFilter, CampaignStatus, Collection, EmailAddress, Error, MailboxFilter, MetricsFilter, Order,
-    Page, PageRequest, RecordStream, Result, Store, TrackingFilter, Unreadable, UserFilter, contract,
+    Page, PageRequest, RecordStream, Result, Store, TrackingFilter, Unreadable, UserFilter, UserId, contract,
 };
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -330,7 +330,7 @@ async fn add_copies(stored: &Stored, at: Collection, field: &str, values: &[Opti
     let sound = stored.document(at).await;
     for (n, value) in values.iter().enumerate() {
         let mut copy = sound.clone();
-        copy.insert("_id", bson::oid::ObjectId::new());
+        copy.insert("_id", UserId::new().as_object_id());
         for key in ["campaign_id", "tracking_id"] {
             if copy.contains_key(key) {
                 copy.insert(key, format!("0191d2a5-6d9c-7cc0-a1f3-3b1f5ad2e1{n:02}"));
@@ -375,7 +375,7 @@ async fn pages_return_what_can_be_read_and_name_the_rest() {
     let recipient = EmailAddress::new("a@canary.example").unwrap();
     let campaign = stored.scene.campaign.id;
     let mut row = stored.document(Collection::EmailTracking).await;
-    row.insert("_id", bson::oid::ObjectId::new());
+    row.insert("_id", UserId::new().as_object_id());
     row.insert("tracking_id", "0191d2a5-6d9c-7cc0-a1f3-3b1f5ad2e1aa");
     row.insert("opens", "canary");
     stored.insert(Collection::EmailTracking, &row).await;
