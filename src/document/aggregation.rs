@@ -103,18 +103,42 @@ pub(crate) fn odd(query: &Query) -> Document {
     doc! { "$and": [query.to_filter(), { "$expr": is_odd() }] }
 }
 
-/// The stage that sums metrics.
+/// The stage that sums metrics, those with odd totals apart from the others.
 pub(crate) fn sum_of_totals() -> Document {
-    let mut group = doc! { "_id": null };
+    let mut group = doc! { "_id": has_odd_totals() };
     for name in Totals::names(Texts::Read) {
         group.insert(name.as_str(), doc! { "$sum": reference(name.as_str()) });
     }
     doc! { "$group": group }
 }
 
-/// The totals from the output of that stage.
-pub(crate) fn summed_totals(group: &RawDocument) -> Result<Totals> {
-    Totals::read(&Fields::of(Collection::CampaignMetrics, group)?, Texts::Read)
+/// The totals from the output of that stage; `None` stands for the records with odd totals.
+pub(crate) fn summed_totals(group: &RawDocument) -> Result<Option<Totals>> {
+    let fields = Fields::of(Collection::CampaignMetrics, group)?;
+    if fields.required::<bool>(ID)? { Ok(None) } else { Totals::read(&fields, Texts::Read).map(Some) }
+}
+
+/// The metrics that match the query and that only the reader can add up.
+pub(crate) fn with_odd_totals(query: &Query) -> Document {
+    doc! { "$and": [query.to_filter(), { "$expr": has_odd_totals() }] }
+}
+
+/// Whether a total is not a plain count. A sum of plain counts is exact for millions of records.
+fn has_odd_totals() -> Document {
+    const MAX_PLAIN: i64 = 1 << 40;
+    let odd = Totals::names(Texts::Read).into_iter().flat_map(|name| {
+        let total = reference(name.as_str());
+        let is_number = doc! { "$in": [{ "$type": &total }, ["int", "long", "double"]] };
+        let is_plain = doc! { "$and": [
+            is_number,
+            { "$gte": [&total, 0] },
+            { "$lte": [&total, MAX_PLAIN] },
+            { "$eq": [{ "$mod": [&total, 1] }, 0] },
+        ] };
+        // A missing total is 0.
+        [doc! { "$not": [{ "$or": [{ "$lte": [&total, Bson::Null] }, is_plain] }] }]
+    });
+    doc! { "$or": odd.collect::<Vec<_>>() }
 }
 
 /// The stages that count the rows of `query` that reach the state, per step from `start` to before `end`; odd

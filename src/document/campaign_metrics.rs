@@ -5,14 +5,16 @@ use std::ops::Range;
 use bson::raw::{RawDocument, RawDocumentBuf};
 use chrono::{DateTime, Utc};
 
-#[cfg(feature = "mongo")]
-use super::Shape;
 use super::{Changes, Decode, Fields, Part, Query, Record, Texts, part};
+#[cfg(feature = "mongo")]
+use super::{ID, Shape};
 use crate::collection::Collection;
 use crate::error::Result;
 #[cfg(feature = "mongo")]
 use crate::model::CampaignId;
 use crate::model::{CampaignMetrics, MailboxId, MetricsFilter, Rates, Totals, TrackingFilter};
+#[cfg(feature = "mongo")]
+use bson::raw::CStr;
 
 part! {
     CampaignMetrics {
@@ -38,6 +40,18 @@ impl Decode for CampaignMetrics {
     fn decode(document: &RawDocument) -> Result<Self> {
         Self::read(&Fields::of(Self::COLLECTION, document)?, Texts::Read)
     }
+}
+
+/// The fields that the totals of a record are read from.
+#[cfg(feature = "mongo")]
+pub(crate) fn totals_fields() -> impl Iterator<Item = &'static str> {
+    [ID].into_iter().chain(Totals::names(Texts::Read)).map(CStr::as_str)
+}
+
+/// The totals of a record, whatever its other fields are.
+#[cfg(feature = "mongo")]
+pub(crate) fn read_totals(document: &RawDocument) -> Result<Totals> {
+    Totals::read(&Fields::of(Collection::CampaignMetrics, document)?, Texts::Read)
 }
 
 impl Record for CampaignMetrics {
@@ -84,8 +98,8 @@ impl MetricsFilter {
     /// Filters that find the same together, each small enough for a command of the database.
     #[cfg(feature = "mongo")]
     pub(crate) fn parts(&self) -> Vec<Self> {
-        /// About 500 kB.
-        const CAMPAIGNS: usize = 10_000;
+        // About 500 kB.
+        const CAMPAIGNS: usize = MetricsFilter::MAX_LISTED;
         match &self.campaigns {
             Some(campaigns) if campaigns.len() > CAMPAIGNS => {
                 // Campaigns that are named twice must not be in two parts.

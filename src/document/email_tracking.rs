@@ -13,7 +13,9 @@ use crate::collection::Collection;
 use crate::error::Result;
 #[cfg(feature = "mongo")]
 use crate::model::TrackingId;
-use crate::model::{CampaignId, EmailAddress, EmailTracking, TrackingFilter, UserId, new_object_id};
+use crate::model::{
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, TrackingFilter, UserId, new_object_id,
+};
 
 part! {
     EmailTracking {
@@ -25,7 +27,7 @@ part! {
         recipient_email: "recipient_email" required, text;
         recipient_name: "recipient_name" optional, text;
         subject: "subject" required, text;
-        message: "message" required, text;
+        message: "message" required, body;
         sent_at: "sent_at" required;
         delivered_at: "delivered_at" mark;
         opened_at: "opened_at" mark;
@@ -61,6 +63,32 @@ impl Decode for EmailTracking {
     }
 }
 
+impl Decode for EmailSummary {
+    const COLLECTION: Collection = Collection::EmailTracking;
+
+    #[cfg(feature = "mongo")]
+    fn fields() -> Vec<&'static str> {
+        names(Texts::LeaveBody).collect()
+    }
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        read(&Fields::of(Self::COLLECTION, document)?, Texts::LeaveBody).map(Self::from)
+    }
+}
+
+impl Decode for TrackingId {
+    const COLLECTION: Collection = Collection::EmailTracking;
+
+    #[cfg(feature = "mongo")]
+    fn fields() -> Vec<&'static str> {
+        [ID, field::id].map(CStr::as_str).into()
+    }
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        Fields::of(Self::COLLECTION, document)?.required(field::id)
+    }
+}
+
 impl Record for EmailTracking {
     fn encode(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
@@ -73,7 +101,12 @@ impl Record for EmailTracking {
 /// The fields that events need: all of a row but its texts.
 #[cfg(feature = "mongo")]
 pub(crate) fn without_texts() -> impl Iterator<Item = &'static str> {
-    let names = [ID].into_iter().chain(EmailTracking::names(Texts::Leave));
+    names(Texts::Leave)
+}
+
+#[cfg(feature = "mongo")]
+fn names(texts: Texts) -> impl Iterator<Item = &'static str> {
+    let names = [ID].into_iter().chain(EmailTracking::names(texts));
     names.map(CStr::as_str).chain(marks::old_flags())
 }
 
@@ -139,7 +172,11 @@ impl TrackingFilter {
         let query = query
             .and_is(field::user_id, self.user_id.as_ref())
             .and_is(field::recipient_email, self.recipient_email.as_ref());
+        let has_scope = self.campaign_id.is_some() || self.user_id.is_some();
         match self.state {
+            Some(state) if has_scope && self.recipient_email.is_none() && marks::is_rare(state) => {
+                marks::in_rare_state(query, state)
+            }
             Some(state) => marks::in_state(query, state),
             None => query,
         }
@@ -159,7 +196,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{Contribution, Signal, Totals};
+    use crate::model::{Contribution, Message, Signal, Totals};
 
     prop_compose! {
         fn rows()(
@@ -179,7 +216,7 @@ mod tests {
                 recipient_email: EmailAddress::from_stored("bob@example.com"),
                 recipient_name: None,
                 subject: "Hello".to_owned(),
-                message: "Flowers are out.".to_owned(),
+                message: Message::from_stored("Flowers are out."),
                 sent_at: DateTime::UNIX_EPOCH,
                 delivered_at: time(delivered),
                 opened_at: time(opened),

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::{json, spelling};
 use crate::model::{
     CampaignDuration, CampaignId, CampaignStatus, ClerkUserId, EmailAddress, LoginId, MailboxId,
-    MailboxStatus, MetricId, Provider, TrackingId, UserId, UserProfile,
+    MailboxStatus, Message, MetricId, Provider, TrackingId, UserId, UserProfile,
 };
 
 /// A value of a field.
@@ -49,6 +49,12 @@ pub(crate) trait Unread {
 impl Unread for String {
     fn unread() -> Self {
         Self::new()
+    }
+}
+
+impl Unread for Message {
+    fn unread() -> Self {
+        Self::from_stored("")
     }
 }
 
@@ -128,7 +134,7 @@ macro_rules! texts {
     };
 }
 
-texts!(ClerkUserId, EmailAddress, LoginId, Provider);
+texts!(ClerkUserId, EmailAddress, LoginId, Message, Provider);
 
 macro_rules! fixed_texts {
     ($($text:ident),+) => {

@@ -7,6 +7,7 @@ mod kind;
 mod migration;
 mod provision;
 mod secret_problem;
+mod unreadable;
 
 use std::borrow::Cow;
 
@@ -18,6 +19,7 @@ pub use self::kind::ErrorKind;
 pub use self::migration::MigrationError;
 pub use self::provision::{DuplicateGroup, Offenders, ProvisionError};
 pub use self::secret_problem::SecretProblem;
+pub use self::unreadable::Unreadable;
 use crate::collection::Collection;
 
 /// The result of a call to the store.

@@ -12,7 +12,7 @@ use crate::document::Query;
 use crate::document::campaign_metrics::totals_change;
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, MetricId, MetricsFilter,
+    CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, MetricId, MetricsFilter, MetricsSum,
     RecountProgress, SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta, TrackingFilter,
 };
 use crate::page::{Page, PageRequest};
@@ -105,14 +105,18 @@ impl CampaignMetricsRepository for Metrics {
     }
 
     async fn list(&self, filter: &MetricsFilter, page: &PageRequest) -> Result<Page<CampaignMetrics>> {
+        filter.check_listed()?;
         self.0
             .call(Collection::CampaignMetrics, |state, _| state.campaign_metrics.page(&filter.query(), page))
     }
 
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals> {
+    async fn totals(&self, filter: &MetricsFilter) -> Result<MetricsSum> {
         self.0.call(Collection::CampaignMetrics, |state, _| {
-            let records = state.campaign_metrics.records::<CampaignMetrics>(&filter.query());
-            records.into_iter().map(|metrics| Ok(metrics?.totals)).sum()
+            let mut sum = MetricsSum::default();
+            for metrics in state.campaign_metrics.records::<CampaignMetrics>(&filter.query()) {
+                sum.add(metrics.map(|metrics| metrics.totals))?;
+            }
+            Ok(sum)
         })
     }
 

@@ -7,7 +7,7 @@ use bson::oid::ObjectId;
 use bson::raw::{RawBinaryRef, RawBsonRef, RawDocument};
 
 use crate::document::{Condition, Query};
-use crate::schema::IndexSpec;
+use crate::schema::{IndexSpec, Only};
 
 /// Rows by the values of the fields in a spec.
 pub(super) struct Index {
@@ -80,7 +80,9 @@ impl Index {
     /// The key of a document; `None` if the document is not in the index.
     fn key_of(&self, document: &RawDocument) -> Option<Key> {
         let value = |field: &str| document.get(field).ok().flatten();
-        if self.spec.only_where.is_some_and(|field| value(field) != Some(RawBsonRef::Boolean(true))) {
+        if let Some(Only::True(field)) = self.spec.only_where
+            && value(field) != Some(RawBsonRef::Boolean(true))
+        {
             return None;
         }
         let mut key = Key::new();

@@ -16,11 +16,11 @@ use crate::collection::Collection;
 use crate::document::campaign::field;
 use crate::document::campaign::{status_change, status_count};
 use crate::document::campaign_metrics::mailbox_change;
-use crate::document::{Changes, Decode, Query};
+use crate::document::{Changes, Decode, ID, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
-    CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
 };
 use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
@@ -127,19 +127,35 @@ impl Campaigns {
         }
     }
 
+    /// Claims campaigns one by one. Each is read before it is changed: a campaign that cannot be read must not
+    /// become active, since nobody would send it.
     async fn claim(&self, due: DateTime<Utc>, limit: usize) -> DriverResult<Vec<Campaign>> {
         let due = CampaignFilter::due(due).to_filter();
-        let mut claimed = Vec::new();
+        let (mut claimed, mut unreadable) = (Vec::new(), Vec::<Bson>::new());
         while claimed.len() < limit {
+            let mut others = due.clone();
+            if !unreadable.is_empty() {
+                others.insert("_id", doc! { "$nin": unreadable.clone() });
+            }
+            let earliest = doc! { field::start_time.as_str(): 1, "_id": 1 };
+            let Some(next) = self.db.campaigns.raw.find_one(others).sort(earliest).await? else { break };
+            let Some(id) = next.get(ID.as_str())? else { break };
+            let id = Bson::try_from(id)?;
+            if Campaign::decode(&next).is_err() {
+                unreadable.push(id);
+                continue;
+            }
+            let mut still_due = due.clone();
+            still_due.insert("_id", id.clone());
             let claim = status_change(CampaignStatus::Active, self.db.now());
-            let next = self
-                .db
-                .campaigns
-                .find_and_update(due.clone(), &claim)
-                .sort(doc! { field::start_time.as_str(): 1, "_id": 1 })
-                .await?;
-            let Some(campaign) = next else { break };
-            claimed.push(Campaign::decode(&campaign).map_err(ours)?);
+            let claim = self.db.campaigns.find_and_update(still_due, &claim).await?;
+            match claim.map(|row| Campaign::decode(&row)) {
+                Some(Ok(campaign)) => claimed.push(campaign),
+                // Another program damaged it in this very moment.
+                Some(Err(_)) => unreadable.push(id),
+                // Another worker was faster.
+                None => {}
+            }
         }
         Ok(claimed)
     }
@@ -162,7 +178,7 @@ impl Campaigns {
         let mut counts = CampaignCounts::default();
         while groups.advance().await? {
             let (status, n) = status_count(groups.current()).map_err(ours)?;
-            counts.add(status, n);
+            counts.add(status, n).map_err(ours)?;
         }
         Ok(counts)
     }
@@ -227,7 +243,19 @@ impl CampaignRepository for Campaigns {
         self.db.run("campaigns.list", self.db.campaigns.page(&filter.query(), page)).await
     }
 
+    async fn list_summaries(
+        &self,
+        filter: &CampaignFilter,
+        page: &PageRequest,
+    ) -> Result<Page<CampaignSummary>> {
+        self.db.run("campaigns.list", self.db.campaigns.page(&filter.query(), page)).await
+    }
+
     async fn stream(&self, filter: &CampaignFilter) -> Result<RecordStream<Campaign>> {
+        self.db.stream(&self.db.campaigns, &filter.query()).await
+    }
+
+    async fn stream_summaries(&self, filter: &CampaignFilter) -> Result<RecordStream<CampaignSummary>> {
         self.db.stream(&self.db.campaigns, &filter.query()).await
     }
 }

@@ -7,6 +7,7 @@ use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use mongodb::ClientSession;
+use mongodb::action::{Action, Aggregate, Find};
 use mongodb::options::Hint;
 
 use super::campaign::find_campaign;
@@ -16,13 +17,15 @@ use super::link::table::{each, of_id, projection};
 use super::tracking::{Recounts, recount_notes};
 use crate::clock::{first_whole_millis, next_version};
 use crate::document::Query;
-use crate::document::aggregation::{odd_in_state, point, series, sum_of_totals, summed_totals};
-use crate::document::campaign_metrics::{field, totals_change};
+use crate::document::aggregation::{
+    odd_in_state, point, series, sum_of_totals, summed_totals, with_odd_totals,
+};
+use crate::document::campaign_metrics::{field, read_totals, totals_change, totals_fields};
 use crate::document::email_tracking::{keyed_without_texts, of_campaigns, without_texts};
 use crate::error::Result;
 use crate::model::{
-    CampaignId, CampaignMetrics, Drift, MetricId, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep,
-    Signal, Totals, TotalsDelta,
+    CampaignId, CampaignMetrics, Drift, MetricId, MetricsFilter, MetricsSum, RecountProgress, SeriesPoint,
+    SeriesStep, Signal, TotalsDelta,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
@@ -37,21 +40,29 @@ impl Metrics {
         Recounts(self.db.clone())
     }
 
-    async fn sum(&self, filter: &MetricsFilter) -> DriverResult<Totals> {
-        let mut totals = Totals::default();
+    async fn sum(&self, filter: &MetricsFilter) -> DriverResult<MetricsSum> {
+        let mut all = MetricsSum::default();
         for part in filter.parts() {
-            let pipeline = [doc! { "$match": part.query().to_filter() }, sum_of_totals()];
-            let mut sum = self.db.campaign_metrics.aggregate_in_lists(pipeline);
-            if part == MetricsFilter::all() {
-                // Reading along the id index is not slower and does not count as a scan.
-                sum = sum.hint(Hint::Keys(doc! { "_id": 1 }));
+            let query = part.query();
+            // Reading along the id index is not slower and does not count as a scan.
+            let hint = (part == MetricsFilter::all()).then(|| Hint::Keys(doc! { "_id": 1 }));
+            let pipeline = [doc! { "$match": query.to_filter() }, sum_of_totals()];
+            let sum = self.db.campaign_metrics.aggregate_in_lists(pipeline);
+            let mut groups = sum.optional(hint.clone(), Aggregate::hint).await?;
+            let mut has_odd = false;
+            while groups.advance().await? {
+                match summed_totals(groups.current()).map_err(ours)? {
+                    Some(totals) => all.totals += totals,
+                    None => has_odd = true,
+                }
             }
-            let mut groups = sum.await?;
-            if groups.advance().await? {
-                totals += summed_totals(groups.current()).map_err(ours)?;
+            if has_odd {
+                let find = self.db.campaign_metrics.find_in_lists(with_odd_totals(&query));
+                let find = find.projection(projection(totals_fields())).optional(hint, Find::hint);
+                each(None, find, |metrics| all.add(read_totals(metrics)).map_err(ours)).await?;
             }
         }
-        Ok(totals)
+        Ok(all)
     }
 
     /// The filters that find the rows of the campaigns, for a few campaigns each if they must be looked up.
@@ -190,10 +201,11 @@ impl CampaignMetricsRepository for Metrics {
     }
 
     async fn list(&self, filter: &MetricsFilter, page: &PageRequest) -> Result<Page<CampaignMetrics>> {
+        filter.check_listed()?;
         self.db.run("campaign_metrics.list", self.db.campaign_metrics.page(&filter.query(), page)).await
     }
 
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals> {
+    async fn totals(&self, filter: &MetricsFilter) -> Result<MetricsSum> {
         self.db.run("campaign_metrics.totals", self.sum(filter)).await
     }
 

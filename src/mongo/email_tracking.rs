@@ -17,12 +17,15 @@ use crate::document::email_tracking::{field, spelled_otherwise, suppressing};
 use crate::document::{Field, Query, Record, Stored};
 use crate::error::Result;
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, EventOutcome, NewSend, SendBatch, SendOutcome, TrackingEvent,
-    TrackingFilter, TrackingId, UserId, results_of,
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, EventOutcome, NewSend, SendBatch, SendOutcome,
+    TrackingEvent, TrackingFilter, TrackingId, UserId, results_of,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
 use crate::schema::index::EMAIL_TRACKING_TRACKING_ID;
+
+/// How many ids to look up in one command: about 500 kB.
+const MAX_LOOKED_UP: usize = 10_000;
 
 #[derive(Debug)]
 pub(super) struct Tracking {
@@ -142,13 +145,24 @@ impl EmailTrackingRepository for Tracking {
         self.db.run("email_tracking.get", find).await
     }
 
+    async fn recorded(&self, ids: &[TrackingId]) -> Result<HashSet<TrackingId>> {
+        let mut recorded = HashSet::new();
+        for ids in ids.chunks(MAX_LOOKED_UP) {
+            let ids = ids.iter().copied().collect();
+            let known = self.db.email_tracking.known(None, field::id, &ids);
+            recorded.extend(self.db.run("email_tracking.recorded", known).await?);
+        }
+        Ok(recorded)
+    }
+
     async fn find_by_campaign_and_recipient(
         &self,
         campaign_id: CampaignId,
         recipient: &EmailAddress,
-    ) -> Result<Vec<EmailTracking>> {
+    ) -> Result<Page<EmailTracking>> {
         let query = TrackingFilter::campaign(campaign_id).recipient(recipient.clone()).query();
-        let find = self.db.email_tracking.find_all(None, &query, PageRequest::MAX_LIMIT);
+        let page = PageRequest::largest();
+        let find = self.db.email_tracking.deciding_page(&query, &page);
         self.db.run("email_tracking.find_by_campaign_and_recipient", find).await
     }
 
@@ -178,7 +192,23 @@ impl EmailTrackingRepository for Tracking {
         self.db.run("email_tracking.list", self.db.email_tracking.page(&filter.query(), page)).await
     }
 
+    async fn list_summaries(
+        &self,
+        filter: &TrackingFilter,
+        page: &PageRequest,
+    ) -> Result<Page<EmailSummary>> {
+        self.db.run("email_tracking.list", self.db.email_tracking.page(&filter.query(), page)).await
+    }
+
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>> {
+        self.db.stream(&self.db.email_tracking, &filter.query()).await
+    }
+
+    async fn stream_summaries(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailSummary>> {
+        self.db.stream(&self.db.email_tracking, &filter.query()).await
+    }
+
+    async fn stream_ids(&self, filter: &TrackingFilter) -> Result<RecordStream<TrackingId>> {
         self.db.stream(&self.db.email_tracking, &filter.query()).await
     }
 }

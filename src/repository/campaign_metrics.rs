@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    CampaignId, CampaignMetrics, Drift, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep, Signal,
-    Totals,
+    CampaignId, CampaignMetrics, Drift, MetricsFilter, MetricsSum, RecountProgress, SeriesPoint, SeriesStep,
+    Signal,
 };
 use crate::page::{Page, PageRequest};
 
@@ -39,8 +39,8 @@ use crate::page::{Page, PageRequest};
 ///
 /// let metrics = store.campaign_metrics.get(spring.id).await?.expect("created with the campaign");
 /// assert_eq!((metrics.totals.sent, metrics.totals.opened), (1, 1));
-/// let totals = store.campaign_metrics.totals(&MetricsFilter::user(ada.id)).await?;
-/// assert_eq!(Rates::of(&totals).open_rate, 100.0);
+/// let sum = store.campaign_metrics.totals(&MetricsFilter::user(ada.id)).await?;
+/// assert_eq!(Rates::of(&sum.totals).open_rate, 100.0);
 /// # Ok(())
 /// # }
 /// ```
@@ -52,17 +52,19 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// `Corrupt`, like every method that reads.
     async fn get(&self, campaign_id: CampaignId) -> Result<Option<CampaignMetrics>>;
 
-    /// A page of the metrics that match `filter`.
+    /// A page of the metrics that match `filter`. Records that cannot be read are named in
+    /// [`Page::unreadable`].
     ///
     /// # Errors
-    /// `InvalidCursor`; those of [`get`](Self::get).
+    /// `InvalidCursor`; `Invalid` when the filter names more than [`MetricsFilter::MAX_LISTED`] campaigns.
     async fn list(&self, filter: &MetricsFilter, page: &PageRequest) -> Result<Page<CampaignMetrics>>;
 
     /// The sum of the metrics that match `filter`. [`Rates::of`](crate::Rates::of) computes its percentages.
+    /// Records whose totals cannot be read are counted in [`MetricsSum::unreadable`].
     ///
     /// # Errors
-    /// As [`get`](Self::get).
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals>;
+    /// Only those of the database.
+    async fn totals(&self, filter: &MetricsFilter) -> Result<MetricsSum>;
 
     /// The number of e-mails of these campaigns that reached a state in each hour or day of a period. The
     /// earliest step comes first, and steps without e-mails are left out.

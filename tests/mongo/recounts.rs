@@ -156,7 +156,7 @@ async fn totals_and_series_of_very_many_campaigns_are_asked_in_parts() {
     let [one, other] = campaigns(&store).await;
     let unknown = (0..350_000_u128).map(|n| CampaignId::from(uuid::Uuid::from_u128(n)));
     let many = MetricsFilter::campaigns([one.id, other.id].into_iter().chain(unknown).chain([one.id]));
-    assert_eq!(store.campaign_metrics.totals(&many).await.expect("totals").sent, 4);
+    assert_eq!(store.campaign_metrics.totals(&many).await.expect("totals").totals.sent, 4);
     let around = contract::start() - TimeDelta::days(1)..contract::start() + TimeDelta::days(1);
     let series = store.campaign_metrics.series(&many, Signal::Opened, SeriesStep::Day, around).await;
     assert_eq!(series.expect("a series").iter().map(|point| point.count).sum::<u64>(), 2);

@@ -13,13 +13,12 @@ use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
 
 use super::error::{DriverResult, ours};
-use super::stream;
+use super::stream::{self, Batches};
 use crate::collection::Collection;
-use crate::document::{Changes, Condition, Decode, ID, Query, Record, UPDATED_AT, id_of};
+use crate::document::{Changes, Decode, ID, Query, Record, UPDATED_AT, id_of};
 use crate::error::Error;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
-use crate::schema;
 
 /// The most statements and bytes of one command: a server takes 100,000 and 16 MiB.
 const MAX_STATEMENTS: usize = 10_000;
@@ -297,7 +296,8 @@ impl Table {
         query: &Query,
         limit: usize,
     ) -> DriverResult<Vec<T>> {
-        let rows = Self::rows(self.find(query.to_filter()), session, Order::OldestFirst, limit).await?;
+        let find = self.find(query.to_filter());
+        let rows = Self::rows(find, session, T::fields(), Order::OldestFirst, limit).await?;
         rows.iter().map(|row| T::decode(row).map_err(ours)).collect()
     }
 
@@ -307,10 +307,9 @@ impl Table {
         after: Option<ObjectId>,
         limit: usize,
     ) -> DriverResult<Vec<(I, crate::Result<T>)>> {
-        // Rows whose `_id` is not an ObjectId are skipped.
-        let first = doc! { "$gte": ObjectId::from_bytes([0; 12]) };
-        let filter = doc! { "_id": after.map_or(first, |after| doc! { "$gt": after }) };
-        let rows = Self::rows(self.find(filter), None, Order::OldestFirst, limit).await?;
+        let order = Order::OldestFirst;
+        let find = self.find(doc! { "_id": beyond(after, order) });
+        let rows = Self::rows(find, None, T::fields(), order, limit).await?;
         let row = |row: &RawDocumentBuf| {
             let id = id_of(self.collection, row).map_err(ours)?;
             Ok((I::from(id), T::decode(row)))
@@ -324,17 +323,31 @@ impl Table {
         query: &Query,
         request: &PageRequest,
     ) -> DriverResult<Page<T>> {
+        self.page_of(|filter| self.find_in_lists(filter), query, request).await
+    }
+
+    /// The same from the primary, for pages that decide.
+    pub(in crate::mongo) async fn deciding_page<T: Decode>(
+        &self,
+        query: &Query,
+        request: &PageRequest,
+    ) -> DriverResult<Page<T>> {
+        self.page_of(|filter| self.find(filter), query, request).await
+    }
+
+    async fn page_of<'a, T: Decode>(
+        &'a self,
+        find: impl FnOnce(Document) -> Find<'a, RawDocumentBuf>,
+        query: &Query,
+        request: &PageRequest,
+    ) -> DriverResult<Page<T>> {
         let tag = query.list_tag(self.collection);
-        let order = request.direction();
-        let mut filter = query.to_filter();
-        if let Some(last) = request.position(&tag).map_err(ours)? {
-            let beyond = if order == Order::OldestFirst { "$gt" } else { "$lt" };
-            filter.insert("_id", doc! { beyond: last });
-        }
-        let rows = Self::rows(self.find_in_lists(filter), None, order, request.limit() + 1).await?;
-        let rows: crate::Result<Vec<(ObjectId, T)>> =
-            rows.iter().map(|row| Ok((id_of(self.collection, row)?, T::decode(row)?))).collect();
-        Ok(Page::of(rows.map_err(ours)?, request, &tag))
+        let (order, limit) = (request.direction(), request.limit() + 1);
+        let filter = query.to_filter_at(&beyond(request.position(&tag).map_err(ours)?, order));
+        let rows = Self::rows(find(filter), None, T::fields(), order, limit).await?;
+        let row = |row: &RawDocumentBuf| Ok((id_of(self.collection, row)?, T::decode(row)));
+        let rows: crate::Result<Vec<_>> = rows.iter().map(row).collect();
+        rows.and_then(|rows| Page::of(rows, request, &tag)).map_err(ours)
     }
 
     /// A stream of all rows that match the query, in no particular order.
@@ -343,24 +356,23 @@ impl Table {
         target: String,
         query: &Query,
     ) -> DriverResult<RecordStream<T>> {
-        let mut find = self.lists.find(query.to_filter()).batch_size(stream::BATCH_SIZE);
-        if !self.has_index_for(query) {
-            // Reading along the id index is not slower and does not count as a scan.
-            find = find.hint(mongodb::options::Hint::Keys(doc! { "_id": 1 }));
-        }
-        Ok(stream::records(find.batch().await?, target))
+        stream::records(Batches::new(&self.lists, query.clone(), T::fields(), target)).await
     }
 
     async fn rows(
         find: Find<'_, RawDocumentBuf>,
         session: Session<'_>,
+        fields: Vec<&'static str>,
         order: Order,
         limit: usize,
     ) -> DriverResult<Vec<RawDocumentBuf>> {
         let direction = if order == Order::OldestFirst { 1 } else { -1 };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = Vec::new();
-        let find = find.sort(doc! { "_id": direction }).limit(limit);
+        let mut find = find.sort(doc! { "_id": direction }).limit(limit);
+        if !fields.is_empty() {
+            find = find.projection(projection(fields));
+        }
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
         each(session, find, |row| {
@@ -370,14 +382,15 @@ impl Table {
         .await?;
         Ok(rows)
     }
+}
 
-    fn has_index_for(&self, query: &Query) -> bool {
-        query.conditions().iter().any(|condition| match condition {
-            Condition::Is(field, _) | Condition::OneOf(field, _) => schema::indexes_of(self.collection)
-                .filter(|index| index.only_where.is_none())
-                .any(|index| index.keys.first() == Some(field)),
-            _ => false,
-        })
+/// The `_id`s after this one in an order. Only `ObjectId`s are in an order of creation; a comparison finds no
+/// others.
+fn beyond(last: Option<ObjectId>, order: Order) -> Document {
+    match (last, order) {
+        (None, _) => doc! { "$gte": ObjectId::from_bytes([0; 12]) },
+        (Some(last), Order::OldestFirst) => doc! { "$gt": last },
+        (Some(last), Order::NewestFirst) => doc! { "$lt": last },
     }
 }
 

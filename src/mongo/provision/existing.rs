@@ -106,8 +106,8 @@ pub(super) fn declaration(spec: &IndexSpec) -> Document {
     if spec.expires {
         index.insert("expireAfterSeconds", 0);
     }
-    if let Some(field) = spec.only_where {
-        index.insert("partialFilterExpression", doc! { field: true });
+    if let Some(only) = spec.only_where {
+        index.insert("partialFilterExpression", only.to_filter());
     }
     index
 }

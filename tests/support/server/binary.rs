@@ -103,6 +103,8 @@ fn spawn(mongod: &Path, directory: &Path, data: &Path, port: u16, is_member: boo
         // Hundreds of databases come and go. What was dropped must not stay open for five minutes, or
         // the server runs out of files. But a recount reads at a snapshot for as long as it counts.
         .args(["--setParameter", "minSnapshotHistoryWindowInSeconds=10"])
+        // Only a checkpoint closes what was dropped.
+        .args(["--syncdelay", "5"])
         // What a killed process leaves locked is free again after so many seconds instead of 60.
         .args(["--setParameter", "transactionLifetimeLimitSeconds=10"])
         // The removal of a database waits for the next write of the journal: by default 100 ms.
