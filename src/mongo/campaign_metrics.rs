@@ -25,7 +25,7 @@ use crate::document::email_tracking::{keyed_without_texts, of_campaigns, without
 use crate::error::Result;
 use crate::model::{
     CampaignId, CampaignMetrics, Drift, MetricId, MetricsFilter, MetricsSum, RecountProgress, SeriesPoint,
-    SeriesStep, Signal, TotalsDelta,
+    SeriesStep, Signal, Totals, TotalsDelta,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
