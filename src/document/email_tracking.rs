@@ -11,10 +11,8 @@ use super::Shape;
 use super::{Changes, Decode, Fields, ID, Part, Query, Record, Texts, marks, part, spelling};
 use crate::collection::Collection;
 use crate::error::Result;
-#[cfg(feature = "mongo")]
-use crate::model::TrackingId;
 use crate::model::{
-    CampaignId, EmailAddress, EmailSummary, EmailTracking, TrackingFilter, UserId, new_object_id,
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, TrackingFilter, TrackingId, UserId, new_object_id,
 };
 
 part! {
