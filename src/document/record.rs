@@ -68,7 +68,6 @@ pub(crate) enum Texts {
     /// All fields except the one declared as `body`.
     LeaveBody,
     /// All fields except those declared as `text` or `body`.
-    #[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "in memory a text costs nothing"))]
     Leave,
 }
 

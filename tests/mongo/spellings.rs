@@ -101,7 +101,7 @@ async fn every_spelling_of_a_campaign_means_the_same_to_everybody() {
         check("stream", rows.len() == 2);
         let recipient = campaign_store::EmailAddress::new("r7@example.com").expect("valid");
         let found = tracking.find_by_campaign_and_recipient(campaign.id, &recipient).await;
-        check("by recipient", found.is_ok_and(|rows| rows.len() == 1));
+        check("by recipient", found.is_ok_and(|rows| rows.items.len() == 1));
         let (many, around) = (MetricsFilter::campaigns([campaign.id]), contract::start());
         let around = around - TimeDelta::days(1)..around + TimeDelta::days(1);
         let series = store.campaign_metrics.series(&many, Signal::Opened, SeriesStep::Day, around).await;
