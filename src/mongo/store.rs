@@ -67,9 +67,9 @@ impl MongoStore {
     /// answers within the time-out; `Unauthorized` when the server refuses the login; `Standalone` when the
     /// server has no transactions. The errors name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
-        // Boxed: the future is large, and callers would carry it in theirs.
+        // Boxed: the futures are large, and callers would carry them in theirs.
         let db = Arc::new(Box::pin(Connection::open(&options)).await?);
-        let warnings = Warning::find(&db).await?.into();
+        let warnings = Box::pin(Warning::find(&db)).await?.into();
         let MongoOptions { vault, passwords, receipt_lifetime, .. } = options;
         let shared = Shared {
             vault,
