@@ -148,7 +148,7 @@ impl Campaigns {
             let mut still_due = due.clone();
             still_due.insert("_id", id.clone());
             let claim = status_change(CampaignStatus::Active, self.db.now());
-            let claim = self.db.campaigns.find_and_update(still_due, &claim).await?;
+            let claim = self.db.campaigns.find_and_update(still_due, claim.to_pipeline()).await?;
             match claim.map(|row| Campaign::decode(&row)) {
                 Some(Ok(campaign)) => claimed.push(campaign),
                 // Another program damaged it in this very moment.

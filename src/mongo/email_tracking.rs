@@ -43,6 +43,23 @@ impl Tracking {
             .await
     }
 
+    async fn record_each_step(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
+        let mut outcomes = Vec::with_capacity(sends.len());
+        let now = self.db.now();
+        let rows: Vec<_> = sends.into_iter().map(|send| send.build(now)).collect();
+        for step in SendBatch::steps(&rows) {
+            // Most sends are new: looking up a thousand ids first would cost every batch as much as a retry.
+            let recorded = match self.record(step, true).await {
+                Err(error) if error.unique_index() == Some(EMAIL_TRACKING_TRACKING_ID) => {
+                    self.record(step, false).await
+                }
+                recorded => recorded,
+            };
+            outcomes.extend(recorded?);
+        }
+        Ok(outcomes)
+    }
+
     /// Records a step of a batch. Sends that are `all_new` are not looked up: if one was recorded before
     /// after all, the index refuses the step and nothing is written.
     async fn record_step(
@@ -81,7 +98,7 @@ impl Table {
         T: Stored + FromStr + Eq + std::hash::Hash,
     {
         let query = Query::all().one_of(field, ids);
-        let find = self.raw.find(query.to_filter()).projection(doc! { field.as_str(): 1, "_id": 0 });
+        let find = self.find(query.to_filter()).projection(doc! { field.as_str(): 1, "_id": 0 });
         let mut known = HashSet::new();
         each(session, find, |row| {
             known.extend(row.get_str(field.as_str()).ok().and_then(|id| id.parse().ok()));
@@ -99,7 +116,7 @@ impl Table {
     ) -> DriverResult<HashSet<String>> {
         let address = field::recipient_email.as_str();
         let query = suppressing(user_id, recipients);
-        let find = self.raw.find(query.to_filter()).projection(doc! { address: 1, "_id": 0 });
+        let find = self.find(query.to_filter()).projection(doc! { address: 1, "_id": 0 });
         let mut suppressed = HashSet::new();
         each(None, find, |row| {
             suppressed.extend(row.get_str(address).ok().map(str::to_owned));
@@ -113,20 +130,7 @@ impl Table {
 #[async_trait]
 impl EmailTrackingRepository for Tracking {
     async fn record_sends(&self, sends: Vec<NewSend>) -> Result<Vec<SendOutcome>> {
-        let mut outcomes = Vec::with_capacity(sends.len());
-        let now = self.db.now();
-        let rows: Vec<_> = sends.into_iter().map(|send| send.build(now)).collect();
-        for step in SendBatch::steps(&rows) {
-            // Most sends are new: looking up a thousand ids first would cost every batch as much as a retry.
-            let recorded = match self.record(step, true).await {
-                Err(error) if error.unique_index() == Some(EMAIL_TRACKING_TRACKING_ID) => {
-                    self.record(step, false).await
-                }
-                recorded => recorded,
-            };
-            outcomes.extend(recorded?);
-        }
-        Ok(outcomes)
+        self.db.within(self.db.deadline(), self.record_each_step(sends)).await
     }
 
     async fn record_events_each(&self, events: Vec<TrackingEvent>) -> Vec<Result<EventOutcome>> {

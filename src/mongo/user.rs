@@ -5,7 +5,6 @@ use bson::Document;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use mongodb::ClientSession;
-use mongodb::options::ReturnDocument;
 
 use super::link::connection::Connection;
 use super::link::error::{DriverResult, is_duplicate, ours};
@@ -53,8 +52,7 @@ impl Users {
         let document: Document = new.encode().try_into()?;
         let query = Query::all().is(field::clerk_user_id, &user.clerk_user_id);
         let pipeline = user.as_patch().changes(now).to_upsert_pipeline(&document);
-        let upsert = self.db.users.raw.find_one_and_update(query.to_filter(), pipeline);
-        let row = upsert.upsert(true).return_document(ReturnDocument::After).await?;
+        let row = self.db.users.find_and_update(query.to_filter(), pipeline).upsert(true).await?;
         let missing = || ours(Error::not_found(Collection::Users, new.id));
         let stored = User::decode(&row.ok_or_else(missing)?).map_err(ours)?;
         Ok(if stored.id == new.id { ClerkUpsert::Created(stored) } else { ClerkUpsert::Updated(stored) })

@@ -96,9 +96,9 @@ impl Table {
     pub(in crate::mongo) fn find_and_update(
         &self,
         filter: Document,
-        changes: &Changes,
+        pipeline: Vec<Document>,
     ) -> FindOneAndUpdate<'_, RawDocumentBuf> {
-        let update = self.raw.find_one_and_update(filter, changes.to_pipeline());
+        let update = self.raw.find_one_and_update(filter, pipeline);
         let update = update.return_document(ReturnDocument::After);
         update.optional(self.limit, FindOneAndUpdate::max_time)
     }
@@ -129,7 +129,7 @@ impl Table {
         query: &Query,
         changes: &Changes,
     ) -> DriverResult<Option<T>> {
-        let update = self.find_and_update(query.to_filter(), changes);
+        let update = self.find_and_update(query.to_filter(), changes.to_pipeline());
         decode(in_session!(update, session)?)
     }
 

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mongodb::ClientSession;
+use tokio::time::Instant;
 
 use crate::collection::Collection;
 use crate::document::email_tracking::{
@@ -71,9 +72,10 @@ impl Tracking {
         let size = events.len().div_ceil(LANES).clamp(1, EventBatch::MAX_EVENTS);
         let look_ups: Vec<_> = events.chunks(size).map(|events| self.row_keys(events)).collect();
         let look_ups = stream::iter(look_ups).buffer_unordered(LANES);
+        let deadline = self.db.deadline();
         let keys = self.db.run(OPERATION, look_ups.try_concat()).await?;
         let lanes = lanes_of(events, &keys);
-        let recorded = join_all(lanes.iter().map(|lane| self.record_lane(lane))).await;
+        let recorded = join_all(lanes.iter().map(|lane| self.record_lane(lane, deadline))).await;
         let mut results = vec![Ok(EventOutcome::UnknownTracking); events.len()];
         for (found, result) in recorded.into_iter().flatten() {
             if let Some(place) = results.get_mut(found) {
@@ -97,7 +99,7 @@ impl Tracking {
 
     async fn find_keys(&self, query: &Query, keys: &mut HashMap<TrackingId, RowKey>) -> DriverResult<()> {
         let fields = projection([field::id, field::campaign_id].map(CStr::as_str));
-        let find = self.db.email_tracking.raw.find(query.to_filter()).projection(fields);
+        let find = self.db.email_tracking.find(query.to_filter()).projection(fields);
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(WHOLE_STEP);
         each(None, find, |row| {
@@ -108,11 +110,11 @@ impl Tracking {
         .await
     }
 
-    /// Records events step by step.
-    async fn record_lane(&self, lane: &[Found<'_>]) -> Vec<(usize, Result<EventOutcome>)> {
+    /// Records events step by step. What was recorded when the deadline comes keeps its outcome.
+    async fn record_lane(&self, lane: &[Found<'_>], deadline: Instant) -> Vec<(usize, Result<EventOutcome>)> {
         let mut results = Vec::with_capacity(lane.len());
         for step in lane.chunks(EventBatch::MAX_EVENTS) {
-            let recorded = results_of(step, self.record_events(step).await);
+            let recorded = results_of(step, self.db.within(deadline, self.record_events(step)).await);
             results.extend(step.iter().map(|found| found.place).zip(recorded));
         }
         results
@@ -165,7 +167,7 @@ impl Tracking {
         let ids: BTreeSet<_> = step.iter().map(|found| found.row.id).collect();
         let mut rows = Vec::with_capacity(ids.len());
         let query = Query::all().one_of(ID, &ids);
-        let find = self.db.email_tracking.raw.find(query.to_filter()).projection(projection(without_texts()));
+        let find = self.db.email_tracking.find(query.to_filter()).projection(projection(without_texts()));
         let find = find.batch_size(WHOLE_STEP);
         each(Some(session), find, |row| {
             rows.push(keyed_without_texts(row).map_err(ours)?);

@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers are part of the tests")]
 
+mod bounds;
 mod connecting;
 mod corrupt;
 mod duplicates;
