@@ -1,0 +1,9 @@
+//! What holds while members of a replica set fail. Every test has a replica set of its own: see
+//! `support/cluster`.
+
+#![cfg(feature = "mongo")]
+
+mod lag;
+mod scene;
+mod support;
+mod tools;
