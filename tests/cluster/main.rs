@@ -4,6 +4,7 @@
 #![cfg(feature = "mongo")]
 
 mod lag;
+mod provisioning;
 mod scene;
 mod support;
 mod tools;
