@@ -120,9 +120,12 @@ impl MongoStore {
         self.db.database.clone()
     }
 
-    /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
-    /// built. Any number of processes can call it at once, any number of times. Validators stay as they
-    /// are.
+    /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are built,
+    /// those too that another process is building. Any number of processes can call it at once, any number
+    /// of times. Validators stay as they are.
+    ///
+    /// Building an index takes as long as it takes: each command may run for up to a
+    /// [day](ProvisionOptions::max_time). A future that is dropped does not end a build on the server.
     ///
     /// # Errors
     /// As [`apply`](Self::apply) of a plan without options, which is what it does.
@@ -131,8 +134,8 @@ impl MongoStore {
     }
 
     /// Compares the database with the schema, and plans what [`apply`](Self::apply) would do. It
-    /// only reads indexes and options, no documents. An index that is still being built counts as
-    /// existing.
+    /// only reads indexes and options, no documents. An index that is still being built is
+    /// [`Building`](crate::IndexState::Building): it guards nothing yet, and `apply` waits for it.
     ///
     /// ```no_run
     /// use campaign_store::{MongoStore, ProvisionOptions, ValidatorMode};
@@ -154,6 +157,9 @@ impl MongoStore {
     /// Carries out a plan, and nothing else. It makes all checks first; then it creates what is missing, in
     /// all collections; then it alters or drops what the options of the plan name, and sets validators.
     ///
+    /// Each unique index is built by itself, before the others of its collection, so that documents that
+    /// break one keep no other index from being built. Nothing is altered or dropped then.
+    ///
     /// When it fails half-way, in an outage for instance, make a new plan, which holds the rest.
     ///
     /// # Errors
@@ -162,12 +168,14 @@ impl MongoStore {
     /// documents break a unique index; `Offenders` when a validator is to be enforced that documents break.
     ///
     /// Later, as `Store`: `Unavailable` when a command takes longer than the options allow, and `Unique`
-    /// when duplicates came since the check; `PlanStale` when another process changed indexes meanwhile.
+    /// when duplicates came since the check, in a build of another process too; `PlanStale` when another
+    /// process changed indexes meanwhile.
     pub async fn apply(&self, plan: &ProvisionPlan) -> Result<(), ProvisionError> {
         provision::apply(&self.db, plan).await
     }
 
-    /// How the database deviates from the schema and the options, for monitoring. It only reads.
+    /// How the database deviates from the schema and the options, for monitoring. It only reads. An index
+    /// that is still being built is a deviation.
     ///
     /// # Errors
     /// Those of the connection.

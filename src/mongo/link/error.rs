@@ -1,6 +1,7 @@
 //! The one place that reads the driver's errors. They can contain values of documents, so only a code and the
 //! name of an index get past this module.
 
+use bson::Document;
 use mongodb::error::{
     CommandError, Error as DriverError, ErrorKind, IndexedWriteError, TRANSIENT_TRANSACTION_ERROR,
     UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteError, WriteFailure,
@@ -59,6 +60,17 @@ pub(super) fn is_of_the_connection(error: &DriverError) -> bool {
             | ErrorKind::DnsResolve { .. }
             | ErrorKind::Shutdown
     )
+}
+
+/// The reply to a raw command is not an error even if a majority did not get its writes in time.
+pub(crate) fn refuse_write_concern_error(reply: &Document) -> DriverResult<()> {
+    match reply.get_document("writeConcernError") {
+        Ok(error) => {
+            let error = bson::deserialize_from_document(error.clone())?;
+            Err(ErrorKind::Write(WriteFailure::WriteConcernError(error)).into())
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 /// Whether a write failed because a unique index already has the value.

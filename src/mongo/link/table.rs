@@ -12,7 +12,7 @@ use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
 
-use super::error::{DriverResult, ours};
+use super::error::{DriverResult, ours, refuse_write_concern_error};
 use super::stream::{self, Batches};
 use crate::collection::Collection;
 use crate::document::{Changes, Decode, ID, Query, Record, UPDATED_AT, id_of};
@@ -244,10 +244,7 @@ impl Table {
             let error = bson::deserialize_from_document(error.clone())?;
             return Err(ErrorKind::Write(WriteFailure::WriteError(error)).into());
         }
-        if let Ok(error) = reply.get_document("writeConcernError") {
-            let error = bson::deserialize_from_document(error.clone())?;
-            return Err(ErrorKind::Write(WriteFailure::WriteConcernError(error)).into());
-        }
+        refuse_write_concern_error(&reply)?;
         Ok(reply.get("n").and_then(Bson::as_i32).and_then(|n| n.try_into().ok()).unwrap_or_default())
     }
 

@@ -56,8 +56,7 @@ pub(crate) async fn provision_for_load(connection: &Connection, collections: &[C
             let collection = plan.collection;
             let is_unique =
                 |name: &str| schema::indexes_of(collection).any(|index| index.name == name && index.unique);
-            plan.indexes
-                .retain(|index| !matches!(index.state, IndexState::Create { .. }) || is_unique(&index.index));
+            plan.indexes.retain(|index| !index.state.is_missing() || is_unique(&index.index));
         }
         apply::apply(connection, &plan).await
     };
