@@ -29,6 +29,8 @@ pub enum Collection {
     EventReceipts,
     /// `recount_marks`: campaigns that version 0.1 marked for a recount. Nothing writes to it any more.
     RecountMarks,
+    /// `recount_notes`: what keeps recounts exact while others write, for campaigns whose metrics were wrong.
+    RecountNotes,
     /// `migration_lease`: the runner that holds the lease of the migration.
     MigrationLease,
     /// `migration_steps`: the progress of a migration.
@@ -47,7 +49,7 @@ impl Collection {
         [Self::Users, Self::Mailboxes, Self::Campaigns, Self::CampaignMetrics, Self::EmailTracking];
 
     /// The collections of the store's own bookkeeping. No repository lists them.
-    pub const BOOKKEEPING: [Self; 2] = [Self::EventReceipts, Self::RecountMarks];
+    pub const BOOKKEEPING: [Self; 3] = [Self::EventReceipts, Self::RecountMarks, Self::RecountNotes];
 
     /// The collections of a migration's own bookkeeping.
     pub const MIGRATION: [Self; 5] = [
@@ -69,6 +71,7 @@ impl Collection {
             Self::EmailTracking => "email_tracking",
             Self::EventReceipts => "event_receipts",
             Self::RecountMarks => "recount_marks",
+            Self::RecountNotes => "recount_notes",
             Self::MigrationLease => "migration_lease",
             Self::MigrationSteps => "migration_steps",
             Self::MigrationParts => "migration_parts",

@@ -28,6 +28,7 @@
 //!
 //! See `.github/CONTRIBUTING.md`, "Add a repository".
 
+mod back_off;
 mod clock;
 mod collection;
 #[cfg(feature = "contract")]
@@ -55,6 +56,7 @@ pub use collection::Collection;
 pub use error::MigrationError;
 pub use error::{
     DuplicateGroup, Error, ErrorKind, Invalid, Offenders, Problem, ProvisionError, Result, SecretProblem,
+    Unreadable,
 };
 pub use ingest::{EventRecorder, RecorderOptions, RecorderStats};
 pub use memory::MemoryStore;

@@ -9,7 +9,7 @@ use bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Invalid, Problem, Result};
+use crate::error::{Error, Invalid, Problem, Result, Unreadable};
 
 /// The order of a list, by the creation of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -65,6 +65,11 @@ impl PageRequest {
         self
     }
 
+    /// The first page of [`MAX_LIMIT`](Self::MAX_LIMIT) records.
+    pub(crate) fn largest() -> Self {
+        Self { limit: Self::MAX_LIMIT, ..Self::default() }
+    }
+
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
@@ -96,6 +101,13 @@ pub(crate) fn check_limit(limit: usize) -> Result<(), Invalid> {
 
 /// A part of a list.
 ///
+/// A document that cannot be read takes a place in the page and is named in [`unreadable`](Self::unreadable),
+/// so `items` can be shorter than the limit, or empty, although more pages follow: only
+/// [`next`](Self::next) tells.
+///
+/// Documents whose `_id` is not an `ObjectId`, which only other programs write, are in no page. Streams have
+/// them.
+///
 /// ```
 /// use campaign_store::{MemoryStore, NewUser, PageRequest, UserFilter};
 ///
@@ -123,20 +135,35 @@ pub(crate) fn check_limit(limit: usize) -> Result<(), Invalid> {
 pub struct Page<T> {
     /// The records.
     pub items: Vec<T>,
+    /// The documents that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
     /// The position of the next page; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
     /// Makes a page of the rows that a store found with a limit one larger than the page's.
-    pub(crate) fn of(mut rows: Vec<(ObjectId, T)>, request: &PageRequest, list: &ListTag) -> Self {
+    ///
+    /// # Errors
+    /// Those of the rows, except `Corrupt`.
+    pub(crate) fn of(
+        mut rows: Vec<(ObjectId, Result<T>)>,
+        request: &PageRequest,
+        list: &ListTag,
+    ) -> Result<Self> {
         let more = rows.len() > request.limit;
         rows.truncate(request.limit);
         let last = rows.last().map(|(id, _)| *id).filter(|_| more);
-        Self {
-            next: last.map(|id| Cursor::seal(id, list, request.order)),
-            items: rows.into_iter().map(|(_, item)| item).collect(),
+        let next = last.map(|id| Cursor::seal(id, list, request.order));
+        let mut page = Self { items: Vec::with_capacity(rows.len()), unreadable: Vec::new(), next };
+        for (_, row) in rows {
+            match row {
+                Ok(item) => page.items.push(item),
+                Err(error) => page.unreadable.push(error.try_into()?),
+            }
         }
+        Ok(page)
     }
 }
 
@@ -219,12 +246,31 @@ mod tests {
     fn the_last_page_has_no_cursor() {
         let list = ListTag::new("users", b"");
         let request = PageRequest::new(2).unwrap();
-        let full = Page::of(vec![(id(1), 1), (id(2), 2)], &request, &list);
+        let rows = |n: u8| (1..=n).map(|n| (id(n), Ok(n))).collect();
+        let full = Page::of(rows(2), &request, &list).unwrap();
         assert_eq!((full.items, full.next), (vec![1, 2], None));
-        let cut = Page::of(vec![(id(1), 1), (id(2), 2), (id(3), 3)], &request, &list);
+        let cut = Page::of(rows(3), &request, &list).unwrap();
         assert_eq!(cut.items, [1, 2]);
         let next = request.after(cut.next.unwrap());
         assert_eq!(next.position(&list).unwrap(), Some(id(2)));
+    }
+
+    #[test]
+    fn unreadable_rows_are_named_and_passed() {
+        let list = ListTag::new("users", b"");
+        let request = PageRequest::new(2).unwrap();
+        let broken = |n: u8| {
+            let (collection, path) = (crate::Collection::Users, "email".into());
+            let error = Error::Corrupt { collection, id: id(n).to_hex(), path, problem: "is missing" };
+            (id(n), Err(error))
+        };
+        let page = Page::<u8>::of(vec![broken(1), broken(2), broken(3)], &request, &list).unwrap();
+        assert_eq!((page.items.len(), page.unreadable.len()), (0, 2));
+        assert_eq!(page.unreadable[1].id, id(2).to_hex());
+        let next = request.clone().after(page.next.unwrap());
+        assert_eq!(next.position(&list).unwrap(), Some(id(2)));
+        let page = Page::<u8>::of(vec![(id(1), Err(Error::ShutDown))], &request, &list);
+        assert_eq!(page, Err(Error::ShutDown));
     }
 
     #[test]

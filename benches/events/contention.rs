@@ -64,7 +64,10 @@ async fn send_on(store: Store, campaign: Campaign, way: &str, stop: Arc<AtomicBo
         in_store += before.elapsed();
         sent += BATCH;
     }
-    eprintln!("{way}: {:.0} % of the time in the store", 100.0 * in_store.as_secs_f64() / started.elapsed().as_secs_f64());
+    eprintln!(
+        "{way}: {:.0} % of the time in the store",
+        100.0 * in_store.as_secs_f64() / started.elapsed().as_secs_f64()
+    );
     Ok(per_second(sent, started.elapsed().as_secs_f64()))
 }
 

@@ -1,8 +1,8 @@
 //! A provisioned database with four campaigns and many tracking rows.
 
 use campaign_store::{
-    Campaign, CampaignDuration, Clock, Mailbox, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
-    Store, SystemClock, TrackingEvent, TrackingId,
+    Campaign, CampaignDuration, Clock, Mailbox, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser,
+    Provider, Store, SystemClock, TrackingEvent, TrackingId,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;

@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::fixtures::{self, assert_fails, crowd, everything, metrics_of, only_winner};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus,
-    CampaignTransition, Collection, Error, Invalid, Mailbox, MailboxId, MetricsFilter, NewCampaign, Order,
-    PageRequest, Problem, User, UserId,
+    Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus, CampaignSummary,
+    CampaignTransition, Collection, Error, Invalid, Mailbox, MailboxId, Message, MetricsFilter, NewCampaign,
+    Order, PageRequest, Problem, User, UserId,
 };
 
 pub(super) const MILLISECOND: TimeDelta = TimeDelta::milliseconds(1);
@@ -146,7 +146,7 @@ pub async fn every_field_of_a_new_campaign_is_read_back(db: &Opened) {
         mailbox_id: mailbox.id,
         campaign_name: name.to_owned(),
         subject: subject.to_owned(),
-        message: message.to_owned(),
+        message: Message::new(message).expect("a valid message"),
         duration: hours(1.5),
         start_time,
         end_time: start_time + TimeDelta::minutes(90),
@@ -170,7 +170,7 @@ pub async fn the_longest_texts_are_kept(db: &Opened) {
     let created = create(db, new.expect("texts that are not too long")).await;
     let found = stored(db, created.id).await;
     assert_eq!(found, created);
-    assert!((found.campaign_name, found.subject, found.message) == (name, subject, message));
+    assert!((found.campaign_name, found.subject, found.message.into()) == (name, subject, message));
 }
 
 /// A new campaign stores texts that look like operators or paths as plain texts.
@@ -191,7 +191,7 @@ pub async fn texts_of_a_patch_that_look_like_operators_are_kept(db: &Opened) {
     let (name, subject, message) = ("$campaign_name.x", "$set.x", "$$NOW\n{\"$literal\": \".a.b\"}");
     campaign.campaign_name = name.to_owned();
     campaign.subject = subject.to_owned();
-    campaign.message = message.to_owned();
+    campaign.message = Message::new(message).expect("a valid message");
     let patch = CampaignPatch::new()
         .campaign_name(name)
         .and_then(|patch| patch.subject(subject))
@@ -293,7 +293,7 @@ pub async fn a_patch_changes_what_it_names_and_nothing_else(db: &Opened) {
     let patch = CampaignPatch::new().subject("Grüße").expect("a valid subject");
     update_to(db, patch, &mut campaign).await;
 
-    campaign.message = " two\r\nlines\n".to_owned();
+    campaign.message = Message::new(" two\r\nlines\n").expect("a valid message");
     let patch = CampaignPatch::new().message(" two\r\nlines\n").expect("a valid message");
     update_to(db, patch, &mut campaign).await;
 }
@@ -461,6 +461,28 @@ pub async fn lists_and_streams_hold_what_the_filter_names(db: &Opened) {
             }
         }
     }
+}
+
+/// Summaries are the campaigns without their bodies, in the same lists and streams; a cursor of one list works
+/// in the other.
+pub async fn summaries_are_the_campaigns_without_bodies(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut expected = vec![CampaignSummary::from(scene.campaign)];
+    for _ in 0..2 {
+        expected.push(fixtures::campaign(db, &scene.user, &scene.mailbox).await.into());
+    }
+    let filter = CampaignFilter::user(scene.user.id);
+    let campaigns = &db.second.campaigns;
+    let one = PageRequest::new(1).expect("a limit");
+    let first = campaigns.list(&filter, &one).await.expect("a page");
+    let rest = everything().after(first.next.expect("more"));
+    let rest = campaigns.list_summaries(&filter, &rest).await.expect("a page");
+    assert_eq!(rest.items, expected[1..]);
+    let streamed = campaigns.stream_summaries(&filter).await.expect("a stream");
+    let mut streamed = fixtures::drain(streamed).await;
+    streamed.sort_unstable_by_key(|summary| summary.id);
+    expected.sort_unstable_by_key(|summary| summary.id);
+    assert_eq!(streamed, expected);
 }
 
 /// Campaigns are listed in order of creation or its reverse, whenever they start.

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::fixtures::{self, metrics_of, only_sent, pages, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, CampaignMetrics, CampaignPatch, Contribution, MailboxId, MetricsFilter, Order,
-    PageRequest, Rates, Totals, TrackingFilter, UserId,
+    Campaign, CampaignId, CampaignMetrics, CampaignPatch, Contribution, Error, MailboxId, MetricsFilter,
+    Order, PageRequest, Rates, Totals, TrackingFilter, UserId,
 };
 
 /// Ada's campaign, another one from her second mailbox, and one of Bob's.
@@ -20,7 +20,9 @@ async fn three_campaigns(db: &Opened) -> [Campaign; 3] {
 }
 
 async fn totals(db: &Opened, filter: &MetricsFilter) -> Totals {
-    db.store.campaign_metrics.totals(filter).await.expect("the totals")
+    let sum = db.store.campaign_metrics.totals(filter).await.expect("the totals");
+    assert_eq!(sum.unreadable, 0);
+    sum.totals
 }
 
 /// The campaigns whose metrics are listed, in list order.
@@ -129,6 +131,19 @@ pub async fn pages_give_each_record_once(db: &Opened) {
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1]);
     let paged: Vec<_> = pages.iter().flatten().map(|metrics| metrics.campaign_id).collect();
     assert_eq!(paged, created);
+}
+
+/// A list names up to 10,000 campaigns; totals name any number.
+pub async fn a_list_of_too_many_campaigns_is_refused(db: &Opened) {
+    let [first, ..] = three_campaigns(db).await;
+    record(db, sends(&first, 2)).await;
+    let many = || (0..MetricsFilter::MAX_LISTED as u128).map(|n| CampaignId::from(Uuid::from_u128(n)));
+    let page = PageRequest::default();
+    assert_eq!(listed(db, &MetricsFilter::campaigns(many()), &page).await, []);
+    let filter = MetricsFilter::campaigns(many().chain([first.id]));
+    let refused = db.store.campaign_metrics.list(&filter, &page).await.expect_err("too many");
+    assert!(matches!(&refused, Error::Invalid(invalid) if invalid.field == "campaigns"), "{refused:?}");
+    assert_eq!(totals(db, &filter).await, only_sent(2));
 }
 
 /// Totals are the sum over the campaigns that match the filter.

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::fixtures::{self, address, everything, metrics_of, only_sent, pages, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, CampaignPatch, EmailTracking, NewSend, Order, PageRequest, SendOutcome, Signal,
-    TrackingFilter, TrackingId, UserId,
+    Campaign, CampaignId, CampaignPatch, EmailSummary, EmailTracking, Message, NewSend, Order, PageRequest,
+    SendOutcome, Signal, TrackingEvent, TrackingFilter, TrackingId, UserId,
 };
 
 async fn outcomes(db: &Opened, sends: Vec<NewSend>) -> Vec<SendOutcome> {
@@ -36,7 +36,7 @@ async fn streamed(db: &Opened, filter: &TrackingFilter) -> Vec<EmailTracking> {
 async fn found(db: &Opened, campaign: &Campaign, recipient: &str) -> Vec<TrackingId> {
     let tracking = &db.store.email_tracking;
     let rows = tracking.find_by_campaign_and_recipient(campaign.id, &address(recipient)).await;
-    rows.expect("the e-mails").iter().map(|row| row.id).collect()
+    rows.expect("the e-mails").items.iter().map(|row| row.id).collect()
 }
 
 /// The same campaign under an id that does not exist.
@@ -63,7 +63,7 @@ pub async fn every_field_of_a_send_is_read_back(db: &Opened) {
         recipient_email: address("bob+x@example.com"),
         recipient_name: Some("$name.Bob Ødegård".to_owned()),
         subject: subject.to_owned(),
-        message: message.to_owned(),
+        message: Message::new(message).expect("a valid message"),
         sent_at,
         delivered_at: None,
         opened_at: None,
@@ -419,6 +419,65 @@ pub async fn lists_are_in_the_order_of_recording(db: &Opened) {
     let newest_first = db.store.email_tracking.list(&filter, &page).await.expect("a page").items;
     let newest_first: Vec<_> = newest_first.iter().rev().map(|row| row.id).collect();
     assert_eq!(newest_first, recorded);
+}
+
+/// Summaries are the e-mails without their bodies, in the same lists and streams; a cursor of one list works in
+/// the other.
+pub async fn summaries_are_the_emails_without_bodies(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    record(db, sends(&campaign, 5)).await;
+    let event = TrackingEvent::bounced(sends(&campaign, 1)[0].id(), start(), None).expect("no reason");
+    db.store.email_tracking.record_events(vec![event]).await.expect("an outcome");
+    let filter = TrackingFilter::campaign(campaign.id);
+    let expected: Vec<_> = list(db, &filter).await.into_iter().map(EmailSummary::from).collect();
+    let tracking = &db.store.email_tracking;
+    let two = PageRequest::new(2).expect("a limit");
+    let first = tracking.list(&filter, &two).await.expect("a page");
+    let rest = two.after(first.next.expect("more"));
+    let rest = tracking.list_summaries(&filter, &rest).await.expect("a page");
+    assert_eq!(rest.items, expected[2..4]);
+    let all = tracking.list_summaries(&filter, &everything()).await.expect("a page");
+    assert_eq!(all.items, expected);
+    let streamed = tracking.stream_summaries(&filter).await.expect("a stream");
+    let mut streamed = fixtures::drain(streamed).await;
+    streamed.sort_unstable_by_key(|summary| summary.id);
+    let mut expected = expected;
+    expected.sort_unstable_by_key(|summary| summary.id);
+    assert_eq!(streamed, expected);
+}
+
+/// The ids of e-mails can be streamed alone, for every filter.
+pub async fn ids_are_streamed_alone(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let other = fixtures::campaign(db, &scene.user, &scene.mailbox).await;
+    record(db, sends(&scene.campaign, 5)).await;
+    record(db, sends(&other, 3)).await;
+    for (filter, expected) in [
+        (TrackingFilter::campaign(scene.campaign.id), 5),
+        (TrackingFilter::user(scene.user.id), 8),
+        (TrackingFilter::user(UserId::new()), 0),
+    ] {
+        let mut listed: Vec<_> = list(db, &filter).await.iter().map(|row| row.id).collect();
+        let ids = db.second.email_tracking.stream_ids(&filter).await.expect("a stream");
+        let mut ids = fixtures::drain(ids).await;
+        listed.sort_unstable();
+        ids.sort_unstable();
+        assert_eq!(ids, listed);
+        assert_eq!(ids.len(), expected);
+    }
+}
+
+/// Of many ids, those are named that were recorded.
+pub async fn the_recorded_ones_of_many_ids_are_named(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let batch = sends(&campaign, 20);
+    let ids: Vec<_> = batch.iter().map(NewSend::id).collect();
+    let (recorded, _) = batch.split_at(7);
+    record(db, recorded.to_vec()).await;
+    let found = db.second.email_tracking.recorded(&ids).await.expect("a look-up");
+    assert_eq!(found, ids.iter().copied().take(7).collect());
+    let found = db.second.email_tracking.recorded(&[]).await.expect("a look-up");
+    assert!(found.is_empty());
 }
 
 /// Pages return each e-mail once, in list order.

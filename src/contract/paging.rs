@@ -53,7 +53,7 @@ impl List for Users<'_> {
     async fn page(&self, request: &PageRequest) -> Result<Page<ObjectId>> {
         let page = self.db.store.users.list(&self.filter, request).await?;
         let ids = page.items.iter().map(|user| user.id.as_object_id());
-        Ok(Page { items: ids.collect(), next: page.next })
+        Ok(Page { items: ids.collect(), unreadable: page.unreadable, next: page.next })
     }
 
     async fn stream(&self) -> Vec<ObjectId> {
@@ -95,7 +95,7 @@ impl List for Mailboxes<'_> {
         let filter = MailboxFilter::user(self.owner.id);
         let page = self.db.store.mailboxes.list(&filter, request).await?;
         let ids = page.items.iter().map(|mailbox| mailbox.id.as_object_id());
-        Ok(Page { items: ids.collect(), next: page.next })
+        Ok(Page { items: ids.collect(), unreadable: page.unreadable, next: page.next })
     }
 
     async fn stream(&self) -> Vec<ObjectId> {

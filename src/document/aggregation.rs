@@ -1,13 +1,15 @@
 //! Aggregations in the database: the table of signals as expressions. They are correct for rows with the
 //! types that the store writes; other rows are counted separately, and the reader decides what they mean.
 
+use std::ops::AddAssign;
+
 use bson::raw::{RawDocument, cstr};
 use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
 
 use super::email_tracking::field;
-use super::marks::{in_state, is_odd, is_odd_expression};
-use super::{Field, Fields, ID, Part, Query, Texts};
+use super::marks::{in_state, is_odd};
+use super::{Field, Fields, ID, Part, Query, Texts, spelling};
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::model::{CampaignId, SeriesPoint, SeriesStep, Signal, Totals};
@@ -24,14 +26,22 @@ pub(crate) struct Group {
     pub(crate) totals: Totals,
 }
 
-/// The stage that groups rows by campaign.
-pub(crate) fn group_by_campaign() -> Document {
+impl AddAssign for Group {
+    fn add_assign(&mut self, other: Self) {
+        self.odd += other.odd;
+        self.totals += other.totals;
+    }
+}
+
+/// The stage that groups rows by what they have as the id of their campaign. A campaign has a group for each
+/// spelling of its id.
+pub(crate) fn group_by_spelling() -> Document {
     let number = |condition: Document| doc! { "$sum": { "$cond": [condition, 1_i64, 0_i64] } };
     let is_bounced = any(signs(Signal::Bounced));
     let mut group = doc! {
         "_id": reference(field::campaign_id.as_str()),
         ROWS.as_str(): { "$sum": 1_i64 },
-        ODD.as_str(): number(is_odd_expression()),
+        ODD.as_str(): number(is_odd()),
     };
     for state in Signal::states() {
         let shows = any(signs(state));
@@ -45,8 +55,33 @@ pub(crate) fn group_by_campaign() -> Document {
     doc! { "$group": group }
 }
 
-/// A campaign and the totals of its rows, from the output of that stage.
-pub(crate) fn grouped(group: &RawDocument) -> Result<(CampaignId, Group)> {
+/// The stages that group all rows whose campaign is stored as a text, one group for each campaign, in the
+/// order of the campaigns. Groups of no campaign are in between.
+pub(crate) fn texts_by_campaign() -> [Document; 4] {
+    // The spelling is looked at once for each group of rows, not for each row.
+    let mut group = doc! { "_id": spelling::stored_form("$_id") };
+    let numbers = [ROWS.as_str(), ODD.as_str()].into_iter().chain(Signal::states().map(Signal::as_str));
+    group.extend(numbers.map(|name| (name.to_owned(), doc! { "$sum": reference(name) }.into())));
+    [
+        group_by_spelling(),
+        doc! { "$match": { "$nor": [{ "_id": spelling::binaries() }] } },
+        doc! { "$group": group },
+        doc! { "$sort": { "_id": 1 } },
+    ]
+}
+
+/// The same for the rows whose campaign is stored as binary, which no expression can turn into a text.
+pub(crate) fn binaries_by_campaign() -> [Document; 3] {
+    [
+        doc! { "$match": { field::campaign_id.as_str(): spelling::binaries() } },
+        group_by_spelling(),
+        doc! { "$sort": { "_id": 1 } },
+    ]
+}
+
+/// A campaign and the totals of its rows, from the output of these stages; `None` stands for rows of no
+/// campaign.
+pub(crate) fn grouped(group: &RawDocument) -> Result<(Option<CampaignId>, Group)> {
     let fields = Fields::of(Collection::EmailTracking, group)?;
     let mut totals = Totals { sent: fields.required(ROWS)?, ..Totals::default() };
     for state in Signal::states() {
@@ -55,36 +90,55 @@ pub(crate) fn grouped(group: &RawDocument) -> Result<(CampaignId, Group)> {
         }
     }
     let group = Group { odd: fields.required(ODD)?, totals };
-    Ok((fields.required(ID)?, group))
-}
-
-/// The number of rows in the output of that stage, whatever their campaign.
-pub(crate) fn rows_of(group: &RawDocument) -> Result<u64> {
-    Fields::of(Collection::EmailTracking, group)?.required(ROWS)
+    Ok((fields.optional(ID).ok().flatten(), group))
 }
 
 /// The rows that match the query and that the database can count.
 pub(crate) fn ordinary(query: &Query) -> Document {
-    doc! { "$and": [query.to_filter(), { "$nor": [is_odd()] }] }
+    doc! { "$and": [query.to_filter(), { "$expr": { "$not": [is_odd()] } }] }
 }
 
 /// The rows that match the query and that only the reader can count.
 pub(crate) fn odd(query: &Query) -> Document {
-    doc! { "$and": [query.to_filter(), is_odd()] }
+    doc! { "$and": [query.to_filter(), { "$expr": is_odd() }] }
 }
 
-/// The stage that sums metrics.
+/// The stage that sums metrics, those with odd totals apart from the others.
 pub(crate) fn sum_of_totals() -> Document {
-    let mut group = doc! { "_id": null };
+    let mut group = doc! { "_id": has_odd_totals() };
     for name in Totals::names(Texts::Read) {
         group.insert(name.as_str(), doc! { "$sum": reference(name.as_str()) });
     }
     doc! { "$group": group }
 }
 
-/// The totals from the output of that stage.
-pub(crate) fn summed_totals(group: &RawDocument) -> Result<Totals> {
-    Totals::read(&Fields::of(Collection::CampaignMetrics, group)?, Texts::Read)
+/// The totals from the output of that stage; `None` stands for the records with odd totals.
+pub(crate) fn summed_totals(group: &RawDocument) -> Result<Option<Totals>> {
+    let fields = Fields::of(Collection::CampaignMetrics, group)?;
+    if fields.required::<bool>(ID)? { Ok(None) } else { Totals::read(&fields, Texts::Read).map(Some) }
+}
+
+/// The metrics that match the query and that only the reader can add up.
+pub(crate) fn with_odd_totals(query: &Query) -> Document {
+    doc! { "$and": [query.to_filter(), { "$expr": has_odd_totals() }] }
+}
+
+/// Whether a total is not a plain count. A sum of plain counts is exact for millions of records.
+fn has_odd_totals() -> Document {
+    const MAX_PLAIN: i64 = 1 << 40;
+    let odd = Totals::names(Texts::Read).into_iter().flat_map(|name| {
+        let total = reference(name.as_str());
+        let is_number = doc! { "$in": [{ "$type": &total }, ["int", "long", "double"]] };
+        let is_plain = doc! { "$and": [
+            is_number,
+            { "$gte": [&total, 0] },
+            { "$lte": [&total, MAX_PLAIN] },
+            { "$eq": [{ "$mod": [&total, 1] }, 0] },
+        ] };
+        // A missing total is 0.
+        [doc! { "$not": [{ "$or": [{ "$lte": [&total, Bson::Null] }, is_plain] }] }]
+    });
+    doc! { "$or": odd.collect::<Vec<_>>() }
 }
 
 /// The stages that count the rows of `query` that reach the state, per step from `start` to before `end`; odd
@@ -104,7 +158,7 @@ pub(crate) fn series(
     let (start, end) = (bson::DateTime::from_chrono(start), bson::DateTime::from_chrono(end));
     [
         doc! { "$match": in_state(query, state).to_filter() },
-        doc! { "$project": { "_id": 0, "at": first, ODD.as_str(): is_odd_expression() } },
+        doc! { "$project": { "_id": 0, "at": first, ODD.as_str(): is_odd() } },
         doc! { "$match": { "$or": [{ ODD.as_str(): true }, { "at": { "$gte": start, "$lt": end } }] } },
         doc! { "$group": {
             "_id": { "$cond": [reference(ODD.as_str()), null, start_of_step] },

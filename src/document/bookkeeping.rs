@@ -1,14 +1,18 @@
 //! Documents that the store keeps for its own use.
 
+use bson::oid::ObjectId;
 use bson::raw::{RawBinaryRef, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::spec::BinarySubtype;
-use bson::{Binary, Bson};
+use bson::{Binary, Bson, Document, doc};
 use chrono::{DateTime, Utc};
 
-use super::{Field, ID, Query};
-use crate::model::{CampaignId, Receipt};
+use super::{Field, Fields, ID, Part, Query, Texts};
+use crate::collection::Collection;
+use crate::error::Result;
+use crate::model::{CampaignId, Receipt, Totals, new_object_id};
 
 const EXPIRES_AT: Field = cstr!("expires_at");
+const TOKEN: Field = cstr!("token");
 
 /// The receipt of an event that was seen, until the database removes it.
 pub(crate) fn receipt(receipt: &Receipt, expires_at: DateTime<Utc>) -> RawDocumentBuf {
@@ -46,6 +50,39 @@ pub(crate) fn receipt_of(document: &RawDocument) -> Option<Receipt> {
             Some(Receipt::of(email.parse().ok()?, id))
         }
         _ => None,
+    }
+}
+
+/// What a recount must know besides rows and metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct RecountNote {
+    /// Every correction of the metrics replaces it.
+    pub(crate) token: Option<ObjectId>,
+    /// The sum of what events would have taken from the metrics, had these not drifted to less.
+    pub(crate) cut: Totals,
+}
+
+impl RecountNote {
+    /// The note on a campaign.
+    pub(crate) fn of(campaign_id: CampaignId) -> Query {
+        Query::all().is(ID, &campaign_id)
+    }
+
+    pub(crate) fn read(document: &RawDocument) -> Result<Self> {
+        let fields = Fields::of(Collection::RecountNotes, document)?;
+        Ok(Self { token: fields.optional(TOKEN)?, cut: Totals::read(&fields, Texts::Read)? })
+    }
+
+    /// The update that replaces the token.
+    pub(crate) fn corrected() -> Document {
+        doc! { "$set": { TOKEN.as_str(): new_object_id() } }
+    }
+
+    /// The update that adds to what was cut off.
+    pub(crate) fn cut_off(cut: &Totals) -> Document {
+        let mut added = RawDocumentBuf::new();
+        cut.append(&mut added);
+        doc! { "$inc": Document::try_from(&*added).unwrap_or_default() }
     }
 }
 

@@ -9,7 +9,8 @@ use crate::clock::whole_millis;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::model::{
-    Campaign, CampaignFilter, CampaignPatch, CampaignStatus, MailboxId, Period, new_object_id,
+    Campaign, CampaignFilter, CampaignPatch, CampaignStatus, CampaignSummary, MailboxId, Period,
+    new_object_id,
 };
 
 part! {
@@ -19,7 +20,7 @@ part! {
         mailbox_id: "mailbox_id" required;
         campaign_name: "campaign_name" required;
         subject: "subject" required;
-        message: "message" required, text;
+        message: "message" required, body;
         duration: "duration" required;
         start_time: "start_time" required;
         end_time: "end_time" required;
@@ -41,6 +42,20 @@ impl Decode for Campaign {
 
     fn decode(document: &RawDocument) -> Result<Self> {
         Self::read(&Fields::of(Self::COLLECTION, document)?, Texts::Read)
+    }
+}
+
+impl Decode for CampaignSummary {
+    const COLLECTION: Collection = Collection::Campaigns;
+
+    #[cfg(feature = "mongo")]
+    fn fields() -> Vec<&'static str> {
+        let names = [ID].into_iter().chain(Campaign::names(Texts::LeaveBody));
+        names.map(bson::raw::CStr::as_str).collect()
+    }
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        Campaign::read(&Fields::of(Self::COLLECTION, document)?, Texts::LeaveBody).map(Self::from)
     }
 }
 
@@ -123,10 +138,11 @@ pub(crate) fn status_change(status: CampaignStatus, now: DateTime<Utc>) -> Chang
     Changes::at(now).set(field::status, &status)
 }
 
-/// A status and its number of campaigns, as the database groups them.
+/// A status and its number of campaigns, as the database groups them. The status is an error if it is
+/// unknown.
 #[cfg(feature = "mongo")]
-pub(crate) fn status_count(group: &RawDocument) -> Result<(CampaignStatus, u64)> {
+pub(crate) fn status_count(group: &RawDocument) -> Result<(Result<CampaignStatus>, u64)> {
     let fields = Fields::of(Collection::Campaigns, group)?;
-    let status = fields.optional(field::status)?.unwrap_or_default();
+    let status = fields.optional(field::status).map(Option::unwrap_or_default);
     Ok((status, fields.required(bson::raw::cstr!("n"))?))
 }

@@ -5,14 +5,16 @@ use std::ops::Range;
 use bson::raw::{RawDocument, RawDocumentBuf};
 use chrono::{DateTime, Utc};
 
-#[cfg(feature = "mongo")]
-use super::Shape;
 use super::{Changes, Decode, Fields, Part, Query, Record, Texts, part};
+#[cfg(feature = "mongo")]
+use super::{ID, Shape};
 use crate::collection::Collection;
 use crate::error::Result;
 #[cfg(feature = "mongo")]
 use crate::model::CampaignId;
 use crate::model::{CampaignMetrics, MailboxId, MetricsFilter, Rates, Totals, TrackingFilter};
+#[cfg(feature = "mongo")]
+use bson::raw::CStr;
 
 part! {
     CampaignMetrics {
@@ -40,6 +42,18 @@ impl Decode for CampaignMetrics {
     }
 }
 
+/// The fields that the totals of a record are read from.
+#[cfg(feature = "mongo")]
+pub(crate) fn totals_fields() -> impl Iterator<Item = &'static str> {
+    [ID].into_iter().chain(Totals::names(Texts::Read)).map(CStr::as_str)
+}
+
+/// The totals of a record, whatever its other fields are.
+#[cfg(feature = "mongo")]
+pub(crate) fn read_totals(document: &RawDocument) -> Result<Totals> {
+    Totals::read(&Fields::of(Collection::CampaignMetrics, document)?, Texts::Read)
+}
+
 impl Record for CampaignMetrics {
     fn encode(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
@@ -52,6 +66,13 @@ impl Record for CampaignMetrics {
 #[cfg(feature = "mongo")]
 pub(crate) fn campaign_of(document: &RawDocument) -> Result<CampaignId> {
     Fields::of(Collection::CampaignMetrics, document)?.required(field::campaign_id)
+}
+
+/// The campaign of a metrics record, and the record if it can be read.
+#[cfg(feature = "mongo")]
+pub(crate) fn with_campaign(document: &RawDocument) -> Result<(CampaignId, Option<CampaignMetrics>)> {
+    let id = Fields::of(Collection::CampaignMetrics, document)?.required(field::campaign_id)?;
+    Ok((id, CampaignMetrics::decode(document).ok()))
 }
 
 /// The change that sets these totals.
@@ -83,8 +104,8 @@ impl MetricsFilter {
     /// Filters that find the same together, each small enough for a command of the database.
     #[cfg(feature = "mongo")]
     pub(crate) fn parts(&self) -> Vec<Self> {
-        /// About 500 kB.
-        const CAMPAIGNS: usize = 10_000;
+        // About 500 kB.
+        const CAMPAIGNS: usize = MetricsFilter::MAX_LISTED;
         match &self.campaigns {
             Some(campaigns) if campaigns.len() > CAMPAIGNS => {
                 // Campaigns that are named twice must not be in two parts.

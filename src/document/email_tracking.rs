@@ -1,4 +1,6 @@
 #[cfg(feature = "mongo")]
+use bson::Document;
+#[cfg(feature = "mongo")]
 use bson::oid::ObjectId;
 #[cfg(feature = "mongo")]
 use bson::raw::CStr;
@@ -6,12 +8,12 @@ use bson::raw::{RawDocument, RawDocumentBuf};
 
 #[cfg(feature = "mongo")]
 use super::Shape;
-use super::{Changes, Decode, Fields, ID, Part, Query, Record, Texts, marks, part};
+use super::{Changes, Decode, Fields, ID, Part, Query, Record, Texts, marks, part, spelling};
 use crate::collection::Collection;
 use crate::error::Result;
-#[cfg(feature = "mongo")]
-use crate::model::{CampaignId, TrackingId};
-use crate::model::{EmailAddress, EmailTracking, TrackingFilter, UserId, new_object_id};
+use crate::model::{
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, TrackingFilter, TrackingId, UserId, new_object_id,
+};
 
 part! {
     EmailTracking {
@@ -23,7 +25,7 @@ part! {
         recipient_email: "recipient_email" required, text;
         recipient_name: "recipient_name" optional, text;
         subject: "subject" required, text;
-        message: "message" required, text;
+        message: "message" required, body;
         sent_at: "sent_at" required;
         delivered_at: "delivered_at" mark;
         opened_at: "opened_at" mark;
@@ -59,6 +61,32 @@ impl Decode for EmailTracking {
     }
 }
 
+impl Decode for EmailSummary {
+    const COLLECTION: Collection = Collection::EmailTracking;
+
+    #[cfg(feature = "mongo")]
+    fn fields() -> Vec<&'static str> {
+        names(Texts::LeaveBody).collect()
+    }
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        read(&Fields::of(Self::COLLECTION, document)?, Texts::LeaveBody).map(Self::from)
+    }
+}
+
+impl Decode for TrackingId {
+    const COLLECTION: Collection = Collection::EmailTracking;
+
+    #[cfg(feature = "mongo")]
+    fn fields() -> Vec<&'static str> {
+        [ID, field::id].map(CStr::as_str).into()
+    }
+
+    fn decode(document: &RawDocument) -> Result<Self> {
+        Fields::of(Self::COLLECTION, document)?.required(field::id)
+    }
+}
+
 impl Record for EmailTracking {
     fn encode(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
@@ -71,7 +99,12 @@ impl Record for EmailTracking {
 /// The fields that events need: all of a row but its texts.
 #[cfg(feature = "mongo")]
 pub(crate) fn without_texts() -> impl Iterator<Item = &'static str> {
-    let names = [ID].into_iter().chain(EmailTracking::names(Texts::Leave));
+    names(Texts::Leave)
+}
+
+#[cfg(feature = "mongo")]
+fn names(texts: Texts) -> impl Iterator<Item = &'static str> {
+    let names = [ID].into_iter().chain(EmailTracking::names(texts));
     names.map(CStr::as_str).chain(marks::old_flags())
 }
 
@@ -94,8 +127,7 @@ pub(crate) struct RowKey {
 #[cfg(feature = "mongo")]
 pub(crate) fn row_key(document: &RawDocument) -> Result<(TrackingId, Result<RowKey>)> {
     let fields = Fields::of(Collection::EmailTracking, document)?;
-    let key =
-        || Ok(RowKey { id: fields.required(ID)?, campaign_id: fields.required(field::campaign_id)? });
+    let key = || Ok(RowKey { id: fields.required(ID)?, campaign_id: fields.required(field::campaign_id)? });
     Ok((fields.required(field::id)?, key()))
 }
 
@@ -104,13 +136,45 @@ pub(crate) fn event_changes(before: &EmailTracking, after: &EmailTracking) -> Ch
     before.set_other(after, Changes::unversioned())
 }
 
+/// The rows of these campaigns, however they spell their ids.
+pub(crate) fn of_campaigns(ids: impl IntoIterator<Item = CampaignId>) -> Query {
+    let ids = ids.into_iter().flat_map(|id| spelling::spellings(id.as_uuid()));
+    Query::all().one_of(field::campaign_id, ids)
+}
+
+/// The rows that spell one of these ids in another way than this store.
+#[cfg(feature = "mongo")]
+pub(crate) fn spelled_otherwise(ids: impl IntoIterator<Item = TrackingId>) -> Query {
+    let ids = ids.into_iter().flat_map(|id| spelling::spellings(id.as_uuid()).into_iter().skip(1));
+    Query::all().one_of(field::id, ids)
+}
+
+/// The rows of no campaign: what they have as its id is none.
+#[cfg(feature = "mongo")]
+pub(crate) fn of_no_campaign() -> Document {
+    spelling::is_no_spelling(field::campaign_id.as_str())
+}
+
+/// The campaign of a row. The error of a row of no campaign names the field.
+#[cfg(feature = "mongo")]
+pub(crate) fn campaign_of(row: &RawDocument) -> Result<CampaignId> {
+    Fields::of(Collection::EmailTracking, row)?.required(field::campaign_id)
+}
+
 impl TrackingFilter {
     pub(crate) fn query(&self) -> Query {
-        let query = Query::all()
-            .and_is(field::campaign_id, self.campaign_id.as_ref())
+        let query = match self.campaign_id {
+            Some(id) => of_campaigns([id]),
+            None => Query::all(),
+        };
+        let query = query
             .and_is(field::user_id, self.user_id.as_ref())
             .and_is(field::recipient_email, self.recipient_email.as_ref());
+        let has_scope = self.campaign_id.is_some() || self.user_id.is_some();
         match self.state {
+            Some(state) if has_scope && self.recipient_email.is_none() && marks::is_rare(state) => {
+                marks::in_rare_state(query, state)
+            }
             Some(state) => marks::in_state(query, state),
             None => query,
         }
@@ -130,7 +194,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{Contribution, Signal, Totals};
+    use crate::model::{Contribution, Message, Signal, Totals};
 
     prop_compose! {
         fn rows()(
@@ -150,7 +214,7 @@ mod tests {
                 recipient_email: EmailAddress::from_stored("bob@example.com"),
                 recipient_name: None,
                 subject: "Hello".to_owned(),
-                message: "Flowers are out.".to_owned(),
+                message: Message::from_stored("Flowers are out."),
                 sent_at: DateTime::UNIX_EPOCH,
                 delivered_at: time(delivered),
                 opened_at: time(opened),

@@ -43,8 +43,9 @@ pub(crate) trait Marked: Default + PartialEq {
     /// Whether the value says that something happened.
     fn is_set(&self) -> bool;
 
-    /// Conditions for the server, one of which holds if a readable value says that something happened.
-    fn is_set_filters(name: &'static str) -> [Document; 2];
+    /// Conditions for the server, one of which holds if a readable value says that something happened. Each
+    /// fits the partial indexes of the schema.
+    fn is_set_filters(name: &'static str) -> Vec<Document>;
 }
 
 impl Marked for Option<DateTime<Utc>> {
@@ -71,11 +72,10 @@ impl Marked for Option<DateTime<Utc>> {
         self.is_some()
     }
 
-    fn is_set_filters(name: &'static str) -> [Document; 2] {
+    fn is_set_filters(name: &'static str) -> Vec<Document> {
         let words = NO_TIME.join("|");
-        let text = doc! { "$not": { "$regex": format!(r"^\s*({words})\s*$"), "$options": "i" } };
-        let some_text = doc! { "$and": [{ name: { "$type": "string" } }, { name: text }] };
-        [doc! { name: { "$type": "date" } }, some_text]
+        let no_time = doc! { "$regex": format!(r"^\s*({words})\s*$"), "$options": "i" };
+        vec![doc! { name: { "$type": ["date", "string"], "$not": no_time } }]
     }
 }
 
@@ -108,8 +108,9 @@ impl Marked for u64 {
         *self > 0
     }
 
-    fn is_set_filters(name: &'static str) -> [Document; 2] {
-        [doc! { name: { "$gt": 0_i64 } }, doc! { name: { "$regex": r"^\s*0*[1-9][0-9]*\s*$" } }]
+    fn is_set_filters(name: &'static str) -> Vec<Document> {
+        let text = doc! { "$type": "string", "$regex": r"^\s*0*[1-9][0-9]*\s*$" };
+        vec![doc! { name: { "$gt": 0_i64 } }, doc! { name: text }]
     }
 }
 
@@ -145,9 +146,9 @@ impl Marked for bool {
         *self
     }
 
-    fn is_set_filters(name: &'static str) -> [Document; 2] {
-        let text = doc! { "$regex": r"^\s*(true|1)\s*$", "$options": "i" };
-        [doc! { name: { "$in": [true, 1_i64] } }, doc! { name: text }]
+    fn is_set_filters(name: &'static str) -> Vec<Document> {
+        let text = doc! { "$type": "string", "$regex": r"^\s*(true|1)\s*$", "$options": "i" };
+        vec![doc! { name: { "$in": [true, 1_i64] } }, doc! { name: text }]
     }
 }
 
@@ -197,6 +198,24 @@ impl Signal {
 /// The rows that count as this state.
 pub(super) fn in_state(query: Query, state: Signal) -> Query {
     let query = query.and(Condition::Any(state.state().signs()));
+    unless_void(query, state)
+}
+
+/// The same, for a state that few of the query's rows have: each sign of it has an index.
+pub(super) fn in_rare_state(query: Query, state: Signal) -> Query {
+    let query = query.and(Condition::AnyRare(state.state().signs()));
+    unless_void(query, state)
+}
+
+/// Whether few of the rows of a campaign or of a user are in the state.
+pub(super) fn is_rare(state: Signal) -> bool {
+    match state {
+        Signal::Delivered | Signal::Opened | Signal::Clicked => false,
+        Signal::Replied | Signal::Bounced | Signal::Unsubscribed | Signal::Complained => true,
+    }
+}
+
+fn unless_void(query: Query, state: Signal) -> Query {
     if state.rule().is_voided { query.and(Condition::None(Signal::Bounced.signs())) } else { query }
 }
 
@@ -225,27 +244,10 @@ fn reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
     rules.filter_map(|rule| Some((rule.flag?.name, rule.reason?.name)))
 }
 
-/// The rows that an aggregation cannot count by itself: those with types or signs of older programs.
-/// The reader decides what they mean.
+/// An expression for the rows that an aggregation cannot count by itself: those with types or signs of older
+/// programs. The reader decides what they mean.
 #[cfg(feature = "mongo")]
 pub(super) fn is_odd() -> Document {
-    let mut signs = Vec::new();
-    for (name, types) in marks() {
-        signs.push(doc! { name: { "$exists": true, "$not": { "$type": types.to_vec() } } });
-        // In a filter, an array also has the types of its elements.
-        signs.push(doc! { name: { "$type": "array" } });
-        if types == <u64 as Marked>::TYPES {
-            signs.push(doc! { name: { "$lt": 0 } });
-        }
-    }
-    signs.extend(old_flags().map(|name| doc! { name: true }));
-    signs.extend(reasons().map(|(flag, reason)| doc! { flag: null, reason: { "$exists": true } }));
-    doc! { "$or": signs }
-}
-
-/// The same, as an expression.
-#[cfg(feature = "mongo")]
-pub(super) fn is_odd_expression() -> Document {
     let mut signs = Vec::new();
     for (name, types) in marks() {
         let types = types.iter().copied().chain(["missing"]).collect::<Vec<_>>();

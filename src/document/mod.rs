@@ -23,6 +23,7 @@ pub(crate) mod rates;
 mod record;
 #[cfg(feature = "mongo")]
 mod shape;
+mod spelling;
 mod stored;
 pub(crate) mod totals;
 pub(crate) mod user;

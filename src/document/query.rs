@@ -27,8 +27,7 @@ impl Wanted for &str {
     }
 }
 
-/// For documents without a model: those of the migration and of bookkeeping.
-#[cfg(feature = "mongo")]
+/// For values that are in their stored form already.
 impl Wanted for Bson {
     fn wanted(self) -> Bson {
         self
@@ -69,6 +68,8 @@ pub(crate) enum Condition {
     All(Vec<Condition>),
     /// At least one of these holds.
     Any(Vec<Condition>),
+    /// The same, where few documents match and there is an index for each alternative.
+    AnyRare(Vec<Condition>),
     /// None of these holds.
     None(Vec<Condition>),
 }
@@ -136,6 +137,27 @@ impl Query {
         filter
     }
 
+    /// The same, for documents whose `_id` also fulfils `id`, to be read in the order of `_id`.
+    ///
+    /// The server uses an index for each alternative only if the filter has nothing beside them.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn to_filter_at(&self, id: &Document) -> Document {
+        let is_rare = |condition: &&Condition| matches!(condition, Condition::AnyRare(_));
+        let Some(rare) = self.0.iter().find(is_rare) else {
+            let mut filter = self.to_filter();
+            filter.insert("_id", id.clone());
+            return filter;
+        };
+        let others = Self(self.0.iter().filter(|condition| !is_rare(condition)).cloned().collect());
+        let with_others = |alternative| {
+            let mut filter = others.to_filter();
+            filter.insert("_id", id.clone());
+            filter.extend(flat(alternative));
+            filter
+        };
+        doc! { "$or": rare.alternatives().into_iter().map(with_others).collect::<Vec<_>>() }
+    }
+
     /// Whether `document` matches the query.
     pub(crate) fn matches(&self, document: &RawDocument) -> bool {
         self.0.iter().all(|condition| condition.matches(document))
@@ -150,7 +172,6 @@ impl Condition {
 
     fn to_entry(&self) -> (&'static str, Bson) {
         let all = |conditions: &[Self]| conditions.iter().map(Self::to_filter).collect::<Vec<_>>().into();
-        let any = |conditions: [Document; 2]| ("$or", conditions.to_vec().into());
         match self {
             Self::Is(field, value) => (field, value.clone()),
             Self::OneOf(field, values) => (field, doc! { "$in": values.clone() }.into()),
@@ -160,12 +181,23 @@ impl Condition {
             }
             Self::Absent(field) => (field, Bson::Null),
             Self::Text(field) => (field, doc! { "$type": "string", "$ne": "" }.into()),
-            Self::TimeSet(field) => any(<Option<DateTime<Utc>>>::is_set_filters(field)),
-            Self::CountSet(field) => any(u64::is_set_filters(field)),
-            Self::FlagSet(field) => any(bool::is_set_filters(field)),
+            Self::TimeSet(_) | Self::CountSet(_) | Self::FlagSet(_) => ("$or", self.alternatives().into()),
             Self::All(conditions) => ("$and", all(conditions)),
-            Self::Any(conditions) => ("$or", all(conditions)),
+            Self::Any(conditions) | Self::AnyRare(conditions) => ("$or", all(conditions)),
             Self::None(conditions) => ("$nor", all(conditions)),
+        }
+    }
+
+    /// Filters, at least one of which holds if the condition does.
+    fn alternatives(&self) -> Vec<Document> {
+        match self {
+            Self::TimeSet(field) => <Option<DateTime<Utc>>>::is_set_filters(field),
+            Self::CountSet(field) => u64::is_set_filters(field),
+            Self::FlagSet(field) => bool::is_set_filters(field),
+            Self::Any(conditions) | Self::AnyRare(conditions) => {
+                conditions.iter().flat_map(Self::alternatives).collect()
+            }
+            other => vec![other.to_filter()],
         }
     }
 
@@ -195,9 +227,25 @@ impl Condition {
             Self::CountSet(field) => is_set::<u64>(value(field)),
             Self::FlagSet(field) => is_set::<bool>(value(field)),
             Self::All(conditions) => conditions.iter().all(|condition| condition.matches(document)),
-            Self::Any(conditions) => conditions.iter().any(|condition| condition.matches(document)),
+            Self::Any(conditions) | Self::AnyRare(conditions) => {
+                conditions.iter().any(|condition| condition.matches(document))
+            }
             Self::None(conditions) => !conditions.iter().any(|condition| condition.matches(document)),
         }
+    }
+}
+
+/// A filter without a conjunction around it. An alternative has a condition on each of its fields.
+#[cfg(feature = "mongo")]
+fn flat(filter: Document) -> Document {
+    match filter.get_array("$and") {
+        Ok(parts) => parts
+            .iter()
+            .filter_map(Bson::as_document)
+            .flatten()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
+        Err(_) => filter,
     }
 }
 
@@ -215,6 +263,9 @@ fn is_same(value: RawBsonRef<'_>, wanted: &Bson) -> bool {
         (RawBsonRef::ObjectId(value), Bson::ObjectId(wanted)) => value == *wanted,
         (RawBsonRef::Boolean(value), Bson::Boolean(wanted)) => value == *wanted,
         (RawBsonRef::DateTime(value), Bson::DateTime(wanted)) => value.cmp(wanted) == Ordering::Equal,
+        (RawBsonRef::Binary(value), Bson::Binary(wanted)) => {
+            value.subtype == wanted.subtype && value.bytes == wanted.bytes
+        }
         _ => false,
     }
 }

@@ -13,6 +13,12 @@ pub(crate) trait Decode: Sized + Send + 'static {
     /// The collection that stores it.
     const COLLECTION: Collection;
 
+    /// The fields that reading needs; none stand for all.
+    #[cfg(feature = "mongo")]
+    fn fields() -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Reads the stored form.
     fn decode(document: &RawDocument) -> Result<Self>;
 }
@@ -59,8 +65,9 @@ pub(crate) trait Part: Sized {
 pub(crate) enum Texts {
     /// The whole record.
     Read,
-    /// All fields except those declared as `text`.
-    #[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "in memory a text costs nothing"))]
+    /// All fields except the one declared as `body`.
+    LeaveBody,
+    /// All fields except those declared as `text` or `body`.
     Leave,
 }
 
@@ -76,7 +83,8 @@ pub(crate) enum Texts {
 /// - `mark`: what events leave in a row, read tolerantly (see [`Marked`](super::Marked));
 /// - `part`: the fields of another declaration, so it has no name.
 ///
-/// `, text` at the end marks a field that a reading can leave out.
+/// `, text` at the end marks a field that a reading can leave out, and `, body` one that summaries leave out
+/// too.
 macro_rules! part {
     ($part:ident {
         $($field:ident: $($name:literal)? $kind:ident $(($default:expr))? $(, $text:ident)?;)+
@@ -145,15 +153,19 @@ macro_rules! part {
     (@name $field:ident $name:literal) => { field::$field };
 
     (@names part ($texts:ident, $field:expr)) => { $crate::document::names_of($texts, $field) };
-    (@names $kind:ident text ($texts:ident, $name:expr, $field:expr)) => {
-        if $texts == $crate::document::Texts::Read { vec![$name] } else { Vec::new() }
+    (@names $kind:ident $text:ident ($texts:ident, $name:expr, $field:expr)) => {
+        if $crate::document::part!(@reads $text $texts) { vec![$name] } else { Vec::new() }
     };
     (@names $kind:ident ($texts:ident, $name:expr, $field:expr)) => { vec![$name] };
 
-    (@read $kind:ident text ($fields:ident, $texts:ident, $name:expr)) => {
-        match $texts {
-            $crate::document::Texts::Read => $fields.$kind($name)?,
-            $crate::document::Texts::Leave => $crate::document::Unread::unread(),
+    (@reads text $texts:ident) => { $texts != $crate::document::Texts::Leave };
+    (@reads body $texts:ident) => { $texts == $crate::document::Texts::Read };
+
+    (@read $kind:ident $text:ident ($fields:ident, $texts:ident, $name:expr)) => {
+        if $crate::document::part!(@reads $text $texts) {
+            $fields.$kind($name)?
+        } else {
+            $crate::document::Unread::unread()
         }
     };
     (@read part ($fields:ident, $texts:ident)) => { $crate::document::Part::read($fields, $texts)? };
@@ -177,7 +189,7 @@ macro_rules! part {
         $crate::document::Stored::append($value, $document, $name)
     };
 
-    (@set $kind:ident text ($changes:ident, $value:expr, $other:expr, $name:expr)) => { $changes };
+    (@set $kind:ident $text:ident ($changes:ident, $value:expr, $other:expr, $name:expr)) => { $changes };
     (@set part ($changes:ident, $value:expr, $other:expr)) => {
         $crate::document::Part::set_other($value, $other, $changes)
     };

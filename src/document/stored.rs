@@ -6,11 +6,11 @@ use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
 
 use super::Field;
-use super::json;
 use super::problem::Problem;
+use super::{json, spelling};
 use crate::model::{
     CampaignDuration, CampaignId, CampaignStatus, ClerkUserId, EmailAddress, LoginId, MailboxId,
-    MailboxStatus, MetricId, Provider, TrackingId, UserId, UserProfile,
+    MailboxStatus, Message, MetricId, Provider, TrackingId, UserId, UserProfile,
 };
 
 /// A value of a field.
@@ -52,6 +52,12 @@ impl Unread for String {
     }
 }
 
+impl Unread for Message {
+    fn unread() -> Self {
+        Self::from_stored("")
+    }
+}
+
 impl<T> Unread for Option<T> {
     fn unread() -> Self {
         None
@@ -88,14 +94,14 @@ macro_rules! object_ids {
 object_ids!(UserId, MailboxId, MetricId);
 
 macro_rules! uuids {
-    ($($id:ident),+) => {
+    ($($id:ident: $read:path),+) => {
         $(impl Stored for $id {
             fn schema() -> Document {
                 String::schema()
             }
 
             fn read(value: RawBsonRef<'_>) -> Result<Self, Problem> {
-                text(value)?.parse().map_err(|_| "does not have the form of its kind")
+                $read(value).map(Self::from)
             }
 
             fn with<R>(&self, write: impl FnOnce(RawBsonRef<'_>) -> R) -> R {
@@ -106,7 +112,8 @@ macro_rules! uuids {
     };
 }
 
-uuids!(CampaignId, TrackingId);
+// A row must not count for a campaign whose look-ups would not find it.
+uuids!(CampaignId: spelling::read, TrackingId: spelling::read_any);
 
 /// Texts that are normalised on entry, but read as they are, because older programs wrote others.
 macro_rules! texts {
@@ -127,7 +134,7 @@ macro_rules! texts {
     };
 }
 
-texts!(ClerkUserId, EmailAddress, LoginId, Provider);
+texts!(ClerkUserId, EmailAddress, LoginId, Message, Provider);
 
 macro_rules! fixed_texts {
     ($($text:ident),+) => {

@@ -73,6 +73,13 @@ pub enum Problem {
         /// The largest value that is allowed.
         max: f64,
     },
+    /// More than `max` values.
+    #[error("has more than {max} values")]
+    #[non_exhaustive]
+    TooMany {
+        /// The largest number of values.
+        max: usize,
+    },
     /// A period whose end is not after its start.
     #[error("ends before it starts")]
     EndBeforeStart,

@@ -7,6 +7,7 @@ mod kind;
 mod migration;
 mod provision;
 mod secret_problem;
+mod unreadable;
 
 use std::borrow::Cow;
 
@@ -18,6 +19,7 @@ pub use self::kind::ErrorKind;
 pub use self::migration::MigrationError;
 pub use self::provision::{DuplicateGroup, Offenders, ProvisionError};
 pub use self::secret_problem::SecretProblem;
+pub use self::unreadable::Unreadable;
 use crate::collection::Collection;
 
 /// The result of a call to the store.
@@ -168,8 +170,9 @@ pub enum Error {
         reason: Cow<'static, str>,
     },
 
-    /// The [`EventRecorder`](crate::EventRecorder) was shut down. Nothing was recorded.
-    #[error("the event recorder was shut down")]
+    /// The [`EventRecorder`](crate::EventRecorder) was shut down, or the store was closed, before the call or
+    /// before one of its later steps. This step did nothing.
+    #[error("the store or its event recorder was shut down")]
     ShutDown,
 
     /// The database refused the operation for another reason. The text says what the code means, where
@@ -341,7 +344,7 @@ mod tests {
                 "the page cursor does not belong to this list",
                 "the database at localhost:1 is unavailable: timed out",
                 "users.verify_login: too many callers are waiting; retry later",
-                "the event recorder was shut down",
+                "the store or its event recorder was shut down",
                 "users.create failed in the database with code 26: the collection does not exist",
                 "users.create failed in the database with code 4321",
                 "users.create failed in the database",

@@ -13,7 +13,7 @@ use crate::document::{Changes, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
-    CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
 };
 use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
@@ -92,8 +92,9 @@ impl CampaignRepository for Campaigns {
     async fn claim_due(&self, due: DateTime<Utc>, limit: usize) -> Result<Vec<Campaign>> {
         check_limit(limit)?;
         self.call(|state, now| {
-            let mut rows: Vec<(ObjectId, Campaign)> =
-                state.campaigns.find_all(&CampaignFilter::due(due)).into_iter().collect::<Result<_>>()?;
+            let due = state.campaigns.find_all(&CampaignFilter::due(due)).into_iter();
+            // What cannot be read stays as it is.
+            let mut rows: Vec<(ObjectId, Campaign)> = due.filter_map(Result::ok).collect();
             rows.sort_by_key(|(row, campaign)| (campaign.start_time, *row));
             rows.truncate(limit);
             let claim = status_change(CampaignStatus::Active, now);
@@ -121,7 +122,7 @@ impl CampaignRepository for Campaigns {
         self.call(|state, _| {
             let mut counts = CampaignCounts::default();
             for campaign in state.campaigns.records::<Campaign>(&query) {
-                counts.add(campaign?.status, 1);
+                counts.add(campaign.map(|campaign| campaign.status), 1)?;
             }
             Ok(counts)
         })
@@ -139,7 +140,19 @@ impl CampaignRepository for Campaigns {
         self.call(|state, _| state.campaigns.page(&filter.query(), page))
     }
 
+    async fn list_summaries(
+        &self,
+        filter: &CampaignFilter,
+        page: &PageRequest,
+    ) -> Result<Page<CampaignSummary>> {
+        self.call(|state, _| state.campaigns.page(&filter.query(), page))
+    }
+
     async fn stream(&self, filter: &CampaignFilter) -> Result<RecordStream<Campaign>> {
+        self.call(|state, _| Ok(stream::iter(state.campaigns.records(&filter.query())).boxed()))
+    }
+
+    async fn stream_summaries(&self, filter: &CampaignFilter) -> Result<RecordStream<CampaignSummary>> {
         self.call(|state, _| Ok(stream::iter(state.campaigns.records(&filter.query())).boxed()))
     }
 }

@@ -13,7 +13,7 @@ use crate::document::campaign_metrics::totals_change;
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, FoundMetrics, MetricId, MetricsFilter,
-    RecountProgress, SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta, TrackingFilter,
+    MetricsSum, RecountProgress, SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta, TrackingFilter,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
@@ -108,14 +108,18 @@ impl CampaignMetricsRepository for Metrics {
     }
 
     async fn list(&self, filter: &MetricsFilter, page: &PageRequest) -> Result<Page<CampaignMetrics>> {
+        filter.check_listed()?;
         self.0
             .call(Collection::CampaignMetrics, |state, _| state.campaign_metrics.page(&filter.query(), page))
     }
 
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals> {
+    async fn totals(&self, filter: &MetricsFilter) -> Result<MetricsSum> {
         self.0.call(Collection::CampaignMetrics, |state, _| {
-            let records = state.campaign_metrics.records::<CampaignMetrics>(&filter.query());
-            records.into_iter().map(|metrics| Ok(metrics?.totals)).sum()
+            let mut sum = MetricsSum::default();
+            for metrics in state.campaign_metrics.records::<CampaignMetrics>(&filter.query()) {
+                sum.add(metrics.map(|metrics| metrics.totals))?;
+            }
+            Ok(sum)
         })
     }
 
@@ -164,7 +168,7 @@ impl CampaignMetricsRepository for Metrics {
                 }
                 progress.checked += 1;
                 if progress.checked.is_multiple_of(RecountProgress::INTERVAL) {
-                    reports.push(Ok(progress));
+                    reports.push(Ok(progress.clone()));
                 }
             }
             reports.push(Ok(progress));

@@ -8,13 +8,13 @@ use futures_util::stream::{self, StreamExt};
 use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
-use crate::document::Query;
 use crate::document::email_tracking::field;
 use crate::document::email_tracking::{event_changes, suppressing};
+use crate::document::{Decode, Query};
 use crate::error::Result;
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, EventBatch, EventOutcome, NewSend, SendBatch, SendOutcome,
-    TrackingEvent, TrackingFilter, TrackingId, UserId, results_of,
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, EventBatch, EventOutcome, NewSend, SendBatch,
+    SendOutcome, TrackingEvent, TrackingFilter, TrackingId, UserId, results_of,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
@@ -25,6 +25,10 @@ pub(super) struct Tracking(pub(super) MemoryStore);
 impl Tracking {
     fn call<T>(&self, call: impl FnOnce(&mut State, DateTime<Utc>) -> Result<T>) -> Result<T> {
         self.0.call(Collection::EmailTracking, call)
+    }
+
+    fn stream_of<T: Decode>(&self, filter: &TrackingFilter) -> Result<RecordStream<T>> {
+        self.call(|state, _| Ok(stream::iter(state.email_tracking.records(&filter.query())).boxed()))
     }
 }
 
@@ -100,15 +104,20 @@ impl EmailTrackingRepository for Tracking {
         self.call(|state, _| Ok(state.email_tracking.find_one(&of_id(id))?.map(|(_, row)| row)))
     }
 
+    async fn recorded(&self, ids: &[TrackingId]) -> Result<HashSet<TrackingId>> {
+        self.call(|state, _| {
+            let ids = ids.iter().copied();
+            Ok(ids.filter(|id| state.email_tracking.any(&of_id(*id))).collect())
+        })
+    }
+
     async fn find_by_campaign_and_recipient(
         &self,
         campaign_id: CampaignId,
         recipient: &EmailAddress,
-    ) -> Result<Vec<EmailTracking>> {
-        let query = TrackingFilter::campaign(campaign_id).recipient(recipient.clone()).query();
-        self.call(|state, _| {
-            state.email_tracking.records(&query).into_iter().take(PageRequest::MAX_LIMIT).collect()
-        })
+    ) -> Result<Page<EmailTracking>> {
+        let filter = TrackingFilter::campaign(campaign_id).recipient(recipient.clone());
+        self.call(|state, _| state.email_tracking.page(&filter.query(), &PageRequest::largest()))
     }
 
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool> {
@@ -132,7 +141,23 @@ impl EmailTrackingRepository for Tracking {
         self.call(|state, _| state.email_tracking.page(&filter.query(), page))
     }
 
+    async fn list_summaries(
+        &self,
+        filter: &TrackingFilter,
+        page: &PageRequest,
+    ) -> Result<Page<EmailSummary>> {
+        self.call(|state, _| state.email_tracking.page(&filter.query(), page))
+    }
+
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>> {
-        self.call(|state, _| Ok(stream::iter(state.email_tracking.records(&filter.query())).boxed()))
+        self.stream_of(filter)
+    }
+
+    async fn stream_summaries(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailSummary>> {
+        self.stream_of(filter)
+    }
+
+    async fn stream_ids(&self, filter: &TrackingFilter) -> Result<RecordStream<TrackingId>> {
+        self.stream_of(filter)
     }
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use bson::Bson;
 use bson::oid::ObjectId;
-use bson::raw::{RawBsonRef, RawDocument};
+use bson::raw::{RawBinaryRef, RawBsonRef, RawDocument};
 
 use crate::document::{Condition, Query};
-use crate::schema::IndexSpec;
+use crate::schema::{IndexSpec, Only};
 
 /// Rows by the values of the fields in a spec.
 pub(super) struct Index {
@@ -80,7 +80,9 @@ impl Index {
     /// The key of a document; `None` if the document is not in the index.
     fn key_of(&self, document: &RawDocument) -> Option<Key> {
         let value = |field: &str| document.get(field).ok().flatten();
-        if self.spec.only_where.is_some_and(|field| value(field) != Some(RawBsonRef::Boolean(true))) {
+        if let Some(Only::True(field)) = self.spec.only_where
+            && value(field) != Some(RawBsonRef::Boolean(true))
+        {
             return None;
         }
         let mut key = Key::new();
@@ -111,6 +113,9 @@ fn key_of_values(values: &[&Bson]) -> Key {
                 Bson::ObjectId(id) => RawBsonRef::ObjectId(*id),
                 Bson::Boolean(value) => RawBsonRef::Boolean(*value),
                 Bson::DateTime(time) => RawBsonRef::DateTime(*time),
+                Bson::Binary(binary) => {
+                    RawBsonRef::Binary(RawBinaryRef { subtype: binary.subtype, bytes: &binary.bytes })
+                }
                 _ => RawBsonRef::Null,
             },
         );
@@ -128,6 +133,11 @@ fn append(key: &mut Key, value: RawBsonRef<'_>) {
         RawBsonRef::ObjectId(id) => key.extend(id.bytes()),
         RawBsonRef::Boolean(value) => key.push(value.into()),
         RawBsonRef::DateTime(time) => key.extend(time.timestamp_millis().to_le_bytes()),
+        RawBsonRef::Binary(binary) => {
+            key.push(binary.subtype.into());
+            key.extend((binary.bytes.len() as u64).to_le_bytes());
+            key.extend(binary.bytes);
+        }
         // No index covers a field of another type.
         _ => {}
     }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::index::Index;
 use crate::collection::Collection;
-use crate::document::{Changes, Decode, Query, Record, UPDATED_AT, id_of};
+use crate::document::{Changes, Decode, ID, Query, Record, UPDATED_AT, id_of};
 use crate::error::{Error, Result};
 use crate::page::{Order, Page, PageRequest};
 use crate::schema;
@@ -24,7 +24,9 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(collection: Collection) -> Self {
-        let indexes = schema::indexes_of(collection).map(Index::new).collect();
+        // The rows are in the order of `_id` as it is, and no index is needed for that.
+        let is_needed = |spec: &&schema::IndexSpec| !spec.keys.contains(&ID.as_str());
+        let indexes = schema::indexes_of(collection).filter(is_needed).map(Index::new).collect();
         Self { collection, rows: BTreeMap::new(), indexes }
     }
 
@@ -130,8 +132,8 @@ impl Table {
     pub(super) fn page<T: Decode>(&self, query: &Query, request: &PageRequest) -> Result<Page<T>> {
         let tag = query.list_tag(self.collection);
         let after = request.position(&tag)?;
-        let rows = self.find(query, request.direction(), after, request.limit() + 1);
-        Ok(Page::of(rows.into_iter().collect::<Result<_>>()?, request, &tag))
+        let rows = self.rows(query, request.direction(), after, request.limit() + 1);
+        Page::of(rows, request, &tag)
     }
 
     fn find<T: Decode>(
@@ -141,10 +143,22 @@ impl Table {
         after: Option<ObjectId>,
         limit: usize,
     ) -> Vec<Result<(ObjectId, T)>> {
+        let rows = self.rows(query, order, after, limit).into_iter();
+        rows.map(|(id, record): (_, Result<T>)| Ok((id, record?))).collect()
+    }
+
+    /// The rows that match the query, each with the record read from it.
+    fn rows<T: Decode>(
+        &self,
+        query: &Query,
+        order: Order,
+        after: Option<ObjectId>,
+        limit: usize,
+    ) -> Vec<(ObjectId, Result<T>)> {
         self.candidates(query, order, after)
             .filter(|(_, document)| query.matches(document))
             .take(limit)
-            .map(|(id, document)| Ok((id, T::decode(document)?)))
+            .map(|(id, document)| (id, T::decode(document)))
             .collect()
     }
 

@@ -1,9 +1,11 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use mongodb::{ClientSession, Collection};
+use tokio::time::Instant;
 
 use super::Result;
 use crate::collection;
@@ -13,6 +15,11 @@ use crate::mongo::connection::Connection;
 use crate::mongo::error::DriverResult;
 use crate::mongo::table::Table;
 use crate::secret::Vault;
+
+/// How long a command may take: counting and grouping read whole collections.
+const COMMAND_LIMIT: Duration = Duration::from_secs(3_600);
+/// How long a batch may be retried. The server ends a transaction after a minute.
+const TRANSACTION_LIMIT: Duration = Duration::from_secs(60);
 
 /// The database and the keys of a migration: the one way of all rooms to a collection.
 #[derive(Clone)]
@@ -59,7 +66,7 @@ impl Access {
         operation: &'static str,
         work: impl Future<Output = DriverResult<T>>,
     ) -> Result<T> {
-        self.connection.run_as(operation, work).await
+        self.connection.run_for(COMMAND_LIMIT, operation, work).await
     }
 
     /// Does `work` in a transaction, and retries it while others are in its way.
@@ -69,6 +76,8 @@ impl Access {
         T: Send,
         W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
     {
-        self.run(operation, self.connection.in_transaction(context, work)).await
+        let deadline = Instant::now() + TRANSACTION_LIMIT;
+        let work = self.connection.in_transaction(deadline, context, work);
+        self.connection.run_for(TRANSACTION_LIMIT, operation, work).await
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::debug::discreet_debug;
-use super::{CampaignDuration, CampaignId, CampaignStatus, MailboxId, UserId, text};
+use super::{CampaignDuration, CampaignId, CampaignStatus, MailboxId, Message, UserId, text};
 use crate::clock::whole_millis;
 use crate::error::{Error, Invalid, Result};
 
@@ -26,7 +26,7 @@ pub struct Campaign {
     /// The subject of the e-mails.
     pub subject: String,
     /// The body of the e-mails.
-    pub message: String,
+    pub message: Message,
     /// The length of the campaign, in hours.
     pub duration: CampaignDuration,
     /// When it starts, in whole milliseconds.
@@ -82,7 +82,7 @@ pub struct NewCampaign {
     pub(crate) mailbox_id: MailboxId,
     pub(crate) campaign_name: String,
     pub(crate) subject: String,
-    pub(crate) message: String,
+    pub(crate) message: Message,
     pub(crate) start_time: DateTime<Utc>,
     pub(crate) end_time: DateTime<Utc>,
     pub(crate) duration: CampaignDuration,
@@ -106,7 +106,7 @@ impl NewCampaign {
         mailbox_id: MailboxId,
         campaign_name: impl AsRef<str>,
         subject: impl AsRef<str>,
-        message: impl Into<String>,
+        message: impl AsRef<str>,
         start_time: DateTime<Utc>,
         duration: CampaignDuration,
     ) -> Result<Self, Invalid> {
@@ -115,7 +115,7 @@ impl NewCampaign {
             mailbox_id,
             campaign_name: text::name("campaign_name", campaign_name.as_ref())?,
             subject: text::subject(subject.as_ref())?,
-            message: text::message(message.into())?,
+            message: text::message(message.as_ref())?,
             start_time: whole_millis(start_time),
             end_time: duration.end_of(start_time)?,
             duration,
@@ -172,7 +172,7 @@ pub struct CampaignPatch {
     pub(crate) mailbox_id: Option<MailboxId>,
     pub(crate) campaign_name: Option<String>,
     pub(crate) subject: Option<String>,
-    pub(crate) message: Option<String>,
+    pub(crate) message: Option<Message>,
     pub(crate) start_time: Option<DateTime<Utc>>,
     pub(crate) duration: Option<CampaignDuration>,
 }
@@ -213,8 +213,8 @@ impl CampaignPatch {
     ///
     /// # Errors
     /// As [`NewCampaign::new`].
-    pub fn message(mut self, message: impl Into<String>) -> Result<Self, Invalid> {
-        self.message = Some(text::message(message.into())?);
+    pub fn message(mut self, message: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.message = Some(text::message(message.as_ref())?);
         Ok(self)
     }
 
@@ -289,24 +289,47 @@ impl CampaignFilter {
 }
 
 /// The number of campaigns in each status.
+///
+/// It serialises as an object of the statuses; `unreadable` is there if it is not 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(transparent)]
-pub struct CampaignCounts(BTreeMap<CampaignStatus, u64>);
+pub struct CampaignCounts {
+    #[serde(flatten)]
+    counts: BTreeMap<CampaignStatus, u64>,
+    #[serde(skip_serializing_if = "is_zero")]
+    unreadable: u64,
+}
 
 impl CampaignCounts {
     /// The number of campaigns with this status.
     #[must_use]
     pub fn of(&self, status: CampaignStatus) -> u64 {
-        self.0.get(&status).copied().unwrap_or_default()
+        self.counts.get(&status).copied().unwrap_or_default()
     }
 
-    /// The number of all campaigns.
+    /// The number of campaigns in all statuses.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.values().sum()
+        self.counts.values().sum()
     }
 
-    pub(crate) fn add(&mut self, status: CampaignStatus, n: u64) {
-        *self.0.entry(status).or_default() += n;
+    /// The number of campaigns that are not in the other numbers, because another program gave them a status
+    /// that is unknown.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
     }
+
+    pub(crate) fn add(&mut self, status: Result<CampaignStatus>, n: u64) -> Result<()> {
+        match status {
+            Ok(status) => *self.counts.entry(status).or_default() += n,
+            Err(Error::Corrupt { .. }) => self.unreadable += n,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Campaign, CampaignId, MailboxId, MetricId, Rates, Totals, UserId};
 use crate::clock::first_whole_millis;
+use crate::error::{Error, Invalid, Problem, Result};
 
 /// The metrics of a campaign: the sum of the [contributions](super::Contribution) of its tracking rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,6 +57,29 @@ impl CampaignMetrics {
     }
 }
 
+/// The sum of the metrics of many campaigns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[non_exhaustive]
+pub struct MetricsSum {
+    /// The sum of the totals. [`Rates::of`] computes its percentages.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// The number of metrics records that the sum leaves out, because another program gave them totals that
+    /// cannot be read. A recount of their campaigns corrects them.
+    pub unreadable: u64,
+}
+
+impl MetricsSum {
+    pub(crate) fn add(&mut self, totals: Result<Totals>) -> Result<()> {
+        match totals {
+            Ok(totals) => self.totals += totals,
+            Err(Error::Corrupt { .. }) => self.unreadable += 1,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
 /// The metrics to read.
 ///
 /// ```
@@ -75,6 +99,9 @@ pub struct MetricsFilter {
 }
 
 impl MetricsFilter {
+    /// The largest number of campaigns that a filter of a list can name.
+    pub const MAX_LISTED: usize = 10_000;
+
     /// The metrics of all campaigns.
     pub fn all() -> Self {
         Self::default()
@@ -90,7 +117,8 @@ impl MetricsFilter {
         Self { mailbox_id: Some(mailbox_id), ..Self::default() }
     }
 
-    /// The metrics of these campaigns.
+    /// The metrics of these campaigns. A [`list`](crate::CampaignMetricsRepository::list) takes at most
+    /// [`MAX_LISTED`](Self::MAX_LISTED) of them; sums and series take any number.
     pub fn campaigns(campaigns: impl IntoIterator<Item = CampaignId>) -> Self {
         Self { campaigns: Some(campaigns.into_iter().collect()), ..Self::default() }
     }
@@ -99,5 +127,15 @@ impl MetricsFilter {
     pub fn created(mut self, range: Range<DateTime<Utc>>) -> Self {
         self.created = Some(first_whole_millis(range.start)..first_whole_millis(range.end));
         self
+    }
+
+    /// Refuses a filter that names too many campaigns for a list: each of its pages would search for all.
+    pub(crate) fn check_listed(&self) -> Result<(), Invalid> {
+        match &self.campaigns {
+            Some(campaigns) if campaigns.len() > Self::MAX_LISTED => {
+                Err(Invalid::new("campaigns", Problem::TooMany { max: Self::MAX_LISTED }))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::debug::discreet_debug;
-use super::{Campaign, CampaignId, EmailAddress, MailboxId, Signal, TrackingId, UserId, text};
+use super::{Campaign, CampaignId, EmailAddress, MailboxId, Message, Signal, TrackingId, UserId, text};
 use crate::clock::whole_millis;
 use crate::error::Invalid;
 
@@ -33,7 +33,7 @@ pub struct EmailTracking {
     /// The subject that was sent.
     pub subject: String,
     /// The body that was sent.
-    pub message: String,
+    pub message: Message,
     /// When it was sent.
     pub sent_at: DateTime<Utc>,
     /// When it was delivered.
@@ -93,7 +93,7 @@ pub struct NewSend {
     pub(crate) recipient_email: EmailAddress,
     pub(crate) recipient_name: Option<String>,
     pub(crate) subject: String,
-    pub(crate) message: String,
+    pub(crate) message: Message,
     pub(crate) sent_at: DateTime<Utc>,
 }
 
@@ -169,8 +169,8 @@ impl NewSend {
     ///
     /// # Errors
     /// [`Invalid`] when it is empty, too long, or contains a NUL.
-    pub fn message(mut self, message: impl Into<String>) -> Result<Self, Invalid> {
-        self.message = text::message(message.into())?;
+    pub fn message(mut self, message: impl AsRef<str>) -> Result<Self, Invalid> {
+        self.message = text::message(message.as_ref())?;
         Ok(self)
     }
 

@@ -1,5 +1,6 @@
 //! Checks of texts. They refuse a bad text; they never shorten it, and no error repeats it.
 
+use super::Message;
 use crate::error::{Invalid, Problem};
 
 /// The largest size of a name, in bytes.
@@ -44,7 +45,7 @@ pub(crate) fn subject(text: &str) -> Result<String, Invalid> {
 }
 
 /// A message: any text that is not blank and has no NUL. Line breaks and spaces are kept.
-pub(crate) fn message(text: String) -> Result<String, Invalid> {
+pub(crate) fn message(text: &str) -> Result<Message, Invalid> {
     let problem = if text.len() > MAX_MESSAGE {
         Problem::TooLong { max: MAX_MESSAGE }
     } else if text.contains('\0') {
@@ -52,7 +53,7 @@ pub(crate) fn message(text: String) -> Result<String, Invalid> {
     } else if text.trim().is_empty() {
         Problem::Empty
     } else {
-        return Ok(text);
+        return Ok(Message::from_stored(text));
     };
     Err(Invalid::new("message", problem))
 }
@@ -84,9 +85,9 @@ mod tests {
         assert_eq!(problem(name("user_name", " \u{a0} ")), Some(Problem::Empty));
         assert_eq!(name("user_name", "  Ada  ").unwrap(), "Ada");
         assert_eq!(
-            problem(message("x".repeat(MAX_MESSAGE + 1))),
+            problem(message(&"x".repeat(MAX_MESSAGE + 1))),
             Some(Problem::TooLong { max: MAX_MESSAGE })
         );
-        assert_eq!(message(" a\r\nb\t".to_owned()).unwrap(), " a\r\nb\t");
+        assert_eq!(message(" a\r\nb\t").unwrap(), " a\r\nb\t");
     }
 }

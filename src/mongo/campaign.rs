@@ -5,29 +5,25 @@ use bson::{Bson, doc};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use mongodb::ClientSession;
-use mongodb::options::ReturnDocument;
 
 use super::link::connection::Connection;
 use super::link::error::{DriverResult, ours};
 use super::link::table::Session;
 use super::mailbox::require_mailbox;
 use super::user::require_user;
+use crate::back_off::BackOff;
 use crate::collection::Collection;
 use crate::document::campaign::field;
 use crate::document::campaign::{status_change, status_count};
 use crate::document::campaign_metrics::mailbox_change;
-use crate::document::{Changes, Decode, Query};
+use crate::document::{Changes, Decode, ID, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
-    CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
 };
 use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
-
-/// How often a change of status is tried while others change it. Each try fails only if another write
-/// came between two commands.
-const ATTEMPTS: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Campaigns {
@@ -45,6 +41,11 @@ pub(super) async fn find_campaign(
     id: CampaignId,
 ) -> DriverResult<Option<Campaign>> {
     db.campaigns.find_one(session, &of_campaign(id)).await
+}
+
+/// Whether the campaign exists, whatever it holds.
+pub(super) async fn is_campaign(db: &Connection, id: CampaignId) -> DriverResult<bool> {
+    db.campaigns.any(None, &of_campaign(id)).await
 }
 
 impl Campaigns {
@@ -105,7 +106,8 @@ impl Campaigns {
         Ok(changed)
     }
 
-    /// Changes a campaign whose status is one of `allowed`.
+    /// Changes a campaign whose status is one of `allowed`. It goes on until the call's deadline while others
+    /// change it between two commands.
     async fn change_campaign(
         &self,
         id: CampaignId,
@@ -114,31 +116,46 @@ impl Campaigns {
         changes: &Changes,
     ) -> DriverResult<Campaign> {
         let query = of_campaign(id).one_of(field::status, allowed);
-        for _ in 0..ATTEMPTS {
+        let mut back_off = BackOff::of_conflicts();
+        loop {
             if let Some(campaign) = self.db.campaigns.update(None, &query, changes).await? {
                 return Ok(campaign);
             }
             // If the status is allowed by now, it changed in the meantime.
             self.require_campaign(None, id).await?.require(action, allowed).map_err(ours)?;
+            tokio::time::sleep(back_off.pause()).await;
         }
-        Err(ours(Error::unavailable(self.db.target(), "other writes were in the way")))
     }
 
+    /// Claims campaigns one by one. Each is read before it is changed: a campaign that cannot be read must not
+    /// become active, since nobody would send it.
     async fn claim(&self, due: DateTime<Utc>, limit: usize) -> DriverResult<Vec<Campaign>> {
         let due = CampaignFilter::due(due).to_filter();
-        let mut claimed = Vec::new();
+        let (mut claimed, mut unreadable) = (Vec::new(), Vec::<Bson>::new());
         while claimed.len() < limit {
+            let mut others = due.clone();
+            if !unreadable.is_empty() {
+                others.insert("_id", doc! { "$nin": unreadable.clone() });
+            }
+            let earliest = doc! { field::start_time.as_str(): 1, "_id": 1 };
+            let Some(next) = self.db.campaigns.raw.find_one(others).sort(earliest).await? else { break };
+            let Some(id) = next.get(ID.as_str())? else { break };
+            let id = Bson::try_from(id)?;
+            if Campaign::decode(&next).is_err() {
+                unreadable.push(id);
+                continue;
+            }
+            let mut still_due = due.clone();
+            still_due.insert("_id", id.clone());
             let claim = status_change(CampaignStatus::Active, self.db.now());
-            let next = self
-                .db
-                .campaigns
-                .raw
-                .find_one_and_update(due.clone(), claim.to_pipeline())
-                .sort(doc! { field::start_time.as_str(): 1, "_id": 1 })
-                .return_document(ReturnDocument::After)
-                .await?;
-            let Some(campaign) = next else { break };
-            claimed.push(Campaign::decode(&campaign).map_err(ours)?);
+            let claim = self.db.campaigns.find_and_update(still_due, claim.to_pipeline()).await?;
+            match claim.map(|row| Campaign::decode(&row)) {
+                Some(Ok(campaign)) => claimed.push(campaign),
+                // Another program damaged it in this very moment.
+                Some(Err(_)) => unreadable.push(id),
+                // Another worker was faster.
+                None => {}
+            }
         }
         Ok(claimed)
     }
@@ -157,11 +174,11 @@ impl Campaigns {
         let group = doc! { "_id": format!("${status}"), "n": { "$sum": 1_i64 } };
         let named = doc! { "_id": 0, status: "$_id", "n": 1 };
         let pipeline = [doc! { "$match": filter }, doc! { "$group": group }, doc! { "$project": named }];
-        let mut groups = self.db.campaigns.lists.aggregate(pipeline).await?;
+        let mut groups = self.db.campaigns.aggregate_in_lists(pipeline).await?;
         let mut counts = CampaignCounts::default();
         while groups.advance().await? {
             let (status, n) = status_count(groups.current()).map_err(ours)?;
-            counts.add(status, n);
+            counts.add(status, n).map_err(ours)?;
         }
         Ok(counts)
     }
@@ -198,17 +215,17 @@ impl CampaignRepository for Campaigns {
         let changes = status_change(transition.to(), self.db.now());
         let action = transition.as_str();
         self.db
-            .run("campaigns.transition", self.change_campaign(id, action, transition.from(), &changes))
+            .write("campaigns.transition", self.change_campaign(id, action, transition.from(), &changes))
             .await
     }
 
     async fn claim_due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Campaign>> {
         check_limit(limit)?;
-        self.db.run("campaigns.claim_due", self.claim(now, limit)).await
+        self.db.write("campaigns.claim_due", self.claim(now, limit)).await
     }
 
     async fn complete_expired(&self, now: DateTime<Utc>) -> Result<u64> {
-        self.db.run("campaigns.complete_expired", self.complete(now)).await
+        self.db.write("campaigns.complete_expired", self.complete(now)).await
     }
 
     async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts> {
@@ -219,14 +236,26 @@ impl CampaignRepository for Campaigns {
     async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
         let changes = Changes::at(self.db.now()).add(field::total_recipients, n);
         let change = self.change_campaign(id, "add_recipients", CampaignStatus::UNFINISHED, &changes);
-        self.db.run("campaigns.add_recipients", change).await
+        self.db.write("campaigns.add_recipients", change).await
     }
 
     async fn list(&self, filter: &CampaignFilter, page: &PageRequest) -> Result<Page<Campaign>> {
         self.db.run("campaigns.list", self.db.campaigns.page(&filter.query(), page)).await
     }
 
+    async fn list_summaries(
+        &self,
+        filter: &CampaignFilter,
+        page: &PageRequest,
+    ) -> Result<Page<CampaignSummary>> {
+        self.db.run("campaigns.list", self.db.campaigns.page(&filter.query(), page)).await
+    }
+
     async fn stream(&self, filter: &CampaignFilter) -> Result<RecordStream<Campaign>> {
+        self.db.stream(&self.db.campaigns, &filter.query()).await
+    }
+
+    async fn stream_summaries(&self, filter: &CampaignFilter) -> Result<RecordStream<CampaignSummary>> {
         self.db.stream(&self.db.campaigns, &filter.query()).await
     }
 }

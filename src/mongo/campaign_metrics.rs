@@ -7,22 +7,25 @@ use bson::doc;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use mongodb::ClientSession;
+use mongodb::action::{Action, Aggregate, Find};
 use mongodb::options::Hint;
 
 use super::campaign::find_campaign;
 use super::link::connection::Connection;
 use super::link::error::{DriverResult, ours};
 use super::link::table::{each, of_id, projection};
-use super::tracking::Recounts;
+use super::tracking::{Recounts, recount_notes};
 use crate::clock::{first_whole_millis, next_version};
+use crate::document::aggregation::{
+    odd_in_state, point, series, sum_of_totals, summed_totals, with_odd_totals,
+};
+use crate::document::campaign_metrics::{campaign_of, field, read_totals, totals_change, totals_fields};
+use crate::document::email_tracking::{keyed_without_texts, of_campaigns, without_texts};
 use crate::document::{Decode, Query};
-use crate::document::aggregation::{odd_in_state, point, series, sum_of_totals, summed_totals};
-use crate::document::campaign_metrics::{campaign_of, field, totals_change};
-use crate::document::email_tracking::{keyed_without_texts, without_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, CampaignMetrics, Drift, MetricId, MetricsFilter, FoundMetrics, RecountProgress, SeriesPoint, SeriesStep,
-    Signal, Totals, TotalsDelta,
+    CampaignId, CampaignMetrics, Drift, FoundMetrics, MetricId, MetricsFilter, MetricsSum, RecountProgress,
+    SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
@@ -37,21 +40,29 @@ impl Metrics {
         Recounts(self.db.clone())
     }
 
-    async fn sum(&self, filter: &MetricsFilter) -> DriverResult<Totals> {
-        let mut totals = Totals::default();
+    async fn sum(&self, filter: &MetricsFilter) -> DriverResult<MetricsSum> {
+        let mut all = MetricsSum::default();
         for part in filter.parts() {
-            let pipeline = [doc! { "$match": part.query().to_filter() }, sum_of_totals()];
-            let mut sum = self.db.campaign_metrics.lists.aggregate(pipeline);
-            if part == MetricsFilter::all() {
-                // Reading along the id index is not slower and does not count as a scan.
-                sum = sum.hint(Hint::Keys(doc! { "_id": 1 }));
+            let query = part.query();
+            // Reading along the id index is not slower and does not count as a scan.
+            let hint = (part == MetricsFilter::all()).then(|| Hint::Keys(doc! { "_id": 1 }));
+            let pipeline = [doc! { "$match": query.to_filter() }, sum_of_totals()];
+            let sum = self.db.campaign_metrics.aggregate_in_lists(pipeline);
+            let mut groups = sum.optional(hint.clone(), Aggregate::hint).await?;
+            let mut has_odd = false;
+            while groups.advance().await? {
+                match summed_totals(groups.current()).map_err(ours)? {
+                    Some(totals) => all.totals += totals,
+                    None => has_odd = true,
+                }
             }
-            let mut groups = sum.await?;
-            if groups.advance().await? {
-                totals += summed_totals(groups.current()).map_err(ours)?;
+            if has_odd {
+                let find = self.db.campaign_metrics.find_in_lists(with_odd_totals(&query));
+                let find = find.projection(projection(totals_fields())).optional(hint, Find::hint);
+                each(None, find, |metrics| all.add(read_totals(metrics)).map_err(ours)).await?;
             }
         }
-        Ok(totals)
+        Ok(all)
     }
 
     /// The filters that find the rows of the campaigns, for a few campaigns each if they must be looked up.
@@ -62,16 +73,16 @@ impl Metrics {
         let id = field::campaign_id.as_str();
         let mut ids = Vec::new();
         for part in filter.parts() {
-            let metrics = &self.db.campaign_metrics.lists;
-            let find = metrics.find(part.query().to_filter()).projection(doc! { id: 1 });
+            let find =
+                self.db.campaign_metrics.find_in_lists(part.query().to_filter()).projection(doc! { id: 1 });
             each(None, find, |metrics| {
-                ids.extend(metrics.get_str(id).ok().map(str::to_owned));
+                ids.extend(metrics.get_str(id).ok().and_then(|id| id.parse::<CampaignId>().ok()));
                 Ok(())
             })
             .await?;
         }
         let few = ids.chunks(PageRequest::MAX_LIMIT);
-        Ok(few.map(|ids| Query::all().one_of(field::campaign_id, ids)).collect())
+        Ok(few.map(|ids| of_campaigns(ids.iter().copied())).collect())
     }
 
     async fn points(
@@ -88,7 +99,7 @@ impl Metrics {
             let is_all = rows == Query::all();
             let mut has_odd = false;
             let stages = series(rows.clone(), state, step, (period.start, period.end));
-            let mut points = self.db.email_tracking.lists.aggregate(stages);
+            let mut points = self.db.email_tracking.aggregate_in_lists(stages);
             if is_all {
                 // Reading along the id index is not slower and does not count as a scan.
                 points = points.hint(Hint::Keys(doc! { "_id": 1 }));
@@ -101,7 +112,7 @@ impl Metrics {
                 }
             }
             if has_odd {
-                let find = self.db.email_tracking.lists.find(odd_in_state(rows, state));
+                let find = self.db.email_tracking.find_in_lists(odd_in_state(rows, state));
                 each(None, find.projection(projection(without_texts())), |row| {
                     // Unreadable rows are in no series.
                     let first = keyed_without_texts(row).ok().and_then(|(_, row)| row.first(state));
@@ -134,7 +145,8 @@ pub(super) async fn metrics_of(
     let find = find.batch_size(u32::try_from(campaigns.len() + 1).unwrap_or(u32::MAX));
     each(Some(&mut *session), find, |document| {
         let metrics = CampaignMetrics::decode(document);
-        if let Ok(id) = metrics.as_ref().map_or_else(|_| campaign_of(document), |found| Ok(found.campaign_id)) {
+        if let Ok(id) = metrics.as_ref().map_or_else(|_| campaign_of(document), |found| Ok(found.campaign_id))
+        {
             all.insert(id, metrics);
         }
         Ok(())
@@ -179,8 +191,19 @@ pub(super) async fn change_totals(
     deltas: &BTreeMap<CampaignId, TotalsDelta>,
     now: DateTime<Utc>,
 ) -> DriverResult<()> {
+    let deltas: Vec<(&CampaignMetrics, TotalsDelta)> = metrics.with(deltas).collect();
+    let mut cuts = Vec::new();
+    for (metrics, delta) in &deltas {
+        let cut = delta.cut_by(metrics.totals);
+        if cut != Totals::default() {
+            cuts.push((metrics.campaign_id, cut));
+        }
+    }
+    if !cuts.is_empty() {
+        recount_notes::add_cuts(db, session, cuts).await?;
+    }
     // The transaction excludes concurrent changes.
-    let updates = metrics.with(deltas).map(|(metrics, delta)| {
+    let updates = deltas.into_iter().map(|(metrics, delta)| {
         let version = next_version(now, metrics.last_updated);
         let changes = totals_change(&delta.apply_to(metrics.totals), version);
         (of_id(metrics.id.as_object_id()), changes.to_plain_update())
@@ -197,10 +220,11 @@ impl CampaignMetricsRepository for Metrics {
     }
 
     async fn list(&self, filter: &MetricsFilter, page: &PageRequest) -> Result<Page<CampaignMetrics>> {
+        filter.check_listed()?;
         self.db.run("campaign_metrics.list", self.db.campaign_metrics.page(&filter.query(), page)).await
     }
 
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals> {
+    async fn totals(&self, filter: &MetricsFilter) -> Result<MetricsSum> {
         self.db.run("campaign_metrics.totals", self.sum(filter)).await
     }
 

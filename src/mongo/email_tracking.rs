@@ -13,22 +13,25 @@ use super::link::connection::Connection;
 use super::link::error::DriverResult;
 use super::link::table::{Session, Table, each};
 use super::tracking::{CampaignLocks, Receipts};
-use crate::document::email_tracking::{field, suppressing};
+use crate::document::email_tracking::{field, spelled_otherwise, suppressing};
 use crate::document::{Field, Query, Record, Stored};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, EventOutcome, NewSend, SendBatch, SendOutcome, TrackingEvent,
-    TrackingFilter, TrackingId, UserId, results_of,
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, EventOutcome, NewSend, SendBatch, SendOutcome,
+    TrackingEvent, TrackingFilter, TrackingId, UserId, results_of,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{EmailTrackingRepository, RecordStream};
 use crate::schema::index::EMAIL_TRACKING_TRACKING_ID;
 
+/// How many ids to look up in one command: about 500 kB.
+const MAX_LOOKED_UP: usize = 10_000;
+
 #[derive(Debug)]
 pub(super) struct Tracking {
     pub(super) db: Arc<Connection>,
-    pub(super) receipts: Receipts,
-    pub(super) locks: CampaignLocks,
+    pub(super) receipts: Arc<Receipts>,
+    pub(super) locks: Arc<CampaignLocks>,
 }
 
 impl Tracking {
@@ -42,6 +45,16 @@ impl Tracking {
                 this.record_step(session, step, all_new).boxed()
             })
             .await
+    }
+
+    async fn record_new_or_known(&self, step: &[EmailTracking]) -> Result<Vec<Result<SendOutcome>>> {
+        // Most sends are new: looking up a thousand ids first would cost every batch as much as a retry.
+        match self.record(step, true).await {
+            Err(error) if error.unique_index() == Some(EMAIL_TRACKING_TRACKING_ID) => {
+                self.record(step, false).await
+            }
+            recorded => recorded,
+        }
     }
 
     /// Records a step of a batch. Sends that are `all_new` are not looked up: if one was recorded before
@@ -88,7 +101,7 @@ impl Table {
         T: Stored + FromStr + Eq + std::hash::Hash,
     {
         let query = Query::all().one_of(field, ids);
-        let find = self.raw.find(query.to_filter()).projection(doc! { field.as_str(): 1, "_id": 0 });
+        let find = self.find(query.to_filter()).projection(doc! { field.as_str(): 1, "_id": 0 });
         let mut known = HashSet::new();
         each(session, find, |row| {
             known.extend(row.get_str(field.as_str()).ok().and_then(|id| id.parse().ok()));
@@ -106,7 +119,7 @@ impl Table {
     ) -> DriverResult<HashSet<String>> {
         let address = field::recipient_email.as_str();
         let query = suppressing(user_id, recipients);
-        let find = self.raw.find(query.to_filter()).projection(doc! { address: 1, "_id": 0 });
+        let find = self.find(query.to_filter()).projection(doc! { address: 1, "_id": 0 });
         let mut suppressed = HashSet::new();
         each(None, find, |row| {
             suppressed.extend(row.get_str(address).ok().map(str::to_owned));
@@ -120,18 +133,12 @@ impl Table {
 #[async_trait]
 impl EmailTrackingRepository for Tracking {
     async fn record_sends_each(&self, sends: Vec<NewSend>) -> Vec<Result<SendOutcome>> {
+        let deadline = self.db.deadline();
         let mut results = Vec::with_capacity(sends.len());
         let now = self.db.now();
         let rows: Vec<_> = sends.into_iter().map(|send| send.build(now)).collect();
-        let mut steps = SendBatch::steps(&rows);
-        for step in steps.by_ref() {
-            // Most sends are new: looking up a thousand ids first would cost every batch as much as a retry.
-            let recorded = match self.record(step, true).await {
-                Err(error) if error.unique_index() == Some(EMAIL_TRACKING_TRACKING_ID) => {
-                    self.record(step, false).await
-                }
-                recorded => recorded,
-            };
+        for step in SendBatch::steps(&rows) {
+            let recorded = self.db.within(deadline, self.record_new_or_known(step)).await;
             let is_away = recorded.as_ref().is_err_and(Error::is_retryable);
             results.extend(results_of(step, recorded));
             if is_away {
@@ -150,17 +157,35 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>> {
-        let query = Query::all().is(field::id, &id);
-        self.db.run("email_tracking.get", self.db.email_tracking.find_one(None, &query)).await
+        let (rows, query) = (&self.db.email_tracking, Query::all().is(field::id, &id));
+        let find = async {
+            match rows.find_one(None, &query).await? {
+                Some(row) => Ok(Some(row)),
+                // Other spellings are rare, and so is an id of no row.
+                None => rows.find_one(None, &spelled_otherwise([id])).await,
+            }
+        };
+        self.db.run("email_tracking.get", find).await
+    }
+
+    async fn recorded(&self, ids: &[TrackingId]) -> Result<HashSet<TrackingId>> {
+        let mut recorded = HashSet::new();
+        for ids in ids.chunks(MAX_LOOKED_UP) {
+            let ids = ids.iter().copied().collect();
+            let known = self.db.email_tracking.known(None, field::id, &ids);
+            recorded.extend(self.db.run("email_tracking.recorded", known).await?);
+        }
+        Ok(recorded)
     }
 
     async fn find_by_campaign_and_recipient(
         &self,
         campaign_id: CampaignId,
         recipient: &EmailAddress,
-    ) -> Result<Vec<EmailTracking>> {
+    ) -> Result<Page<EmailTracking>> {
         let query = TrackingFilter::campaign(campaign_id).recipient(recipient.clone()).query();
-        let find = self.db.email_tracking.find_all(None, &query, PageRequest::MAX_LIMIT);
+        let page = PageRequest::largest();
+        let find = self.db.email_tracking.deciding_page(&query, &page);
         self.db.run("email_tracking.find_by_campaign_and_recipient", find).await
     }
 
@@ -174,21 +199,39 @@ impl EmailTrackingRepository for Tracking {
         user_id: UserId,
         recipients: &[EmailAddress],
     ) -> Result<HashSet<EmailAddress>> {
-        let mut suppressed = HashSet::new();
-        for recipients in recipients.chunks(PageRequest::MAX_LIMIT) {
-            let found = self.db.email_tracking.suppressed(user_id, recipients);
-            let found = self.db.run("email_tracking.suppressed", found).await?;
-            suppressed
-                .extend(recipients.iter().filter(|recipient| found.contains(recipient.as_str())).cloned());
-        }
-        Ok(suppressed)
+        let look_up = async {
+            let mut suppressed = HashSet::new();
+            for recipients in recipients.chunks(PageRequest::MAX_LIMIT) {
+                let found = self.db.email_tracking.suppressed(user_id, recipients).await?;
+                let found = recipients.iter().filter(|recipient| found.contains(recipient.as_str()));
+                suppressed.extend(found.cloned());
+            }
+            Ok(suppressed)
+        };
+        self.db.run("email_tracking.suppressed", look_up).await
     }
 
     async fn list(&self, filter: &TrackingFilter, page: &PageRequest) -> Result<Page<EmailTracking>> {
         self.db.run("email_tracking.list", self.db.email_tracking.page(&filter.query(), page)).await
     }
 
+    async fn list_summaries(
+        &self,
+        filter: &TrackingFilter,
+        page: &PageRequest,
+    ) -> Result<Page<EmailSummary>> {
+        self.db.run("email_tracking.list", self.db.email_tracking.page(&filter.query(), page)).await
+    }
+
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>> {
+        self.db.stream(&self.db.email_tracking, &filter.query()).await
+    }
+
+    async fn stream_summaries(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailSummary>> {
+        self.db.stream(&self.db.email_tracking, &filter.query()).await
+    }
+
+    async fn stream_ids(&self, filter: &TrackingFilter) -> Result<RecordStream<TrackingId>> {
         self.db.stream(&self.db.email_tracking, &filter.query()).await
     }
 }

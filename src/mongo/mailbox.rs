@@ -39,7 +39,7 @@ impl Mailboxes {
     }
 
     async fn change(&self, operation: &'static str, id: MailboxId, changes: Changes) -> Result<Mailbox> {
-        self.db.run(operation, self.db.mailboxes.change(None, id.as_object_id(), &changes)).await
+        self.db.write(operation, self.db.mailboxes.change(None, id.as_object_id(), &changes)).await
     }
 }
 
@@ -165,7 +165,7 @@ impl SecretStorage for Mailboxes {
     ) -> Result<Mailbox> {
         let changes = secrets_change(sealed, self.db.now());
         let change = self.db.mailboxes.change_version(id.as_object_id(), version, &changes);
-        self.db.run("mailboxes.refresh_tokens", change).await
+        self.db.write("mailboxes.refresh_tokens", change).await
     }
 
     async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64> {
@@ -213,7 +213,7 @@ impl MailboxRepository for Mailboxes {
     ) -> Result<Mailbox> {
         let changes = patch.changes(self.db.now());
         let change = self.db.mailboxes.change_version(id.as_object_id(), expected_updated_at, &changes);
-        self.db.run("mailboxes.update", change).await
+        self.db.write("mailboxes.update", change).await
     }
 
     async fn set_primary(&self, id: MailboxId) -> Result<Mailbox> {
@@ -251,18 +251,24 @@ impl MailboxRepository for Mailboxes {
 #[async_trait]
 impl MailboxSecretsRepository for Mailboxes {
     async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
-        credentials(self, self.vault.as_ref(), &*self.db.clock, id).await
+        let opened = credentials(self, self.vault.as_ref(), &*self.db.clock, id);
+        self.db.within(self.db.deadline(), opened).await
     }
 
     async fn replace_credentials(&self, id: MailboxId, new: Credentials) -> Result<Mailbox> {
         const OPERATION: &str = "mailboxes.replace_credentials";
-        let owner = self.db.run(OPERATION, require_mailbox(&self.db, None, id)).await?.user_id;
-        let sealed = seal(&new, self.vault.as_ref(), id, owner)?;
-        self.change(OPERATION, id, secrets_change(&sealed, self.db.now())).await
+        self.db
+            .within(self.db.deadline(), async {
+                let owner = self.db.run(OPERATION, require_mailbox(&self.db, None, id)).await?.user_id;
+                let sealed = seal(&new, self.vault.as_ref(), id, owner)?;
+                self.change(OPERATION, id, secrets_change(&sealed, self.db.now())).await
+            })
+            .await
     }
 
     async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
-        refresh_tokens(self, self.vault.as_ref(), &*self.db.clock, id, used, &new).await
+        let refreshed = refresh_tokens(self, self.vault.as_ref(), &*self.db.clock, id, used, &new);
+        self.db.within(self.db.deadline(), refreshed).await
     }
 
     async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>> {

@@ -1,4 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::{Client, Database};
 
 use super::campaign::Campaigns;
 use super::campaign_metrics::Metrics;
@@ -35,9 +38,17 @@ use crate::secret::{Passwords, Vault};
 #[derive(Debug, Clone)]
 pub struct MongoStore {
     db: Arc<Connection>,
-    vault: Option<Vault>,
-    repositories: Store,
+    shared: Shared,
     warnings: Arc<[Warning]>,
+}
+
+/// What the handles of a store share beside the connections.
+#[derive(Debug, Clone)]
+struct Shared {
+    vault: Option<Vault>,
+    passwords: Passwords,
+    receipts: Arc<Receipts>,
+    locks: Arc<CampaignLocks>,
 }
 
 impl MongoStore {
@@ -56,28 +67,65 @@ impl MongoStore {
     /// answers within the time-out; `Unauthorized` when the server refuses the login; `Standalone` when the
     /// server has no transactions. The errors name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
-        let db = Arc::new(Connection::open(&options).await?);
-        let warnings = Warning::find(&db).await?.into();
+        // Boxed: the futures are large, and callers would carry them in theirs.
+        let db = Arc::new(Box::pin(Connection::open(&options)).await?);
+        let warnings = Box::pin(Warning::find(&db)).await?.into();
         let MongoOptions { vault, passwords, receipt_lifetime, .. } = options;
-        let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault: vault.clone() });
-        let repositories = Store {
-            users: Arc::new(Users { db: db.clone(), passwords: Passwords::new(passwords) }),
-            mailboxes: mailboxes.clone(),
-            mailbox_secrets: mailboxes,
-            campaigns: Arc::new(Campaigns { db: db.clone() }),
-            campaign_metrics: Arc::new(Metrics { db: db.clone() }),
-            email_tracking: Arc::new(Tracking {
-                receipts: Receipts::new(&db.database, receipt_lifetime),
-                locks: CampaignLocks::new(),
-                db: db.clone(),
-            }),
+        let shared = Shared {
+            vault,
+            passwords: Passwords::new(passwords),
+            receipts: Arc::new(Receipts::new(&db.database, receipt_lifetime)),
+            locks: Arc::new(CampaignLocks::new()),
         };
-        Ok(Self { db, vault, repositories, warnings })
+        Ok(Self { db, shared, warnings })
     }
 
-    /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are
-    /// built. Any number of processes can call it at once, any number of times. Validators stay as they
-    /// are.
+    /// The store on a database of a client of yours, as [`MongoOptions::from_client`] says.
+    ///
+    /// # Errors
+    /// As [`connect_with`](Self::connect_with).
+    pub async fn from_client(client: Client, database: impl Into<String>) -> Result<Self> {
+        Self::connect_with(MongoOptions::from_client(client, database)).await
+    }
+
+    /// The same store with another [time limit](MongoOptions::operation_timeout) for each call, which is
+    /// clamped as there. It shares the connections.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn pixel(store: campaign_store::MongoStore) {
+    /// let impatient = store.with_operation_timeout(Duration::from_millis(500)).repositories();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_operation_timeout(&self, limit: Duration) -> Self {
+        Self { db: Arc::new(self.db.with_operation_timeout(limit)), ..self.clone() }
+    }
+
+    /// Closes the store for all its handles: the calls in flight have their
+    /// [time limit](MongoOptions::operation_timeout) to end, and then the connections are closed at once. Calls
+    /// that begin later, or that have further steps to do, fail with [`Error::ShutDown`](crate::Error::ShutDown),
+    /// and streams end with it. A client that was [given](Self::from_client) to the store stays open.
+    ///
+    /// It is not needed before a process ends. Shut an [`EventRecorder`](crate::EventRecorder) down first.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
+    /// The database, for what this crate does not do. Its handle reads from the primary and writes with a
+    /// majority, like the store.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        self.db.database.clone()
+    }
+
+    /// Creates the [indexes](crate::schema::INDEXES) that are missing, and waits until they are built,
+    /// those too that another process is building. Any number of processes can call it at once, any number
+    /// of times. Validators stay as they are.
+    ///
+    /// Building an index takes as long as it takes: each command may run for up to a
+    /// [day](ProvisionOptions::max_time). A future that is dropped does not end a build on the server.
     ///
     /// # Errors
     /// As [`apply`](Self::apply) of a plan without options, which is what it does.
@@ -86,8 +134,8 @@ impl MongoStore {
     }
 
     /// Compares the database with the schema, and plans what [`apply`](Self::apply) would do. It
-    /// only reads indexes and options, no documents. An index that is still being built counts as
-    /// existing.
+    /// only reads indexes and options, no documents. An index that is still being built is
+    /// [`Building`](crate::IndexState::Building): it guards nothing yet, and `apply` waits for it.
     ///
     /// ```no_run
     /// use campaign_store::{MongoStore, ProvisionOptions, ValidatorMode};
@@ -109,6 +157,9 @@ impl MongoStore {
     /// Carries out a plan, and nothing else. It makes all checks first; then it creates what is missing, in
     /// all collections; then it alters or drops what the options of the plan name, and sets validators.
     ///
+    /// Each unique index is built by itself, before the others of its collection, so that documents that
+    /// break one keep no other index from being built. Nothing is altered or dropped then.
+    ///
     /// When it fails half-way, in an outage for instance, make a new plan, which holds the rest.
     ///
     /// # Errors
@@ -117,12 +168,14 @@ impl MongoStore {
     /// documents break a unique index; `Offenders` when a validator is to be enforced that documents break.
     ///
     /// Later, as `Store`: `Unavailable` when a command takes longer than the options allow, and `Unique`
-    /// when duplicates came since the check; `PlanStale` when another process changed indexes meanwhile.
+    /// when duplicates came since the check, in a build of another process too; `PlanStale` when another
+    /// process changed indexes meanwhile.
     pub async fn apply(&self, plan: &ProvisionPlan) -> Result<(), ProvisionError> {
         provision::apply(&self.db, plan).await
     }
 
-    /// How the database deviates from the schema and the options, for monitoring. It only reads.
+    /// How the database deviates from the schema and the options, for monitoring. It only reads. An index
+    /// that is still being built is a deviation.
     ///
     /// # Errors
     /// Those of the connection.
@@ -158,7 +211,16 @@ impl MongoStore {
     /// The repositories.
     #[must_use]
     pub fn repositories(&self) -> Store {
-        self.repositories.clone()
+        let (db, Shared { vault, passwords, receipts, locks }) = (self.db.clone(), self.shared.clone());
+        let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault });
+        Store {
+            users: Arc::new(Users { db: db.clone(), passwords }),
+            mailboxes: mailboxes.clone(),
+            mailbox_secrets: mailboxes,
+            campaigns: Arc::new(Campaigns { db: db.clone() }),
+            campaign_metrics: Arc::new(Metrics { db: db.clone() }),
+            email_tracking: Arc::new(Tracking { db, receipts, locks }),
+        }
     }
 
     /// What the repositories share, for the other things that this crate does to a database.
@@ -168,6 +230,6 @@ impl MongoStore {
 
     /// The keys, for the migration.
     pub(crate) fn vault(&self) -> Option<&Vault> {
-        self.vault.as_ref()
+        self.shared.vault.as_ref()
     }
 }

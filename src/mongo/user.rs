@@ -5,7 +5,6 @@ use bson::Document;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use mongodb::ClientSession;
-use mongodb::options::ReturnDocument;
 
 use super::link::connection::Connection;
 use super::link::error::{DriverResult, is_duplicate, ours};
@@ -35,7 +34,16 @@ impl Users {
     }
 
     async fn change(&self, operation: &'static str, id: UserId, changes: Changes) -> Result<User> {
-        self.db.run(operation, self.db.users.change(None, id.as_object_id(), &changes)).await
+        self.db.write(operation, self.db.users.change(None, id.as_object_id(), &changes)).await
+    }
+
+    async fn hash_and_create(&self, user: NewUser) -> Result<User> {
+        let hash = self.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
+        let user = user.build(UserId::new(), self.db.now());
+        let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
+        let insert = self.db.users.insert_document(None, with_texts(user.encode(), hash));
+        self.db.write("users.create", insert).await?;
+        Ok(user)
     }
 
     async fn upsert(&self, user: &ClerkUser) -> DriverResult<ClerkUpsert> {
@@ -44,8 +52,7 @@ impl Users {
         let document: Document = new.encode().try_into()?;
         let query = Query::all().is(field::clerk_user_id, &user.clerk_user_id);
         let pipeline = user.as_patch().changes(now).to_upsert_pipeline(&document);
-        let upsert = self.db.users.raw.find_one_and_update(query.to_filter(), pipeline);
-        let row = upsert.upsert(true).return_document(ReturnDocument::After).await?;
+        let row = self.db.users.find_and_update(query.to_filter(), pipeline).upsert(true).await?;
         let missing = || ours(Error::not_found(Collection::Users, new.id));
         let stored = User::decode(&row.ok_or_else(missing)?).map_err(ours)?;
         Ok(if stored.id == new.id { ClerkUpsert::Created(stored) } else { ClerkUpsert::Updated(stored) })
@@ -78,7 +85,7 @@ impl Logins for Users {
     async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
         let (query, changes) = hash_replacement(user.id, old, new);
         let replace = self.db.users.update_each(None, [(query, changes.to_plain_update())]);
-        self.db.run("users.verify_login", replace).await?;
+        self.db.write("users.verify_login", replace).await?;
         Ok(())
     }
 }
@@ -86,12 +93,7 @@ impl Logins for Users {
 #[async_trait]
 impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
-        let hash = self.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
-        let user = user.build(UserId::new(), self.db.now());
-        let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
-        let insert = self.db.users.insert_document(None, with_texts(user.encode(), hash));
-        self.db.run("users.create", insert).await?;
-        Ok(user)
+        self.db.within(self.db.deadline(), self.hash_and_create(user)).await
     }
 
     async fn get(&self, id: UserId) -> Result<Option<User>> {
@@ -113,12 +115,12 @@ impl UserRepository for Users {
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
         let changes = patch.changes(self.db.now());
         let change = self.db.users.change_version(id.as_object_id(), expected_updated_at, &changes);
-        self.db.run("users.update", change).await
+        self.db.write("users.update", change).await
     }
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
         self.db
-            .run("users.upsert_from_clerk", async {
+            .write("users.upsert_from_clerk", async {
                 match self.upsert(&user).await {
                     // Another caller may have created this user at the same moment; then it can be updated
                     // now. The server may name any of the indexes that both users would be in.
@@ -130,12 +132,16 @@ impl UserRepository for Users {
     }
 
     async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User> {
-        let hash = self.passwords.hash("users.set_password", &password).await?;
-        self.change("users.set_password", id, password_change(&hash, self.db.now())).await
+        self.db
+            .within(self.db.deadline(), async {
+                let hash = self.passwords.hash("users.set_password", &password).await?;
+                self.change("users.set_password", id, password_change(&hash, self.db.now())).await
+            })
+            .await
     }
 
     async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome> {
-        verify(self, &self.passwords, &attempt).await
+        self.db.within(self.db.deadline(), verify(self, &self.passwords, &attempt)).await
     }
 
     async fn record_login(&self, id: UserId) -> Result<User> {

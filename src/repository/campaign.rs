@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignPatch, CampaignTransition, NewCampaign,
-    UserId,
+    Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignPatch, CampaignSummary, CampaignTransition,
+    NewCampaign, UserId,
 };
 use crate::page::{Page, PageRequest};
 
@@ -129,6 +129,8 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// call it at once, and each campaign goes to one of them. A call that returns fewer than `limit`
     /// campaigns has left none.
     ///
+    /// A due campaign that cannot be read stays scheduled. [`list`](Self::list) names it.
+    ///
     /// If the call fails or its future is dropped, campaigns that it has already started stay active.
     /// [`list`](Self::list) finds them.
     ///
@@ -142,10 +144,11 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// Only those of the database. Campaigns that the call has already completed stay completed.
     async fn complete_expired(&self, now: DateTime<Utc>) -> Result<u64>;
 
-    /// The number of the user's campaigns in each status; of all users if `user_id` is `None`.
+    /// The number of the user's campaigns in each status; of all users if `user_id` is `None`. Campaigns
+    /// whose status is unknown are in [`CampaignCounts::unreadable`].
     ///
     /// # Errors
-    /// `Corrupt` when a status is unknown.
+    /// Only those of the database.
     async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts>;
 
     /// Adds `n` to the number of recipients of a campaign that is scheduled, active or paused.
@@ -154,15 +157,32 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// `NotFound`; `IllegalStatus` when the campaign is completed or cancelled.
     async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign>;
 
-    /// A page of the campaigns that match `filter`.
+    /// A page of the campaigns that match `filter`. Campaigns that cannot be read are named in
+    /// [`Page::unreadable`].
     ///
     /// # Errors
-    /// `InvalidCursor`; those of [`get`](Self::get).
+    /// `InvalidCursor`.
     async fn list(&self, filter: &CampaignFilter, page: &PageRequest) -> Result<Page<Campaign>>;
+
+    /// The same page without the bodies, which are not read from the database. A cursor works for both.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    async fn list_summaries(
+        &self,
+        filter: &CampaignFilter,
+        page: &PageRequest,
+    ) -> Result<Page<CampaignSummary>>;
 
     /// A stream of all campaigns that match `filter`.
     ///
     /// # Errors
     /// As [`get`](Self::get), from the call and within the stream.
     async fn stream(&self, filter: &CampaignFilter) -> Result<RecordStream<Campaign>>;
+
+    /// The same stream without the bodies, which are not read from the database.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream).
+    async fn stream_summaries(&self, filter: &CampaignFilter) -> Result<RecordStream<CampaignSummary>>;
 }

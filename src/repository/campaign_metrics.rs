@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    CampaignId, CampaignMetrics, Drift, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep, Signal,
-    Totals,
+    CampaignId, CampaignMetrics, Drift, MetricsFilter, MetricsSum, RecountProgress, SeriesPoint, SeriesStep,
+    Signal,
 };
 use crate::page::{Page, PageRequest};
 
@@ -39,8 +39,8 @@ use crate::page::{Page, PageRequest};
 ///
 /// let metrics = store.campaign_metrics.get(spring.id).await?.expect("created with the campaign");
 /// assert_eq!((metrics.totals.sent, metrics.totals.opened), (1, 1));
-/// let totals = store.campaign_metrics.totals(&MetricsFilter::user(ada.id)).await?;
-/// assert_eq!(Rates::of(&totals).open_rate, 100.0);
+/// let sum = store.campaign_metrics.totals(&MetricsFilter::user(ada.id)).await?;
+/// assert_eq!(Rates::of(&sum.totals).open_rate, 100.0);
 /// # Ok(())
 /// # }
 /// ```
@@ -52,17 +52,19 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// `Corrupt`, like every method that reads.
     async fn get(&self, campaign_id: CampaignId) -> Result<Option<CampaignMetrics>>;
 
-    /// A page of the metrics that match `filter`.
+    /// A page of the metrics that match `filter`. Records that cannot be read are named in
+    /// [`Page::unreadable`].
     ///
     /// # Errors
-    /// `InvalidCursor`; those of [`get`](Self::get).
+    /// `InvalidCursor`; `Invalid` when the filter names more than [`MetricsFilter::MAX_LISTED`] campaigns.
     async fn list(&self, filter: &MetricsFilter, page: &PageRequest) -> Result<Page<CampaignMetrics>>;
 
     /// The sum of the metrics that match `filter`. [`Rates::of`](crate::Rates::of) computes its percentages.
+    /// Records whose totals cannot be read are counted in [`MetricsSum::unreadable`].
     ///
     /// # Errors
-    /// As [`get`](Self::get).
-    async fn totals(&self, filter: &MetricsFilter) -> Result<Totals>;
+    /// Only those of the database.
+    async fn totals(&self, filter: &MetricsFilter) -> Result<MetricsSum>;
 
     /// The number of e-mails of these campaigns that reached a state in each hour or day of a period. The
     /// earliest step comes first, and steps without e-mails are left out.
@@ -84,29 +86,43 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
         period: Range<DateTime<Utc>>,
     ) -> Result<Vec<SeriesPoint>>;
 
-    /// Recounts the tracking rows of a campaign, writes its metrics if they were wrong or missing, and
-    /// returns them. Events can be recorded at the same time.
+    /// Recounts the tracking rows of a campaign, writes its metrics if they were wrong or missing or could not
+    /// be read, and returns them.
+    ///
+    /// E-mails can be sent and events recorded at the same time: the rows are counted as they were at one
+    /// moment, nothing is locked meanwhile, and the metrics are corrected by the difference that was found.
+    /// Rows whose `campaign_id` spells the campaign in another way count too. Rows that cannot be read count as
+    /// sent and as nothing else. A repeat is harmless.
+    ///
+    /// The count of a large campaign can take longer than the time limit of other calls. It must end within the
+    /// server's `minSnapshotHistoryWindowInSeconds`, 300 seconds by default.
     ///
     /// # Errors
-    /// `NotFound` when neither the campaign nor its metrics exist.
+    /// `NotFound` when neither the campaign nor its metrics exist. `Corrupt` when the metrics cannot be read and
+    /// the campaign does not exist, or cannot be read either. `Unavailable` also when the count took too long;
+    /// the error names the server's parameter.
     async fn recount(&self, campaign_id: CampaignId) -> Result<CampaignMetrics>;
 
     /// Recounts every campaign. The stream reports the progress after each 1,000 campaigns and at the end.
     /// The work advances only while the stream is read, and stops when the stream is dropped.
     ///
     /// The rows are counted in one pass, and campaigns that differ from it are
-    /// [recounted](Self::recount) one by one. Rows of campaigns that do not exist are left alone. Rows that
-    /// cannot be read count as sent and as nothing else; the reports say how many there are.
+    /// [recounted](Self::recount) one by one. Rows of campaigns that do not exist are left alone, and so are rows
+    /// of no campaign, whose `campaign_id` is missing or no id. The reports say how many there are of these, and
+    /// of rows that cannot be read, and the last one names some.
     ///
     /// # Errors
-    /// Only those of the database, from the call and within the stream.
+    /// Those of the database, from the call and within the stream; within the stream also those of
+    /// [`recount`](Self::recount), after which it continues.
     async fn recount_all(&self) -> Result<RecordStream<RecountProgress>>;
 
     /// The campaigns that [`recount_all`](Self::recount_all) would correct, and the rows of campaigns
-    /// that do not exist. Nothing is written.
+    /// that do not exist. Nothing is written. The metrics and the rows of each campaign are compared as they were
+    /// at one moment.
     ///
     /// # Errors
     /// As [`recount_all`](Self::recount_all), and within the stream `Corrupt` for each row that cannot be
-    /// read, after which it continues.
+    /// read, for each row of no campaign (the path is `campaign_id`), and for metrics that cannot be read. The
+    /// stream continues after each.
     async fn drift(&self) -> Result<RecordStream<Drift>>;
 }

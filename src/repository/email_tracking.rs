@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    CampaignId, EmailAddress, EmailTracking, EventOutcome, NewSend, SendOutcome, TrackingEvent,
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, EventOutcome, NewSend, SendOutcome, TrackingEvent,
     TrackingFilter, TrackingId, UserId,
 };
 use crate::page::{Page, PageRequest};
@@ -98,16 +98,22 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// `Corrupt`, like every method that reads.
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>>;
 
-    /// The first [`PageRequest::MAX_LIMIT`] e-mails of a campaign to a recipient, in the order of
-    /// recording.
+    /// Those of `ids` that are recorded. It reads no e-mail, only the index.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// Only those of the database.
+    async fn recorded(&self, ids: &[TrackingId]) -> Result<HashSet<TrackingId>>;
+
+    /// The e-mails of a campaign to a recipient, in the order of recording: the first page of
+    /// [`PageRequest::MAX_LIMIT`]. [`list`](Self::list) with the same filter returns the pages after it.
+    ///
+    /// # Errors
+    /// Only those of the database.
     async fn find_by_campaign_and_recipient(
         &self,
         campaign_id: CampaignId,
         recipient: &EmailAddress,
-    ) -> Result<Vec<EmailTracking>>;
+    ) -> Result<Page<EmailTracking>>;
 
     /// Whether the recipient is suppressed: the user must not write to the recipient any more, because an
     /// e-mail of the user bounced, or the recipient unsubscribed from one or reported one as spam.
@@ -123,15 +129,36 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     async fn suppressed(&self, user_id: UserId, recipients: &[EmailAddress])
     -> Result<HashSet<EmailAddress>>;
 
-    /// A page of the e-mails that match `filter`.
+    /// A page of the e-mails that match `filter`. E-mails that cannot be read are named in
+    /// [`Page::unreadable`].
     ///
     /// # Errors
-    /// `InvalidCursor`; those of [`get`](Self::get).
+    /// `InvalidCursor`.
     async fn list(&self, filter: &TrackingFilter, page: &PageRequest) -> Result<Page<EmailTracking>>;
+
+    /// The same page without the bodies, which are not read from the database. A cursor works for both.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    async fn list_summaries(&self, filter: &TrackingFilter, page: &PageRequest)
+    -> Result<Page<EmailSummary>>;
 
     /// A stream of all e-mails that match `filter`, the fastest way to read many.
     ///
     /// # Errors
     /// As [`get`](Self::get), from the call and within the stream.
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>>;
+
+    /// The same stream without the bodies, which are not read from the database.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream).
+    async fn stream_summaries(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailSummary>>;
+
+    /// A stream of the ids of all e-mails that match `filter`. Nothing else is read from the database, so
+    /// it takes little memory however large the e-mails are.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream).
+    async fn stream_ids(&self, filter: &TrackingFilter) -> Result<RecordStream<TrackingId>>;
 }

@@ -107,10 +107,11 @@ pub trait MailboxRepository: Debug + Send + Sync {
     /// `NotFound`; `InUse` while a scheduled, active or paused campaign uses it.
     async fn unlink(&self, id: MailboxId) -> Result<()>;
 
-    /// A page of the mailboxes that match `filter`.
+    /// A page of the mailboxes that match `filter`. Records that cannot be read are named in
+    /// [`Page::unreadable`].
     ///
     /// # Errors
-    /// `InvalidCursor`; those of [`get`](Self::get).
+    /// `InvalidCursor`.
     async fn list(&self, filter: &MailboxFilter, page: &PageRequest) -> Result<Page<Mailbox>>;
 
     /// A stream of all mailboxes that match `filter`.

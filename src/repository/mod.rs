@@ -44,6 +44,12 @@ use crate::error::Result;
 /// A stream of records. It ends after an error of the connection, and continues after a document that
 /// cannot be read.
 ///
+/// The records come in batches of at most 1,000, or fewer where records are large. The next batch is fetched
+/// while the caller processes the current one, and no more. Between two batches the database holds nothing,
+/// so the caller can pause for as long as it likes. A batch has a bound of one minute and is tried again a few
+/// times if the database cannot answer; then the stream ends with that error. Records that are added or
+/// changed while the stream is read may be in it or not; all others are in it once.
+///
 /// ```
 /// use campaign_store::{MemoryStore, NewUser, User, UserFilter};
 /// use futures_util::stream::TryStreamExt;

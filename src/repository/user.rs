@@ -120,10 +120,11 @@ pub trait UserRepository: Debug + Send + Sync {
     /// `NotFound`; `InUse` while the user has mailboxes: unlink them first, or deactivate the user instead.
     async fn delete(&self, id: UserId) -> Result<()>;
 
-    /// A page of the users that match `filter`.
+    /// A page of the users that match `filter`. Records that cannot be read are named in
+    /// [`Page::unreadable`].
     ///
     /// # Errors
-    /// `InvalidCursor`; those of [`get`](Self::get).
+    /// `InvalidCursor`.
     async fn list(&self, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>>;
 
     /// A stream of all users that match `filter`.

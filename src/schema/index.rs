@@ -38,10 +38,42 @@ pub struct IndexSpec {
     pub unique: bool,
     /// Whether documents without any of the keys are left out.
     pub sparse: bool,
-    /// If set, only documents in which this field is `true` are in the index.
-    pub only_where: Option<&'static str>,
+    /// If set, only documents that fulfil it are in the index.
+    pub only_where: Option<Only>,
     /// Whether the database removes a document once the time in the indexed field has passed.
     pub expires: bool,
+}
+
+/// The documents that a partial index has. Each condition is on one field: the server then works out that the
+/// index has all that a query asks for, and an insert costs least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Only {
+    /// The field is `true`.
+    True(&'static str),
+    /// The field is `true` or 1.
+    Set(&'static str),
+    /// The field is a number over 0.
+    Positive(&'static str),
+    /// The field is a text.
+    Text(&'static str),
+    /// The field is a date or a text.
+    DateOrText(&'static str),
+}
+
+impl Only {
+    /// The condition as a filter.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn to_filter(self) -> bson::Document {
+        use bson::doc;
+        match self {
+            Self::True(field) => doc! { field: true },
+            Self::Set(field) => doc! { field: { "$in": [true, 1_i64] } },
+            Self::Positive(field) => doc! { field: { "$gt": 0_i64 } },
+            Self::Text(field) => doc! { field: { "$type": "string" } },
+            Self::DateOrText(field) => doc! { field: { "$type": ["date", "string"] } },
+        }
+    }
 }
 
 impl IndexSpec {
@@ -61,13 +93,25 @@ impl IndexSpec {
         Self { expires: true, ..self }
     }
 
-    const fn only_where(self, field: &'static str) -> Self {
-        Self { only_where: Some(field), ..self }
+    const fn only_where(self, only: Only) -> Self {
+        Self { only_where: Some(only), ..self }
     }
 }
 
-/// Every index of the schema, the one that guards the primary mailbox, and those for the store's own
-/// bookkeeping.
+/// The `_id` that every document has, in the order of creation.
+const ID: &str = "_id";
+
+/// An index of tracking rows for a state that few of them have. The keys after `_id` only tell it from others
+/// with the same first keys.
+macro_rules! rare {
+    ($name:literal, [$($key:ident),+], $only:ident($field:ident)) => {
+        IndexSpec::plain(Collection::EmailTracking, $name, &[$(stringify!($key)),+])
+            .only_where(Only::$only(stringify!($field)))
+    };
+}
+
+/// Every index of the specification, the one that guards the primary mailbox, those for lists, and those for
+/// the store's own bookkeeping. `docs/decisions/repositories.md` says what each costs.
 pub const INDEXES: &[IndexSpec] = {
     use crate::document::{
         campaign::name as campaign, campaign_metrics::name as campaign_metrics,
@@ -86,7 +130,7 @@ pub const INDEXES: &[IndexSpec] = {
         // `is_primary` is a key only because servers before 5.0 refuse a second index on `user_id`.
         IndexSpec::plain(Mailboxes, MAILBOXES_ONE_PRIMARY, &[mailbox::user_id, mailbox::is_primary])
             .unique()
-            .only_where(mailbox::is_primary),
+            .only_where(Only::True(mailbox::is_primary)),
         IndexSpec::plain(Campaigns, CAMPAIGNS_CAMPAIGN_ID, &[campaign::id]).unique(),
         IndexSpec::plain(Campaigns, "user_id_1", &[campaign::user_id]),
         IndexSpec::plain(Campaigns, "mailbox_id_1", &[campaign::mailbox_id]),
@@ -114,6 +158,57 @@ pub const INDEXES: &[IndexSpec] = {
             "campaign_id_1_recipient_email_1",
             &[email_tracking::campaign_id, email_tracking::recipient_email],
         ),
+        // For lists, which are in the order of `_id`.
+        IndexSpec::plain(Users, "is_active_1__id_1", &[user::is_active, ID]),
+        IndexSpec::plain(Mailboxes, "user_id_1__id_1", &[mailbox::user_id, ID]),
+        IndexSpec::plain(Mailboxes, "is_active_1__id_1", &[mailbox::is_active, ID]),
+        IndexSpec::plain(Mailboxes, "status_1__id_1", &[mailbox::status, ID]),
+        IndexSpec::plain(Campaigns, "user_id_1__id_1", &[campaign::user_id, ID]),
+        IndexSpec::plain(Campaigns, "user_id_1_status_1__id_1", &[campaign::user_id, campaign::status, ID]),
+        IndexSpec::plain(Campaigns, "mailbox_id_1__id_1", &[campaign::mailbox_id, ID]),
+        IndexSpec::plain(
+            Campaigns,
+            "mailbox_id_1_status_1__id_1",
+            &[campaign::mailbox_id, campaign::status, ID],
+        ),
+        IndexSpec::plain(Campaigns, "status_1__id_1", &[campaign::status, ID]),
+        IndexSpec::plain(CampaignMetrics, "user_id_1__id_1", &[campaign_metrics::user_id, ID]),
+        IndexSpec::plain(CampaignMetrics, "mailbox_id_1__id_1", &[campaign_metrics::mailbox_id, ID]),
+        IndexSpec::plain(EmailTracking, "campaign_id_1__id_1", &[email_tracking::campaign_id, ID]),
+        IndexSpec::plain(EmailTracking, "user_id_1__id_1", &[email_tracking::user_id, ID]),
+        // For lists of states that few rows have: one for each form in which a row can show the state.
+        rare!("campaign_id_1__id_1_bounced", [campaign_id, _id, bounced], Set(bounced)),
+        rare!("campaign_id_1__id_1_bounced_text", [campaign_id, _id, bounced, sent_at], Text(bounced)),
+        rare!("campaign_id_1_bounced_1__id_1_reason", [campaign_id, bounced, _id], Text(bounce_reason)),
+        rare!("campaign_id_1__id_1_unsubscribed", [campaign_id, _id, unsubscribed], Set(unsubscribed)),
+        rare!(
+            "campaign_id_1__id_1_unsubscribed_text",
+            [campaign_id, _id, unsubscribed, sent_at],
+            Text(unsubscribed)
+        ),
+        rare!(
+            "campaign_id_1__id_1_unsubscribed_at",
+            [campaign_id, _id, unsubscribed_at],
+            DateOrText(unsubscribed_at)
+        ),
+        rare!("campaign_id_1__id_1_replied_at", [campaign_id, _id, replied_at], DateOrText(replied_at)),
+        rare!("campaign_id_1__id_1_replies", [campaign_id, _id, replies], Positive(replies)),
+        rare!("campaign_id_1__id_1_replies_text", [campaign_id, _id, replies, sent_at], Text(replies)),
+        rare!("campaign_id_1__id_1_replied", [campaign_id, _id, replied], True(replied)),
+        rare!("user_id_1__id_1_bounced", [user_id, _id, bounced], Set(bounced)),
+        rare!("user_id_1__id_1_bounced_text", [user_id, _id, bounced, sent_at], Text(bounced)),
+        rare!("user_id_1_bounced_1__id_1_reason", [user_id, bounced, _id], Text(bounce_reason)),
+        rare!("user_id_1__id_1_unsubscribed", [user_id, _id, unsubscribed], Set(unsubscribed)),
+        rare!("user_id_1__id_1_unsubscribed_text", [user_id, _id, unsubscribed, sent_at], Text(unsubscribed)),
+        rare!(
+            "user_id_1__id_1_unsubscribed_at",
+            [user_id, _id, unsubscribed_at],
+            DateOrText(unsubscribed_at)
+        ),
+        rare!("user_id_1__id_1_replied_at", [user_id, _id, replied_at], DateOrText(replied_at)),
+        rare!("user_id_1__id_1_replies", [user_id, _id, replies], Positive(replies)),
+        rare!("user_id_1__id_1_replies_text", [user_id, _id, replies, sent_at], Text(replies)),
+        rare!("user_id_1__id_1_replied", [user_id, _id, replied], True(replied)),
         IndexSpec::plain(EventReceipts, EVENT_RECEIPTS_EXPIRES_AT, &["expires_at"]).expires(),
     ]
 };

@@ -6,7 +6,7 @@ mod validator;
 
 use std::time::Duration;
 
-pub use index::{INDEXES, IndexSpec};
+pub use index::{INDEXES, IndexSpec, Only};
 
 /// How long a provider event id is remembered at least, by default.
 pub const RECEIPT_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);

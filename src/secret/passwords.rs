@@ -71,11 +71,12 @@ impl Default for PasswordOptions {
 }
 
 /// Computes and compares hashes.
+#[derive(Clone)]
 pub(crate) struct Passwords {
     options: PasswordOptions,
     turns: Arc<Semaphore>,
     #[cfg(test)]
-    computed: std::sync::atomic::AtomicUsize,
+    computed: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 /// The result of comparing a password.
@@ -92,7 +93,7 @@ impl Passwords {
             turns: Arc::new(Semaphore::new(options.at_once)),
             options,
             #[cfg(test)]
-            computed: std::sync::atomic::AtomicUsize::default(),
+            computed: Arc::default(),
         }
     }
 

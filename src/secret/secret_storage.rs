@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Reencrypted, SealedCredentials, SealedField, Vault, seal};
+use crate::back_off::BackOff;
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
@@ -54,13 +55,15 @@ pub(crate) async fn refresh_tokens(
     used: &Credentials,
     new: &Credentials,
 ) -> Result<Mailbox> {
+    let mut back_off = BackOff::of_conflicts();
     loop {
         let current = mailboxes.sealed(id).await?;
         let current = current.ok_or_else(|| Error::not_found(Collection::Mailboxes, id))?;
         current.require_tokens(used, vault, clock.now()).await?;
         let sealed = seal(new, vault, id, current.owner)?;
         match mailboxes.change_version(id, current.updated_at, &sealed).await {
-            Err(Error::Conflict { .. }) => {}
+            // Something else of the mailbox changed. The store ends this at the deadline of the call.
+            Err(Error::Conflict { .. }) => tokio::time::sleep(back_off.pause()).await,
             done => return done,
         }
     }

@@ -73,17 +73,31 @@ async fn everything_that_is_wrong_is_found() {
 #[tokio::test]
 async fn rows_of_unknown_campaigns_are_counted_and_no_problem() {
     let program = Program::new();
-    campaign(&program).await;
+    let (_, campaign) = campaign(&program).await;
     make_recent(&program.database).await;
     let rows = program.database.collection("email_tracking").await;
     let mut row = rows.find_one(doc! {}).await.unwrap().unwrap();
-    for (n, unknown) in ["00000000-0000-4000-8000-000000000000", "camp-17"].into_iter().enumerate() {
+    let unknown = "00000000-0000-4000-8000-000000000000".to_owned();
+    for (n, unknown) in
+        [unknown, "camp-17".to_owned(), campaign.id.to_string().to_uppercase()].iter().enumerate()
+    {
         row.remove("_id");
         row.insert("campaign_id", unknown);
         row.insert("tracking_id", format!("00000000-0000-4000-8000-00000000000{n}"));
         rows.insert_one(&row).await.unwrap();
     }
-    assert_eq!(program.json(&["doctor"], exit::DONE)["metrics"]["unknown_campaigns"], 2);
+    // What spells the id in another way is the campaign's.
+    program.json(&["recount"], exit::DONE);
+    let of_none = rows.find_one(doc! { "campaign_id": "camp-17" }).await.unwrap().unwrap();
+    let of_none = of_none.get_object_id("_id").unwrap().to_hex();
+    let metrics = &program.json(&["doctor"], exit::DONE)["metrics"];
+    assert_eq!((&metrics["drifting"], &metrics["unknown_campaigns"]), (&json!(0), &json!(1)), "{metrics}");
+    let unattributed = (&metrics["unattributed_rows"], &metrics["first_unattributed"]);
+    assert_eq!(unattributed, (&json!(1), &json!([of_none])), "{metrics}");
+    let named = format!("1 rows name no campaign, such as {of_none}");
+    assert!(program.text(&["doctor"], exit::DONE).stdout.contains(&named));
+    let named = format!("1 tracking rows name no campaign and were left alone, such as {of_none}");
+    assert!(program.text(&["recount"], exit::DONE).stdout.contains(&named));
 }
 
 /// Takes care that the campaigns that are there are not stuck.

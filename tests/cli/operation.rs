@@ -76,7 +76,10 @@ async fn a_recount_corrects_what_is_wrong() {
     let report = program.json(&["recount"], exit::DONE);
     assert_eq!(
         report,
-        json!({ "checked": 1, "corrected": 1, "unreadable": 0, "unattributed": 0, "is_done": true })
+        json!({
+            "checked": 1, "corrected": 1, "unreadable": 0, "unattributed": 0, "first_unattributed": [],
+            "failed": 0, "first_failed": null, "is_done": true,
+        })
     );
     assert_eq!(store.campaign_metrics.get(campaign.id).await.unwrap().unwrap().totals.sent, 1);
     assert!(

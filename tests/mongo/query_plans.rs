@@ -13,7 +13,7 @@ use campaign_store::{
     Store, TrackingEvent, TrackingFilter, User, UserFilter, UserPatch, contract,
 };
 use chrono::TimeDelta;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 
@@ -61,9 +61,7 @@ async fn no_query_scans_a_collection() {
     let database = TestDatabase::new();
     let store = database.provisioned().await.repositories();
     let driver = database.driver().await;
-    // Large enough that it forgets nothing.
-    driver.create_collection("system.profile").capped(true).size(64 << 20).await.expect("a profile");
-    driver.run_command(doc! { "profile": 2 }).await.expect("the profiler starts");
+    profile(&driver).await;
     let people = populate(&store).await.expect("valid inputs");
     ask_secrets(&database, &people).await.expect("valid inputs");
     ask_everything(&store, &people).await.expect("valid inputs");
@@ -88,8 +86,15 @@ async fn no_query_scans_a_collection() {
     assert!(commands.len() >= 190, "only {} shapes", commands.len());
 }
 
+/// Records every command of the database.
+pub(super) async fn profile(driver: &Database) {
+    // Large enough that it forgets nothing.
+    driver.create_collection("system.profile").capped(true).size(64 << 20).await.expect("a profile");
+    driver.run_command(doc! { "profile": 2 }).await.expect("the profiler starts");
+}
+
 /// Users with mailboxes, campaigns and sends, enough for an index to be worth its while.
-async fn populate(store: &Store) -> Result<Vec<(User, Mailbox)>> {
+pub(super) async fn populate(store: &Store) -> Result<Vec<(User, Mailbox)>> {
     let mut people = Vec::new();
     for n in 0..20 {
         let new =
@@ -154,7 +159,7 @@ async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Res
     Ok(())
 }
 
-async fn ask_users(store: &Store, user: &User) -> Result<()> {
+pub(super) async fn ask_users(store: &Store, user: &User) -> Result<()> {
     let users = &store.users;
     let id = user.id;
     users.get(id).await?;
@@ -173,7 +178,7 @@ async fn ask_users(store: &Store, user: &User) -> Result<()> {
     Ok(())
 }
 
-async fn ask_mailboxes(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
+pub(super) async fn ask_mailboxes(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
     let mailboxes = &store.mailboxes;
     let id = mailbox.id;
     mailboxes.get(id).await?;
@@ -198,7 +203,7 @@ async fn ask_mailboxes(store: &Store, user: &User, mailbox: &Mailbox) -> Result<
     Ok(())
 }
 
-async fn ask_campaigns(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
+pub(super) async fn ask_campaigns(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
     let campaigns = &store.campaigns;
     let now = contract::start() + TimeDelta::hours(1);
     let due = campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
@@ -222,6 +227,8 @@ async fn ask_campaigns(store: &Store, user: &User, mailbox: &Mailbox) -> Result<
             base.clone().mailbox(mailbox.id).status(CampaignStatus::Active),
         ] {
             read(async |page| campaigns.list(&filter, &page).await, campaigns.stream(&filter).await?).await?;
+            let summaries = campaigns.stream_summaries(&filter).await?;
+            read(async |page| campaigns.list_summaries(&filter, &page).await, summaries).await?;
         }
     }
     Ok(())
@@ -254,13 +261,14 @@ async fn ask_metrics(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()
     Ok(())
 }
 
-async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
+pub(super) async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
     let tracking = &store.email_tracking;
     let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
     let campaign = campaigns.items.first().expect("a campaign");
     let recipient = EmailAddress::new("r1@example.com")?;
     let send = NewSend::new(campaign, "a@work.example", recipient.as_str(), contract::start())?;
     tracking.get(send.id()).await?;
+    tracking.recorded(&[send.id()]).await?;
     tracking.record_sends(vec![send.nth(7)]).await?;
     tracking.find_by_campaign_and_recipient(campaign.id, &recipient).await?;
     let id = NewSend::new(campaign, "a@work.example", recipient.as_str(), contract::start())?.id();
@@ -277,15 +285,26 @@ async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
             for filter in std::iter::once(base.clone()).chain(states) {
                 read(async |page| tracking.list(&filter, &page).await, tracking.stream(&filter).await?)
                     .await?;
+                let summaries = tracking.stream_summaries(&filter).await?;
+                read(async |page| tracking.list_summaries(&filter, &page).await, summaries).await?;
+                start_of(tracking.stream_ids(&filter).await?).await?;
             }
         }
     }
     Ok(())
 }
 
+/// Reads the first batches of a stream.
+async fn start_of<T>(stream: RecordStream<T>) -> Result<()> {
+    stream.take(3_000).try_collect::<Vec<_>>().await.map(drop)
+}
+
 /// Reads a stream, and two pages in both orders.
-async fn read<T>(list: impl AsyncFn(PageRequest) -> Result<Page<T>>, stream: RecordStream<T>) -> Result<()> {
-    stream.try_collect::<Vec<_>>().await?;
+pub(super) async fn read<T>(
+    list: impl AsyncFn(PageRequest) -> Result<Page<T>>,
+    stream: RecordStream<T>,
+) -> Result<()> {
+    start_of(stream).await?;
     for order in [Order::OldestFirst, Order::NewestFirst] {
         let first = PageRequest::new(2)?.order(order);
         if let Some(next) = list(first.clone()).await?.next {
@@ -313,7 +332,7 @@ async fn recorded(driver: &Database) -> BTreeMap<String, Document> {
 }
 
 /// The command of an entry, if it searches one of the five collections.
-fn command_in(entry: &Document) -> Option<Document> {
+pub(super) fn command_in(entry: &Document) -> Option<Document> {
     const SESSION: [&str; 8] = [
         "lsid",
         "txnNumber",
@@ -348,7 +367,7 @@ fn counts_every_row(command: &Document) -> bool {
 }
 
 /// A command without its values.
-fn shape_of(command: &Document) -> String {
+pub(super) fn shape_of(command: &Document) -> String {
     let (name, collection) = command.iter().next().expect("a command has a name");
     let collection = collection.as_str().unwrap_or_default();
     let mut fields = Vec::new();

@@ -14,7 +14,7 @@ use futures_util::TryStreamExt;
 use crate::support::database::TestDatabase;
 
 /// Two campaigns with two e-mails each, one of them opened.
-async fn campaigns(store: &Store) -> [Campaign; 2] {
+pub(crate) async fn campaigns(store: &Store) -> [Campaign; 2] {
     let user = store.users.create(NewUser::new("Ada", "ada").expect("valid")).await.expect("a user");
     let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("valid");
     let mailbox = store.mailboxes.link(mailbox).await.expect("a mailbox");
@@ -34,22 +34,22 @@ async fn campaigns(store: &Store) -> [Campaign; 2] {
     campaigns.try_into().expect("two campaigns")
 }
 
-fn right() -> Totals {
+pub(crate) fn right() -> Totals {
     let mut totals = Totals::default();
     (totals.sent, totals.delivered, totals.opened) = (2, 1, 1);
     totals
 }
 
-async fn metrics(store: &Store, id: CampaignId) -> CampaignMetrics {
+pub(crate) async fn metrics(store: &Store, id: CampaignId) -> CampaignMetrics {
     store.campaign_metrics.get(id).await.expect("a look-up").expect("the metrics")
 }
 
-async fn all<T>(stream: campaign_store::Result<RecordStream<T>>) -> Vec<T> {
+pub(crate) async fn all<T>(stream: campaign_store::Result<RecordStream<T>>) -> Vec<T> {
     stream.expect("a stream").try_collect().await.expect("no error")
 }
 
 /// Sets fields of the metrics of a campaign.
-async fn tamper(database: &TestDatabase, id: CampaignId, set: Document) {
+pub(crate) async fn tamper(database: &TestDatabase, id: CampaignId, set: Document) {
     let metrics = database.collection("campaign_metrics").await;
     let update = metrics.update_one(doc! { "campaign_id": id.to_string() }, doc! { "$set": set }).await;
     assert_eq!(update.expect("an update").modified_count, 1);
@@ -148,32 +148,6 @@ async fn a_recount_removes_the_marks_of_version_0_1_and_until_then_there_is_a_wa
     }
 }
 
-#[tokio::test]
-async fn rows_of_no_campaign_are_counted_and_passed_over() {
-    let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
-    let [one, _] = campaigns(&store).await;
-    let rows = database.collection("email_tracking").await;
-    let mut row = rows.find_one(doc! {}).await.expect("a row").expect("a row");
-    let others = [None, Some(bson::Bson::Null), Some(7.into()), Some("camp-17".into())];
-    for (n, campaign_id) in others.into_iter().enumerate() {
-        row.remove("_id");
-        row.remove("campaign_id");
-        row.extend(campaign_id.map(|id| ("campaign_id".to_owned(), id)));
-        row.insert("tracking_id", format!("00000000-0000-4000-8000-00000000000{n}"));
-        rows.insert_one(&row).await.expect("an insert");
-    }
-    let metrics_of = database.collection("campaign_metrics").await;
-    let id = doc! { "campaign_id": one.id.to_string() };
-    metrics_of.update_one(id, doc! { "$set": { "total_sent": 7 } }).await.expect("an update");
-    let progress = all(store.campaign_metrics.recount_all().await).await;
-    let last = progress.last().expect("a report");
-    assert_eq!((last.checked, last.corrected, last.unreadable), (2, 1, 0));
-    // What is missing and null is one group or two, as the server likes.
-    assert!((3..=4).contains(&last.unattributed), "{last:?}");
-    assert_eq!(metrics(&store, one.id).await.totals, right());
-}
-
 /// 350,000 ids are more than the 16 MiB of one command.
 #[tokio::test]
 async fn totals_and_series_of_very_many_campaigns_are_asked_in_parts() {
@@ -182,7 +156,7 @@ async fn totals_and_series_of_very_many_campaigns_are_asked_in_parts() {
     let [one, other] = campaigns(&store).await;
     let unknown = (0..350_000_u128).map(|n| CampaignId::from(uuid::Uuid::from_u128(n)));
     let many = MetricsFilter::campaigns([one.id, other.id].into_iter().chain(unknown).chain([one.id]));
-    assert_eq!(store.campaign_metrics.totals(&many).await.expect("totals").sent, 4);
+    assert_eq!(store.campaign_metrics.totals(&many).await.expect("totals").totals.sent, 4);
     let around = contract::start() - TimeDelta::days(1)..contract::start() + TimeDelta::days(1);
     let series = store.campaign_metrics.series(&many, Signal::Opened, SeriesStep::Day, around).await;
     assert_eq!(series.expect("a series").iter().map(|point| point.count).sum::<u64>(), 2);

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::watched::{Fault, away, bad_event};
 use super::{Scene, Watched, opened, record_all};
 
-
 #[tokio::test(start_paused = true)]
 async fn a_bad_event_is_alone_with_its_error() {
     let scene = Scene::new(1, 100).await;

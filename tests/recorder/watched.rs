@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use campaign_store::{
-    CampaignId, EmailAddress, EmailTracking, EmailTrackingRepository, Error, EventOutcome, NewSend, Page,
-    PageRequest, RecordStream, Result, SendOutcome, TrackingEvent, TrackingFilter, TrackingId, UserId,
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, EmailTrackingRepository, Error, EventOutcome,
+    NewSend, Page, PageRequest, RecordStream, Result, SendOutcome, TrackingEvent, TrackingFilter, TrackingId,
+    UserId,
 };
 use tokio::sync::Semaphore;
 use tokio::time::{Duration, Instant, sleep};
@@ -107,11 +108,15 @@ impl EmailTrackingRepository for Watched {
         self.inner.get(id).await
     }
 
+    async fn recorded(&self, ids: &[TrackingId]) -> Result<HashSet<TrackingId>> {
+        self.inner.recorded(ids).await
+    }
+
     async fn find_by_campaign_and_recipient(
         &self,
         campaign_id: CampaignId,
         recipient: &EmailAddress,
-    ) -> Result<Vec<EmailTracking>> {
+    ) -> Result<Page<EmailTracking>> {
         self.inner.find_by_campaign_and_recipient(campaign_id, recipient).await
     }
 
@@ -131,7 +136,23 @@ impl EmailTrackingRepository for Watched {
         self.inner.list(filter, page).await
     }
 
+    async fn list_summaries(
+        &self,
+        filter: &TrackingFilter,
+        page: &PageRequest,
+    ) -> Result<Page<EmailSummary>> {
+        self.inner.list_summaries(filter, page).await
+    }
+
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>> {
         self.inner.stream(filter).await
+    }
+
+    async fn stream_summaries(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailSummary>> {
+        self.inner.stream_summaries(filter).await
+    }
+
+    async fn stream_ids(&self, filter: &TrackingFilter) -> Result<RecordStream<TrackingId>> {
+        self.inner.stream_ids(filter).await
     }
 }

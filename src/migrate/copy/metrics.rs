@@ -1,6 +1,7 @@
 //! The metrics of the campaigns, from all tracking rows at once.
 
 use std::collections::HashMap;
+use std::pin::pin;
 
 use async_stream::try_stream;
 use bson::raw::RawDocumentBuf;
@@ -8,15 +9,16 @@ use bson::{Document, doc};
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
 use crate::collection::Collection;
-use crate::document::aggregation::{Group, group_by_campaign, grouped, rows_of};
+use crate::document::aggregation::Group;
 use crate::document::campaign::field;
+use crate::document::campaign_metrics::with_campaign;
 use crate::document::{Decode, Query, Record};
 use crate::migrate::Result;
 use crate::migrate::access::Access;
 use crate::migrate::state::counts::number_of;
 use crate::migrate::state::lease::Lease;
 use crate::model::{Campaign, CampaignId, CampaignMetrics, MetricId, MetricsFilter, Rates};
-use crate::mongo::error::duplicates_of;
+use crate::mongo::error::{duplicates_of, ours};
 use crate::mongo::tracking::Recounts;
 use crate::schema::index::CAMPAIGN_METRICS_CAMPAIGN_ID;
 
@@ -40,21 +42,15 @@ pub(super) fn write_metrics<'a>(
 ) -> impl Stream<Item = Result<Tally>> + 'a {
     try_stream! {
         let mut tally = Tally::default();
-        let rows = access.collection::<RawDocumentBuf>(Collection::EmailTracking.name());
-        let groups = rows.aggregate([group_by_campaign()]).allow_disk_use(true);
-        let groups = async { groups.with_type::<RawDocumentBuf>().await };
-        let groups = access.run(OPERATION, groups).await?;
-        let mut groups = groups.try_chunks(CAMPAIGNS);
-        loop {
-            let next = async { groups.try_next().await.map_err(|error| error.1) };
-            let Some(groups) = access.run(OPERATION, next).await? else { break };
+        let groups = Recounts(access.connection().clone()).groups(OPERATION).await?;
+        let mut groups = pin!(groups.try_chunks(CAMPAIGNS));
+        while let Some(groups) = groups.try_next().await.map_err(|error| error.1)? {
             let mut by_campaign = HashMap::new();
-            for group in &groups {
-                tally.rows += rows_of(group)?;
-                match grouped(group) {
-                    Ok((id, group)) => drop(by_campaign.insert(id, group)),
-                    // What is no id is no campaign's.
-                    Err(_) => tally.unattributed += rows_of(group)?,
+            for (id, group) in groups {
+                tally.rows += group.totals.sent;
+                match id {
+                    Some(id) => drop(by_campaign.insert(id, group)),
+                    None => tally.unattributed += group.totals.sent,
                 }
             }
             let ids = Query::all().one_of(field::id, by_campaign.keys());
@@ -91,14 +87,17 @@ async fn write_metrics_of(
     }
     let connection = access.connection();
     let query = MetricsFilter::campaigns(campaigns.iter().map(|campaign| campaign.id)).query();
-    let stored = connection.campaign_metrics.find_all(None, &query, campaigns.len());
-    let stored: Vec<CampaignMetrics> = access.run(OPERATION, stored).await?;
-    let stored: HashMap<_, _> = stored.into_iter().map(|metrics| (metrics.campaign_id, metrics)).collect();
+    let find = connection.campaign_metrics.raw.find(query.to_filter());
+    let stored = async {
+        let documents = find.await?.try_collect::<Vec<_>>().await?;
+        documents.iter().map(|document| with_campaign(document).map_err(ours)).collect()
+    };
+    let stored: HashMap<_, Option<CampaignMetrics>> = access.run(OPERATION, stored).await?;
     let (mut new, mut suspects) = (Vec::new(), Vec::new());
     for campaign in campaigns {
         let Group { totals, odd, .. } = groups.get(&campaign.id).copied().unwrap_or_default();
         match stored.get(&campaign.id) {
-            Some(metrics) if odd == 0 && metrics.agree_with(&totals) => {}
+            Some(Some(metrics)) if odd == 0 && metrics.agree_with(&totals) => {}
             None if odd == 0 => new.push(CampaignMetrics {
                 totals,
                 rates: Rates::of(&totals),

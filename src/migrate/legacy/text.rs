@@ -4,7 +4,7 @@ use bson::raw::RawBsonRef;
 
 use super::findings::Reading;
 use crate::error::Problem;
-use crate::model::{EmailAddress, Provider, text};
+use crate::model::{EmailAddress, Message, Provider, text};
 
 pub(super) fn email(value: RawBsonRef<'_>) -> Option<Reading<EmailAddress>> {
     let text = value.as_str()?;
@@ -40,10 +40,12 @@ fn trimmed(value: RawBsonRef<'_>, check: impl FnOnce(&str) -> Option<String>) ->
 }
 
 /// A body. Unlike that of a new campaign it may be empty: a draft that was never written is no damage.
-pub(super) fn message(value: RawBsonRef<'_>) -> Option<Reading<String>> {
+pub(super) fn message(value: RawBsonRef<'_>) -> Option<Reading<Message>> {
     let text = value.as_str()?;
-    match text::message(text.to_owned()) {
+    match text::message(text) {
         Ok(message) => Some(Reading::plain(message)),
-        Err(invalid) => (invalid.problem == Problem::Empty).then(|| Reading::plain(text.to_owned())),
+        Err(invalid) => {
+            (invalid.problem == Problem::Empty).then(|| Reading::plain(Message::from_stored(text)))
+        }
     }
 }

@@ -31,12 +31,6 @@ impl FoundMetrics {
         }
     }
 
-    #[cfg(feature = "mongo")]
-    /// The metrics of the campaign, if it exists.
-    pub(crate) fn take(&mut self, id: CampaignId) -> Result<Option<CampaignMetrics>> {
-        self.0.remove(&id).transpose()
-    }
-
     pub(crate) fn error_of(&self, id: CampaignId) -> Option<&Error> {
         self.0.get(&id)?.as_ref().err()
     }

@@ -18,7 +18,7 @@ pub struct Drift {
 }
 
 /// The progress of a recount of all campaigns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 #[non_exhaustive]
 pub struct RecountProgress {
     /// The number of campaigns compared so far.
@@ -28,12 +28,18 @@ pub struct RecountProgress {
     /// The number of their tracking rows that cannot be read. These count as sent only;
     /// [`drift`](crate::CampaignMetricsRepository::drift) names them.
     pub unreadable: u64,
-    /// Values in the rows' `campaign_id` that are no id of a campaign, such as `camp-17` or none. Their
-    /// rows are left alone.
+    /// The number of tracking rows of no campaign: their `campaign_id` is missing or no id, such as
+    /// `camp-17`. They are left alone.
     pub unattributed: u64,
+    /// The `_id`s of some of these rows, at most [`MAX_LISTED`](Self::MAX_LISTED), in the last report.
+    /// [`drift`](crate::CampaignMetricsRepository::drift) names all of them.
+    pub first_unattributed: Vec<String>,
 }
 
 impl RecountProgress {
+    /// How many rows of no campaign are listed.
+    pub const MAX_LISTED: usize = 20;
+
     /// The number of campaigns between two progress reports.
     pub(crate) const INTERVAL: u64 = 1_000;
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Receipt, Signal};
 use super::signal::Rule;
+use super::{Receipt, Signal};
 use crate::clock::whole_millis;
 use crate::error::Invalid;
 use crate::model::{EmailTracking, TrackingId, text};

@@ -3,35 +3,40 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bson::doc;
 use chrono::{DateTime, Utc};
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
-use mongodb::options::{DatabaseOptions, ReadPreference, SelectionCriteria};
+use mongodb::error::{TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use mongodb::options::{
+    DatabaseOptions, ReadPreference, SelectionCriteria, TransactionOptions, WriteConcern,
+};
 use mongodb::{Client, ClientSession, Database};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::error::{DriverResult, ours, theirs, theirs_as};
-use super::options::MongoOptions;
+use super::calls::Calls;
+use super::error::{DriverResult, is_of_the_connection, theirs, theirs_as};
+use super::options::{MongoOptions, Opened, clamped};
 use super::table::Table;
 use super::topology::Topology;
+use crate::back_off::BackOff;
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Decode, Query};
-use crate::error::{Error, Invalid, Problem, Result};
+use crate::error::{Error, Result};
 use crate::repository::RecordStream;
 
-/// How long to wait before a commit of unknown outcome is retried.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
-
 /// An open database.
+#[derive(Clone)]
 pub(crate) struct Connection {
     client: Client,
+    /// Whether the client was made for this store, so that closing the store closes it.
+    owns_client: bool,
     pub(crate) database: Database,
     pub(in crate::mongo) clock: Arc<dyn Clock>,
-    timeout: Duration,
+    operation_timeout: Duration,
+    calls: Arc<Calls>,
     /// The servers, as `host:port`.
     target: String,
     pub(in crate::mongo) topology: Topology,
@@ -44,32 +49,33 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(in crate::mongo) async fn open(options: &MongoOptions) -> Result<Self> {
-        let client_options = options.to_client_options().await?;
-        let hosts: Vec<_> = client_options.hosts.iter().map(ToString::to_string).collect();
-        let target = hosts.join(",");
-        // Nothing is connected yet; the cause can be a TLS file that cannot be read.
-        let client = Client::with_options(client_options)
-            .map_err(|_| Invalid::new("uri", Problem::NotAConnectionString))?;
+        let Opened { client, write_concern, mut target, pool_size, owns_client } = options.open().await?;
         // What is read from the primary decides; lists are read where the connection string says.
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let primary = DatabaseOptions::builder().selection_criteria(primary).build();
+        let concern = DatabaseOptions::builder().write_concern(write_concern);
+        let lists = client.database_with_options(&options.database, concern.clone().build());
+        let primary = concern.selection_criteria(primary).build();
         let database = client.database_with_options(&options.database, primary);
-        let lists = client.database(&options.database);
         // One command that needs a server, and one that needs the login.
         let first_contact = async {
             let hello = database.run_command(doc! { "hello": 1 }).await?;
-            let topology = Topology::of(&hello);
-            if topology.is_some() {
+            if Topology::of(&hello).is_some() {
                 database.list_collection_names().await?;
             }
-            Ok(topology)
+            Ok(hello)
         };
-        let topology = match tokio::time::timeout(options.timeout, first_contact).await {
-            Ok(topology) => topology.map_err(|error| theirs("connect", &target, &error))?,
+        let hello = match timeout(options.timeout, first_contact).await {
+            Ok(hello) => hello.map_err(|error| theirs("connect", &target, &error))?,
             Err(_) => return Err(Error::unavailable(target, "no answer in time")),
         };
-        let topology = topology.ok_or_else(|| Error::Standalone { target: target.clone() })?;
-        let table = |collection| Table::new(&database, collection).with_lists_of(&lists);
+        if let Ok(me) = hello.get_str("me")
+            && !owns_client
+        {
+            me.clone_into(&mut target);
+        }
+        let topology = Topology::of(&hello).ok_or_else(|| Error::Standalone { target: target.clone() })?;
+        let limit = options.operation_timeout;
+        let table = |collection| Table::new(&database, collection).with_lists_of(&lists).with_limit(limit);
         Ok(Self {
             users: table(Collection::Users),
             mailboxes: table(Collection::Mailboxes),
@@ -77,12 +83,41 @@ impl Connection {
             campaign_metrics: table(Collection::CampaignMetrics),
             email_tracking: table(Collection::EmailTracking),
             client,
+            owns_client,
             clock: options.clock.clone(),
-            timeout: options.timeout,
+            operation_timeout: limit,
+            calls: Arc::new(Calls::new(pool_size)),
             target,
             topology,
             database,
         })
+    }
+
+    /// The same with another time limit for each call.
+    pub(in crate::mongo) fn with_operation_timeout(&self, limit: Duration) -> Self {
+        let limit = clamped(limit);
+        let table = |table: &Table| table.clone().with_limit(limit);
+        Self {
+            users: table(&self.users),
+            mailboxes: table(&self.mailboxes),
+            campaigns: table(&self.campaigns),
+            campaign_metrics: table(&self.campaign_metrics),
+            email_tracking: table(&self.email_tracking),
+            operation_timeout: limit,
+            ..self.clone()
+        }
+    }
+
+    /// Lets the calls in flight end within the time limit, and refuses further ones.
+    pub(in crate::mongo) async fn close(&self) {
+        let end = self.deadline();
+        let _ = timeout_at(end, self.calls.drained()).await;
+        self.calls.close();
+        if self.owns_client && timeout_at(end, self.client.clone().shutdown()).await.is_err() {
+            // Something still holds a session. The driver would wait for it, even for ever.
+            const LAST_COMMAND: Duration = Duration::from_secs(1);
+            let _ = timeout(LAST_COMMAND, self.client.clone().shutdown().immediate(true)).await;
+        }
     }
 
     /// The database for commands that concern several databases.
@@ -98,25 +133,67 @@ impl Connection {
         self.clock.now()
     }
 
-    /// Runs `work` and translates its error.
+    /// When a call that begins now must have ended.
+    pub(in crate::mongo) fn deadline(&self) -> Instant {
+        Instant::now() + self.operation_timeout
+    }
+
+    /// Ends a call of several steps at its deadline. The steps have the same limit, each from its own
+    /// beginning.
+    pub(in crate::mongo) async fn within<T>(
+        &self,
+        deadline: Instant,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        timeout_at(deadline, call).await.unwrap_or_else(|_| Err(self.too_late()))
+    }
+
+    /// Runs `work`, which only reads, and translates its error.
     pub(crate) async fn run<T>(
         &self,
         operation: &'static str,
         work: impl Future<Output = DriverResult<T>>,
     ) -> Result<T> {
-        work.await.map_err(|error| self.translate(operation, &error))
+        self.within(self.deadline(), async {
+            let _call = self.calls.begin().await?;
+            work.await.map_err(|error| self.translate(operation, &error))
+        })
+        .await
     }
 
-    /// As [`run`](Self::run), for work that can also fail with errors of the type `E`.
-    pub(crate) async fn run_as<T, E>(
+    /// As [`run`](Self::run), for work that writes outside of a transaction.
+    pub(in crate::mongo) async fn write<T>(
         &self,
+        operation: &'static str,
+        work: impl Future<Output = DriverResult<T>>,
+    ) -> Result<T> {
+        self.within(self.deadline(), async {
+            let _call = self.calls.begin().await?;
+            let _connection = self.calls.begin_plain_write().await?;
+            work.await.map_err(|error| self.translate(operation, &error))
+        })
+        .await
+    }
+
+    /// As [`run`](Self::run), for work that can also fail with errors of the type `E` and that has a time
+    /// limit of its own.
+    pub(crate) async fn run_for<T, E>(
+        &self,
+        limit: Duration,
         operation: &'static str,
         work: impl Future<Output = DriverResult<T>>,
     ) -> Result<T, E>
     where
         E: From<Error> + Clone + Send + Sync + 'static,
     {
-        work.await.map_err(|error| theirs_as(operation, &self.target, &error))
+        match timeout(limit, work).await {
+            Ok(done) => done.map_err(|error| theirs_as(operation, &self.target, &error)),
+            Err(_) => Err(self.too_late().into()),
+        }
+    }
+
+    fn too_late(&self) -> Error {
+        Error::unavailable(&self.target, "the call did not end in time")
     }
 
     /// Translates an error of the driver into an error of this crate.
@@ -133,6 +210,12 @@ impl Connection {
         self.run("stream", table.stream(self.target.clone(), query)).await
     }
 
+    /// A session whose reads all see the database at one moment, that of the first of them. It holds nothing,
+    /// neither locks nor a connection.
+    pub(in crate::mongo) async fn snapshot(&self) -> DriverResult<ClientSession> {
+        self.client.start_session().snapshot(true).await
+    }
+
     /// Runs `work` in a transaction, and retries it after conflicts with other writers.
     pub(crate) async fn transact<C, T, W>(&self, operation: &'static str, context: C, work: W) -> Result<T>
     where
@@ -140,47 +223,80 @@ impl Connection {
         T: Send,
         W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
     {
-        self.run(operation, self.in_transaction(context, work)).await
+        let deadline = self.deadline();
+        self.within(deadline, async {
+            let _call = self.calls.begin().await?;
+            let done = self.in_transaction(deadline, context, work).await;
+            done.map_err(|error| self.translate(operation, &error))
+        })
+        .await
     }
 
-    /// As [`transact`](Self::transact), with the driver's error.
-    pub(crate) async fn in_transaction<C, T, W>(&self, context: C, work: W) -> DriverResult<T>
+    /// As [`transact`](Self::transact), with the driver's error. No attempt begins after the deadline.
+    pub(crate) async fn in_transaction<C, T, W>(
+        &self,
+        deadline: Instant,
+        mut context: C,
+        mut work: W,
+    ) -> DriverResult<T>
     where
         C: Send,
         T: Send,
         W: for<'a> FnMut(&'a mut ClientSession, &'a mut C) -> BoxFuture<'a, DriverResult<T>> + Send,
     {
-        let started = Instant::now();
+        let mut back_off = BackOff::of_conflicts();
         let mut session = self.client.start_session().await?;
-        // Transactions read from the primary, wherever other reads go.
-        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let run = session.start_transaction().selection_criteria(primary);
-        run.and_run((self, context, work), |session, (db, context, work)| {
-            async move {
-                // The driver tries for two minutes; the caller was promised an answer in `timeout`.
-                if started.elapsed() > db.timeout {
-                    let reason = "the transaction could not be done in time";
-                    return Err(ours(Error::unavailable(&db.target, reason)));
+        loop {
+            session.start_transaction().with_options(self.transaction_options()).await?;
+            let attempt = match work(&mut session, &mut context).await {
+                Ok(done) => self.commit(&mut session, deadline).await.map(|()| done),
+                Err(error) if is_of_the_connection(&error) => {
+                    // Aborting would look for a server again. A session that is dropped aborts in the
+                    // background.
+                    session = self.client.start_session().await?;
+                    Err(error)
                 }
-                let done = work(&mut *session, context).await?;
-                db.commit(session, started).await?;
-                Ok(done)
+                Err(error) => {
+                    // The server ends what cannot be aborted.
+                    let _ = session.abort_transaction().await;
+                    Err(error)
+                }
+            };
+            match attempt {
+                Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+                    let pause = back_off.pause();
+                    if Instant::now() + pause >= deadline {
+                        return Err(error);
+                    }
+                    sleep(pause).await;
+                }
+                done => return done,
             }
-            .boxed()
-        })
-        .await
+        }
     }
 
-    /// Commits. It retries while the outcome is unknown, but unlike the driver only within the timeout.
-    async fn commit(&self, session: &mut ClientSession, started: Instant) -> DriverResult<()> {
+    /// Transactions read from the primary and wait for a majority, whatever the client's options are.
+    fn transaction_options(&self) -> TransactionOptions {
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let concern = self.database.write_concern().cloned().unwrap_or_else(WriteConcern::majority);
+        TransactionOptions::builder()
+            .selection_criteria(primary)
+            .write_concern(concern)
+            .max_commit_time(self.operation_timeout)
+            .build()
+    }
+
+    /// Commits. It retries while the outcome is unknown.
+    async fn commit(&self, session: &mut ClientSession, deadline: Instant) -> DriverResult<()> {
+        let mut back_off = BackOff::of_conflicts();
         loop {
             let committed = session.commit_transaction().await;
             match &committed {
                 Err(error)
                     if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
-                        && started.elapsed() < self.timeout =>
+                        && Instant::now() < deadline =>
                 {
-                    tokio::time::sleep(COMMIT_INTERVAL).await;
+                    sleep(back_off.pause()).await;
                 }
                 _ => return committed,
             }

@@ -1,6 +1,7 @@
 //! The one place that reads the driver's errors. They can contain values of documents, so only a code and the
 //! name of an index get past this module.
 
+use bson::Document;
 use mongodb::error::{
     CommandError, Error as DriverError, ErrorKind, IndexedWriteError, TRANSIENT_TRANSACTION_ERROR,
     UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteError, WriteFailure,
@@ -47,6 +48,29 @@ pub(in crate::mongo) fn theirs(operation: &'static str, target: &str, error: &Dr
         return Error::unavailable(target, reason);
     }
     Error::backend(operation, code)
+}
+
+/// Whether the connection failed, or no server was found: not an answer of a server.
+pub(super) fn is_of_the_connection(error: &DriverError) -> bool {
+    matches!(
+        *error.kind,
+        ErrorKind::ServerSelection { .. }
+            | ErrorKind::Io(_)
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::DnsResolve { .. }
+            | ErrorKind::Shutdown
+    )
+}
+
+/// The reply to a raw command is not an error even if a majority did not get its writes in time.
+pub(crate) fn refuse_write_concern_error(reply: &Document) -> DriverResult<()> {
+    match reply.get_document("writeConcernError") {
+        Ok(error) => {
+            let error = bson::deserialize_from_document(error.clone())?;
+            Err(ErrorKind::Write(WriteFailure::WriteConcernError(error)).into())
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 /// Whether a write failed because a unique index already has the value.
@@ -156,7 +180,11 @@ fn outage(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
         }
         Some(43 | 175 | 237) => Some("the server ended the search"),
         Some(50 | 64 | 202 | 262 | 290) => Some("the server ran out of time"),
-        Some(24 | 112 | 239 | 246 | 251) => Some("other writes were in the way"),
+        Some(24 | 112 | 246 | 251) => Some("other writes were in the way"),
+        Some(239) => Some(
+            "the read took longer than minSnapshotHistoryWindowInSeconds, a parameter of the server that says \
+             how long it keeps a snapshot; if it fails again, raise it",
+        ),
         Some(462) => Some("the server is overloaded"),
         _ if error.contains_label(RETRYABLE_WRITE_ERROR) => Some("the server could not complete the write"),
         _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {

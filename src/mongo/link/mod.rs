@@ -1,5 +1,6 @@
 //! Access to the database: the client, transactions, tables, errors.
 
+mod calls;
 pub(crate) mod connection;
 pub(crate) mod error;
 mod options;

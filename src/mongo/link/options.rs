@@ -2,8 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mongodb::Client;
 use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, ReadConcernLevel, WriteConcern};
 
+use super::calls::POOL_SIZE;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Invalid, Problem, Result};
 use crate::schema::RECEIPT_LIFETIME;
@@ -20,13 +22,32 @@ use crate::secret::{PasswordOptions, Vault};
 #[derive(Clone)]
 #[must_use]
 pub struct MongoOptions {
-    uri: String,
+    source: Source,
     pub(in crate::mongo) database: String,
     pub(in crate::mongo) timeout: Duration,
+    pub(in crate::mongo) operation_timeout: Duration,
+    pool_size: Option<u32>,
     pub(in crate::mongo) clock: Arc<dyn Clock>,
     pub(in crate::mongo) vault: Option<Vault>,
     pub(in crate::mongo) passwords: PasswordOptions,
     pub(in crate::mongo) receipt_lifetime: Duration,
+}
+
+/// Where the connections come from.
+#[derive(Clone)]
+enum Source {
+    Uri(String),
+    Client(Box<Client>),
+}
+
+/// A client, and what the options and the connection string say about it.
+pub(super) struct Opened {
+    pub(super) client: Client,
+    pub(super) write_concern: WriteConcern,
+    /// The servers, as `host:port`.
+    pub(super) target: String,
+    pub(super) pool_size: u32,
+    pub(super) owns_client: bool,
 }
 
 impl MongoOptions {
@@ -35,10 +56,27 @@ impl MongoOptions {
     /// Writes wait for a majority of the servers. A connection string that asks for less, or for the read
     /// concern `available` or `linearizable`, is refused when the store connects.
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
+        Self::of(Source::Uri(uri.into()), database.into())
+    }
+
+    /// The database `database` on the servers of a client of yours, whose connections the store shares.
+    ///
+    /// The client keeps its own options: how long it looks for a server, and how many connections it makes
+    /// (say so with [`pool_size`](Self::pool_size) if it isn't the driver's default). Whatever its read
+    /// preference and write concern are, the store reads from the primary what decides, and waits for a
+    /// majority. A weaker write concern, or the read concern `available` or `linearizable`, is refused when
+    /// the store connects. [`MongoStore::close`](crate::MongoStore::close) leaves the client open.
+    pub fn from_client(client: Client, database: impl Into<String>) -> Self {
+        Self::of(Source::Client(Box::new(client)), database.into())
+    }
+
+    fn of(source: Source, database: String) -> Self {
         Self {
-            uri: uri.into(),
-            database: database.into(),
+            source,
+            database,
             timeout: Duration::from_secs(10),
+            operation_timeout: Duration::from_secs(10),
+            pool_size: None,
             clock: Arc::new(SystemClock),
             vault: None,
             passwords: PasswordOptions::new(),
@@ -50,6 +88,27 @@ impl MongoOptions {
     /// takes precedence over the connection string.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// How long a call of a repository may take: 10 seconds by default. It includes all waiting, for a
+    /// connection, for a server or for other callers, all retries, and the commit. Then the call fails with
+    /// [`Error::Unavailable`], and it is unknown whether its write took effect; each method says what a repeat
+    /// gives. Calls of many steps, such as `record_sends` of very many e-mails, keep the steps that were done.
+    ///
+    /// A limit is from 1 ms to 24 hours; others are clamped.
+    /// [`MongoStore::with_operation_timeout`](crate::MongoStore::with_operation_timeout) makes a handle with
+    /// another one. Provisioning, migration, recounts and streams have limits of their own.
+    pub fn operation_timeout(mut self, limit: Duration) -> Self {
+        self.operation_timeout = clamped(limit);
+        self
+    }
+
+    /// The largest number of connections to each server: that of the connection string (`maxPoolSize`) by
+    /// default, else 10; at least 1, and a store should have 2. Half of them are kept for reads and
+    /// transactions, since a write that waits for a document in the server waits with its connection.
+    pub fn pool_size(mut self, connections: u32) -> Self {
+        self.pool_size = Some(connections.max(1));
         self
     }
 
@@ -78,10 +137,39 @@ impl MongoOptions {
         self
     }
 
-    /// The driver's options.
-    pub(in crate::mongo) async fn to_client_options(&self) -> Result<ClientOptions> {
+    /// The client of these options. Nothing is connected yet.
+    pub(super) async fn open(&self) -> Result<Opened> {
         check_database_name(&self.database)?;
-        let parsed = tokio::time::timeout(self.timeout, ClientOptions::parse(&self.uri)).await;
+        match &self.source {
+            Source::Client(client) => {
+                check_read_concern("client", client.read_concern())?;
+                Ok(Opened {
+                    write_concern: self.majority("client", client.write_concern().cloned())?,
+                    client: Client::clone(client),
+                    target: "the given client".to_owned(),
+                    pool_size: self.pool_size.unwrap_or(POOL_SIZE),
+                    owns_client: false,
+                })
+            }
+            Source::Uri(uri) => {
+                let options = self.to_client_options(uri).await?;
+                let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
+                Ok(Opened {
+                    write_concern: options.write_concern.clone().unwrap_or_else(WriteConcern::majority),
+                    target: hosts.join(","),
+                    pool_size: options.max_pool_size.unwrap_or(POOL_SIZE),
+                    owns_client: true,
+                    // The cause of a failure can be a TLS file that cannot be read.
+                    client: Client::with_options(options)
+                        .map_err(|_| Invalid::new("uri", Problem::NotAConnectionString))?,
+                })
+            }
+        }
+    }
+
+    /// The driver's options.
+    async fn to_client_options(&self, uri: &str) -> Result<ClientOptions> {
+        let parsed = tokio::time::timeout(self.timeout, ClientOptions::parse(uri)).await;
         let mut options = match parsed {
             Ok(Ok(options)) => options,
             // A look-up in the name service is the only part that takes time or can fail later.
@@ -97,28 +185,38 @@ impl MongoOptions {
         };
         options.server_selection_timeout = Some(self.timeout);
         options.connect_timeout = Some(self.timeout);
+        options.max_pool_size = self.pool_size.or(options.max_pool_size);
         options.app_name.get_or_insert_with(|| env!("CARGO_PKG_NAME").to_owned());
-        options.write_concern = Some(majority(options.write_concern.take())?);
-        check_read_concern(options.read_concern.as_ref())?;
+        options.write_concern = Some(self.majority("uri", options.write_concern.take())?);
+        check_read_concern("uri", options.read_concern.as_ref())?;
         Ok(options)
     }
-}
 
-/// Completes a write concern. A connection string that has only `wtimeoutMS` or `journal` would otherwise
-/// replace the majority that every promise of the store needs.
-fn majority(given: Option<WriteConcern>) -> Result<WriteConcern, Invalid> {
-    let mut concern = given.unwrap_or_default();
-    if concern.journal == Some(false) || concern.w.as_ref().is_some_and(|w| *w != Acknowledgment::Majority) {
-        return Err(Invalid::new("uri", Problem::WeakWriteConcern));
+    /// Completes a write concern. A connection string that has only `wtimeoutMS` or `journal` would otherwise
+    /// replace the majority that every promise of the store needs.
+    fn majority(&self, origin: &'static str, given: Option<WriteConcern>) -> Result<WriteConcern, Invalid> {
+        let mut concern = given.unwrap_or_default();
+        if concern.journal == Some(false)
+            || concern.w.as_ref().is_some_and(|w| *w != Acknowledgment::Majority)
+        {
+            return Err(Invalid::new(origin, Problem::WeakWriteConcern));
+        }
+        concern.w = Some(Acknowledgment::Majority);
+        // Without it the server would go on waiting for members after the caller has given up.
+        concern.w_timeout.get_or_insert(self.operation_timeout);
+        Ok(concern)
     }
-    concern.w = Some(Acknowledgment::Majority);
-    Ok(concern)
 }
 
-fn check_read_concern(given: Option<&ReadConcern>) -> Result<(), Invalid> {
+/// A time limit for calls.
+pub(in crate::mongo) fn clamped(limit: Duration) -> Duration {
+    limit.clamp(Duration::from_millis(1), Duration::from_secs(24 * 3_600))
+}
+
+fn check_read_concern(origin: &'static str, given: Option<&ReadConcern>) -> Result<(), Invalid> {
     match given.map(|concern| &concern.level) {
         Some(ReadConcernLevel::Available | ReadConcernLevel::Linearizable) => {
-            Err(Invalid::new("uri", Problem::UnsuitableReadConcern))
+            Err(Invalid::new(origin, Problem::UnsuitableReadConcern))
         }
         _ => Ok(()),
     }
@@ -130,6 +228,7 @@ impl fmt::Debug for MongoOptions {
         f.debug_struct("MongoOptions")
             .field("database", &self.database)
             .field("timeout", &self.timeout)
+            .field("operation_timeout", &self.operation_timeout)
             .finish_non_exhaustive()
     }
 }

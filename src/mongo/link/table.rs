@@ -1,24 +1,24 @@
 //! A collection of the database, with the method names of the in-memory table.
 
 use std::fmt;
+use std::time::Duration;
 
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, Document, doc, rawdoc};
 use chrono::{DateTime, Utc};
-use mongodb::action::Find;
+use mongodb::action::{Action, Aggregate, Find, FindOne, FindOneAndUpdate};
 use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
 
-use super::error::{DriverResult, ours};
-use super::stream;
+use super::error::{DriverResult, ours, refuse_write_concern_error};
+use super::stream::{self, Batches};
 use crate::collection::Collection;
-use crate::document::{Changes, Condition, Decode, ID, Query, Record, UPDATED_AT, id_of};
+use crate::document::{Changes, Decode, ID, Query, Record, UPDATED_AT, id_of};
 use crate::error::Error;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
-use crate::schema;
 
 /// The most statements and bytes of one command: a server takes 100,000 and 16 MiB.
 const MAX_STATEMENTS: usize = 10_000;
@@ -38,6 +38,7 @@ macro_rules! in_session {
 }
 
 /// Reads and writes raw documents; the records encode and decode themselves.
+#[derive(Clone)]
 pub(crate) struct Table {
     pub(in crate::mongo) collection: Collection,
     /// Reads from the primary, since what is read here decides.
@@ -45,6 +46,8 @@ pub(crate) struct Table {
     /// Reads where the connection string says: for lists, streams and totals.
     pub(in crate::mongo) lists: mongodb::Collection<RawDocumentBuf>,
     database: Database,
+    /// How long the server may take for a command, where it can be told.
+    limit: Option<Duration>,
 }
 
 impl fmt::Debug for Table {
@@ -56,12 +59,48 @@ impl fmt::Debug for Table {
 impl Table {
     pub(crate) fn new(database: &Database, collection: Collection) -> Self {
         let raw = database.collection(collection.name());
-        Self { collection, lists: raw.clone(), raw, database: database.clone() }
+        Self { collection, lists: raw.clone(), raw, database: database.clone(), limit: None }
+    }
+
+    /// The same with a time limit for the server. The client's own limit ends the call; this one ends what
+    /// the server still does for it.
+    pub(in crate::mongo) fn with_limit(self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// The same with lists from this handle of the database.
     pub(in crate::mongo) fn with_lists_of(self, database: &Database) -> Self {
         Self { lists: database.collection(self.collection.name()), ..self }
+    }
+
+    /// The documents that match `filter`, from the primary.
+    pub(in crate::mongo) fn find(&self, filter: Document) -> Find<'_, RawDocumentBuf> {
+        self.raw.find(filter).optional(self.limit, Find::max_time)
+    }
+
+    /// The same, from where the connection string says.
+    pub(in crate::mongo) fn find_in_lists(&self, filter: Document) -> Find<'_, RawDocumentBuf> {
+        self.lists.find(filter).optional(self.limit, Find::max_time)
+    }
+
+    /// The results of a pipeline, from where the connection string says.
+    pub(in crate::mongo) fn aggregate_in_lists(
+        &self,
+        stages: impl IntoIterator<Item = Document>,
+    ) -> Aggregate<'_> {
+        self.lists.aggregate(stages).optional(self.limit, Aggregate::max_time)
+    }
+
+    /// Changes one document and returns it as it is then. Unlike an update it has a limit in the server, where
+    /// it may wait for a document that a transaction holds.
+    pub(in crate::mongo) fn find_and_update(
+        &self,
+        filter: Document,
+        pipeline: Vec<Document>,
+    ) -> FindOneAndUpdate<'_, RawDocumentBuf> {
+        let update = self.raw.find_one_and_update(filter, pipeline);
+        let update = update.return_document(ReturnDocument::After);
+        update.optional(self.limit, FindOneAndUpdate::max_time)
     }
 
     /// Adds a record.
@@ -90,10 +129,7 @@ impl Table {
         query: &Query,
         changes: &Changes,
     ) -> DriverResult<Option<T>> {
-        let update = self
-            .raw
-            .find_one_and_update(query.to_filter(), changes.to_pipeline())
-            .return_document(ReturnDocument::After);
+        let update = self.find_and_update(query.to_filter(), changes.to_pipeline());
         decode(in_session!(update, session)?)
     }
 
@@ -208,10 +244,7 @@ impl Table {
             let error = bson::deserialize_from_document(error.clone())?;
             return Err(ErrorKind::Write(WriteFailure::WriteError(error)).into());
         }
-        if let Ok(error) = reply.get_document("writeConcernError") {
-            let error = bson::deserialize_from_document(error.clone())?;
-            return Err(ErrorKind::Write(WriteFailure::WriteConcernError(error)).into());
-        }
+        refuse_write_concern_error(&reply)?;
         Ok(reply.get("n").and_then(Bson::as_i32).and_then(|n| n.try_into().ok()).unwrap_or_default())
     }
 
@@ -237,7 +270,8 @@ impl Table {
         query: &Query,
         order: Document,
     ) -> DriverResult<Option<T>> {
-        let mut find = self.raw.find_one(query.to_filter());
+        let find = self.raw.find_one(query.to_filter());
+        let mut find = find.optional(self.limit, FindOne::max_time);
         if !order.is_empty() {
             find = find.sort(order);
         }
@@ -248,6 +282,7 @@ impl Table {
     pub(crate) async fn any(&self, session: Session<'_>, query: &Query) -> DriverResult<bool> {
         let find = self.raw.clone_with_type::<Document>();
         let find = find.find_one(query.to_filter()).projection(doc! { "_id": 1 });
+        let find = find.optional(self.limit, FindOne::max_time);
         Ok(in_session!(find, session)?.is_some())
     }
 
@@ -258,7 +293,8 @@ impl Table {
         query: &Query,
         limit: usize,
     ) -> DriverResult<Vec<T>> {
-        let rows = Self::rows(&self.raw, session, query.to_filter(), Order::OldestFirst, limit).await?;
+        let find = self.find(query.to_filter());
+        let rows = Self::rows(find, session, T::fields(), Order::OldestFirst, limit).await?;
         rows.iter().map(|row| T::decode(row).map_err(ours)).collect()
     }
 
@@ -268,10 +304,9 @@ impl Table {
         after: Option<ObjectId>,
         limit: usize,
     ) -> DriverResult<Vec<(I, crate::Result<T>)>> {
-        // Rows whose `_id` is not an ObjectId are skipped.
-        let first = doc! { "$gte": ObjectId::from_bytes([0; 12]) };
-        let filter = doc! { "_id": after.map_or(first, |after| doc! { "$gt": after }) };
-        let rows = Self::rows(&self.raw, None, filter, Order::OldestFirst, limit).await?;
+        let order = Order::OldestFirst;
+        let find = self.find(doc! { "_id": beyond(after, order) });
+        let rows = Self::rows(find, None, T::fields(), order, limit).await?;
         let row = |row: &RawDocumentBuf| {
             let id = id_of(self.collection, row).map_err(ours)?;
             Ok((I::from(id), T::decode(row)))
@@ -285,17 +320,31 @@ impl Table {
         query: &Query,
         request: &PageRequest,
     ) -> DriverResult<Page<T>> {
+        self.page_of(|filter| self.find_in_lists(filter), query, request).await
+    }
+
+    /// The same from the primary, for pages that decide.
+    pub(in crate::mongo) async fn deciding_page<T: Decode>(
+        &self,
+        query: &Query,
+        request: &PageRequest,
+    ) -> DriverResult<Page<T>> {
+        self.page_of(|filter| self.find(filter), query, request).await
+    }
+
+    async fn page_of<'a, T: Decode>(
+        &'a self,
+        find: impl FnOnce(Document) -> Find<'a, RawDocumentBuf>,
+        query: &Query,
+        request: &PageRequest,
+    ) -> DriverResult<Page<T>> {
         let tag = query.list_tag(self.collection);
-        let order = request.direction();
-        let mut filter = query.to_filter();
-        if let Some(last) = request.position(&tag).map_err(ours)? {
-            let beyond = if order == Order::OldestFirst { "$gt" } else { "$lt" };
-            filter.insert("_id", doc! { beyond: last });
-        }
-        let rows = Self::rows(&self.lists, None, filter, order, request.limit() + 1).await?;
-        let rows: crate::Result<Vec<(ObjectId, T)>> =
-            rows.iter().map(|row| Ok((id_of(self.collection, row)?, T::decode(row)?))).collect();
-        Ok(Page::of(rows.map_err(ours)?, request, &tag))
+        let (order, limit) = (request.direction(), request.limit() + 1);
+        let filter = query.to_filter_at(&beyond(request.position(&tag).map_err(ours)?, order));
+        let rows = Self::rows(find(filter), None, T::fields(), order, limit).await?;
+        let row = |row: &RawDocumentBuf| Ok((id_of(self.collection, row)?, T::decode(row)));
+        let rows: crate::Result<Vec<_>> = rows.iter().map(row).collect();
+        rows.and_then(|rows| Page::of(rows, request, &tag)).map_err(ours)
     }
 
     /// A stream of all rows that match the query, in no particular order.
@@ -304,25 +353,23 @@ impl Table {
         target: String,
         query: &Query,
     ) -> DriverResult<RecordStream<T>> {
-        let mut find = self.lists.find(query.to_filter()).batch_size(stream::BATCH_SIZE);
-        if !self.has_index_for(query) {
-            // Reading along the id index is not slower and does not count as a scan.
-            find = find.hint(mongodb::options::Hint::Keys(doc! { "_id": 1 }));
-        }
-        Ok(stream::records(find.batch().await?, target))
+        stream::records(Batches::new(&self.lists, query.clone(), T::fields(), target)).await
     }
 
     async fn rows(
-        collection: &mongodb::Collection<RawDocumentBuf>,
+        find: Find<'_, RawDocumentBuf>,
         session: Session<'_>,
-        filter: Document,
+        fields: Vec<&'static str>,
         order: Order,
         limit: usize,
     ) -> DriverResult<Vec<RawDocumentBuf>> {
         let direction = if order == Order::OldestFirst { 1 } else { -1 };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = Vec::new();
-        let find = collection.find(filter).sort(doc! { "_id": direction }).limit(limit);
+        let mut find = find.sort(doc! { "_id": direction }).limit(limit);
+        if !fields.is_empty() {
+            find = find.projection(projection(fields));
+        }
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
         each(session, find, |row| {
@@ -332,14 +379,15 @@ impl Table {
         .await?;
         Ok(rows)
     }
+}
 
-    fn has_index_for(&self, query: &Query) -> bool {
-        query.conditions().iter().any(|condition| match condition {
-            Condition::Is(field, _) | Condition::OneOf(field, _) => schema::indexes_of(self.collection)
-                .filter(|index| index.only_where.is_none())
-                .any(|index| index.keys.first() == Some(field)),
-            _ => false,
-        })
+/// The `_id`s after this one in an order. Only `ObjectId`s are in an order of creation; a comparison finds no
+/// others.
+fn beyond(last: Option<ObjectId>, order: Order) -> Document {
+    match (last, order) {
+        (None, _) => doc! { "$gte": ObjectId::from_bytes([0; 12]) },
+        (Some(last), Order::OldestFirst) => doc! { "$gt": last },
+        (Some(last), Order::NewestFirst) => doc! { "$lt": last },
     }
 }
 

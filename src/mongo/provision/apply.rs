@@ -8,7 +8,7 @@ use super::plan::{CollectionPlan, IndexState, ProvisionPlan};
 use super::{ProvisionOptions, ValidatorMode, duplicates, existing, read_plan, validators};
 use crate::error::ProvisionError;
 use crate::mongo::connection::Connection;
-use crate::mongo::error::{DriverResult, code_of, ours};
+use crate::mongo::error::{DriverResult, code_of, is_duplicate, ours, refuse_write_concern_error};
 use crate::schema::{self, IndexSpec};
 
 /// Carries out a plan that was just made.
@@ -23,13 +23,22 @@ pub(super) async fn apply(connection: &Connection, plan: &ProvisionPlan) -> Driv
         steps.check().await?;
     }
     let mut waiting = Vec::new();
+    let mut broken = None;
     for steps in &steps {
-        waiting.push(steps.create_beside().await?);
+        let created = steps.create_beside().await?;
+        waiting.push(created.displaced);
+        broken = broken.or(created.broken);
     }
+    // Nothing is dropped while its replacement is missing.
+    broken.map_or(Ok(()), Err)?;
     for (steps, waiting) in steps.iter().zip(waiting) {
         steps.alter().await?;
         steps.drop().await?;
-        steps.create(&waiting).await.map_err(|error| steps.stale_or(error))?;
+        let created = steps.create(waiting).await?;
+        created.broken.map_or(Ok(()), Err)?;
+        if !created.displaced.is_empty() {
+            return Err(steps.stale());
+        }
         steps.set_validator().await?;
     }
     // The server also says yes where an index of this name came into being with other options.
@@ -70,25 +79,50 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Creates what can stand beside the indexes that are to be dropped, and gives the rest.
-    async fn create_beside(&self) -> DriverResult<Vec<&'static IndexSpec>> {
-        let (mut waiting, now): (Vec<_>, Vec<_>) =
-            self.missing().partition(|spec| self.dropped().any(|name| name == spec.name));
-        match self.create(&now).await {
-            Ok(()) => {}
-            Err(error) if is_clash(&error) && self.dropped().next().is_some() => waiting.extend(now),
-            Err(error) => return Err(self.stale_or(error)),
+    /// Creates what can stand beside the indexes that are to be dropped.
+    async fn create_beside(&self) -> DriverResult<Created> {
+        let is_dropped = |spec: &&IndexSpec| self.dropped().any(|name| name == spec.name);
+        let (waiting, now): (Vec<_>, Vec<_>) = self.missing().partition(is_dropped);
+        let mut created = self.create(now).await?;
+        if !created.displaced.is_empty() && self.dropped().next().is_none() {
+            return Err(self.stale());
         }
-        Ok(waiting)
+        created.displaced.extend(waiting);
+        Ok(created)
     }
 
-    async fn create(&self, specs: &[&IndexSpec]) -> DriverResult<()> {
-        if specs.is_empty() {
-            return Ok(());
+    /// Creates each unique index in a command of its own, then the others in one: an index that cannot be
+    /// built takes all those of its command with it.
+    async fn create(&self, specs: Vec<&'static IndexSpec>) -> DriverResult<Created> {
+        let (unique, others): (Vec<_>, Vec<_>) = specs.into_iter().partition(|spec| spec.unique);
+        let commands = unique.into_iter().map(|spec| vec![spec]).chain([others]);
+        let mut created = Created::default();
+        for specs in commands.filter(|specs| !specs.is_empty()) {
+            match self.build(&specs).await {
+                Err(error) if is_clash(&error) => created.displaced.extend(specs),
+                Err(error) if is_duplicate(&error) => created.broken = created.broken.or(Some(error)),
+                built => built.map_err(|error| self.stale_or(error))?,
+            }
         }
-        let indexes: Vec<_> = specs.iter().map(|spec| existing::declaration(spec)).collect();
+        Ok(created)
+    }
+
+    /// Creates indexes in one command. It joins the builds of others: it waits for them, and builds itself
+    /// what they did not finish.
+    async fn build(&self, specs: &[&IndexSpec]) -> DriverResult<()> {
+        let indexes: Vec<_> = specs.iter().map(|spec| self.declaration(spec)).collect();
         let command = doc! { "createIndexes": self.plan.collection.name(), "indexes": indexes };
         self.run(self.options.with_quorum(command)).await
+    }
+
+    /// The declared index, under the name that it is being built under.
+    fn declaration(&self, spec: &IndexSpec) -> Document {
+        let mut index = existing::declaration(spec);
+        let plan = self.plan.indexes.iter().find(|plan| plan.index == spec.name);
+        if let Some(IndexState::Building { existing }) = plan.map(|plan| &plan.state) {
+            index.insert("name", existing);
+        }
+        index
     }
 
     async fn alter(&self) -> DriverResult<()> {
@@ -119,15 +153,19 @@ impl Steps<'_> {
     }
 
     async fn run(&self, command: Document) -> DriverResult<()> {
-        self.connection.database.run_command(self.options.limit(command)).await?;
-        Ok(())
+        let database = &self.connection.database;
+        let mut command = self.options.limit(command);
+        // Raw commands ignore the database's write concern, and an index can be lost in a failover too.
+        if let Some(concern) = database.write_concern() {
+            command.insert("writeConcern", bson::serialize_to_bson(concern)?);
+        }
+        refuse_write_concern_error(&database.run_command(command).await?)
     }
 
-    /// The declared indexes that are to be created.
+    /// The declared indexes that are to be created, or waited for.
     fn missing(&self) -> impl Iterator<Item = &'static IndexSpec> {
         schema::indexes_of(self.plan.collection).filter(|spec| {
-            let is_missing = |state: &IndexState| matches!(state, IndexState::Create { .. });
-            self.plan.indexes.iter().any(|index| index.index == spec.name && is_missing(&index.state))
+            self.plan.indexes.iter().any(|index| index.index == spec.name && index.state.is_missing())
         })
     }
 
@@ -144,11 +182,21 @@ impl Steps<'_> {
     /// What the server cannot do because it is no longer as the plan has it means a stale plan.
     fn stale_or(&self, error: DriverError) -> DriverError {
         const INDEX_NOT_FOUND: i32 = 27;
-        if is_clash(&error) || code_of(&error) == Some(INDEX_NOT_FOUND) {
-            return ours(ProvisionError::PlanStale { collection: self.plan.collection });
-        }
-        error
+        if is_clash(&error) || code_of(&error) == Some(INDEX_NOT_FOUND) { self.stale() } else { error }
     }
+
+    fn stale(&self) -> DriverError {
+        ours(ProvisionError::PlanStale { collection: self.plan.collection })
+    }
+}
+
+/// What became of the indexes that were to be created, and were not.
+#[derive(Default)]
+struct Created {
+    /// Those that cannot stand beside an index that is there.
+    displaced: Vec<&'static IndexSpec>,
+    /// The error of the first unique index that documents break.
+    broken: Option<DriverError>,
 }
 
 /// Whether an index cannot stand beside another one: of the same keys, or of the same name.

@@ -47,22 +47,21 @@ fn index_plans(collection: Collection, existing: &Existing, options: &ProvisionO
 
 /// One state, or one for each index that is in the way.
 fn states_of(spec: &IndexSpec, kept: &[&ExistingIndex], options: &ProvisionOptions) -> Vec<IndexState> {
-    let rivals: Vec<_> = kept
-        .iter()
-        .filter(|index| index.rivals(spec))
-        .map(|index| (index.name().to_owned(), index.differences(spec)))
-        .collect();
-    if let Some((existing, _)) = rivals.iter().find(|(_, differences)| differences.is_empty()) {
+    let rivals: Vec<_> = kept.iter().filter(|index| index.rivals(spec)).collect();
+    if let Some(index) = rivals.iter().find(|index| index.differences(spec).is_empty()) {
         // What stands beside it does no harm.
-        return vec![match existing {
-            existing if existing == spec.name => IndexState::Matches,
-            existing => IndexState::Adopted { existing: existing.clone() },
+        let existing = index.name().to_owned();
+        return vec![match index.is_built {
+            false => IndexState::Building { existing },
+            true if existing == spec.name => IndexState::Matches,
+            true => IndexState::Adopted { existing },
         }];
     }
     if rivals.is_empty() {
         return vec![IndexState::Create { definition: existing::definition(&existing::declaration(spec)) }];
     }
-    let state = |(existing, differences): (String, Vec<IndexDifference>)| {
+    let state = |index: &&ExistingIndex| {
+        let (existing, differences) = (index.name().to_owned(), index.differences(spec));
         let alters = options.alters(spec.collection, &existing);
         if alters && differences.iter().all(IndexDifference::is_alterable) {
             IndexState::Alter { existing, differences }
@@ -79,6 +78,7 @@ impl IndexPlan {
         match &self.state {
             IndexState::Create { .. } => None,
             IndexState::Adopted { existing }
+            | IndexState::Building { existing }
             | IndexState::Differs { existing, .. }
             | IndexState::Alter { existing, .. } => Some(existing),
             IndexState::Matches | IndexState::Drop { .. } | IndexState::Unknown { .. } => Some(&self.index),

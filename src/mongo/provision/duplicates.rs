@@ -56,7 +56,7 @@ pub(super) async fn refuse(
 /// The documents that are in the index.
 fn documents_in(spec: &IndexSpec) -> Document {
     match spec.only_where {
-        Some(field) => doc! { field: true },
+        Some(only) => only.to_filter(),
         None if spec.sparse => {
             let present = |key: &&str| doc! { *key: { "$exists": true } };
             doc! { "$or": spec.keys.iter().map(present).collect::<Vec<_>>() }

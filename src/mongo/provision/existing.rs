@@ -30,8 +30,12 @@ pub(super) struct Existing {
     pub(super) options: Document,
 }
 
-/// An index as `listIndexes` gives it.
-pub(super) struct ExistingIndex(Document);
+/// An index, or one that is being built.
+pub(super) struct ExistingIndex {
+    /// As `createIndexes` takes it.
+    listed: Document,
+    pub(super) is_built: bool,
+}
 
 /// Reads what there is.
 pub(super) async fn read(connection: &Connection) -> DriverResult<Vec<(Collection, Existing)>> {
@@ -57,9 +61,10 @@ pub(super) async fn read(connection: &Connection) -> DriverResult<Vec<(Collectio
 
 async fn indexes_of(connection: &Connection, collection: Collection) -> DriverResult<Vec<ExistingIndex>> {
     const NAMESPACE_NOT_FOUND: i32 = 26;
-    let command = doc! { "listIndexes": collection.name() };
+    // Without the option the server does not tell an index from one that is being built.
+    let command = doc! { "listIndexes": collection.name(), "includeBuildUUIDs": true };
     match connection.database.run_cursor_command(command).await {
-        Ok(cursor) => cursor.map_ok(ExistingIndex).try_collect().await,
+        Ok(cursor) => cursor.map_ok(ExistingIndex::new).try_collect().await,
         // It was dropped since.
         Err(error) if code_of(&error) == Some(NAMESPACE_NOT_FOUND) => Ok(Vec::new()),
         Err(error) => Err(error),
@@ -67,14 +72,24 @@ async fn indexes_of(connection: &Connection, collection: Collection) -> DriverRe
 }
 
 impl ExistingIndex {
+    /// An index as `listIndexes` gives it.
+    fn new(mut listed: Document) -> Self {
+        match listed.remove("spec") {
+            // It comes beside the id of its build.
+            Some(Bson::Document(listed)) => Self { listed, is_built: false },
+            _ => Self { listed, is_built: true },
+        }
+    }
+
     pub(super) fn name(&self) -> &str {
-        self.0.get_str("name").unwrap_or_default()
+        self.listed.get_str("name").unwrap_or_default()
     }
 
     /// Whether it cannot stand beside the declared one: they have the same name or the same keys.
     pub(super) fn rivals(&self, spec: &IndexSpec) -> bool {
         let declared = declaration(spec);
-        self.name() == spec.name || normal("key", self.0.get("key")) == normal("key", declared.get("key"))
+        self.name() == spec.name
+            || normal("key", self.listed.get("key")) == normal("key", declared.get("key"))
     }
 
     /// How it differs from the declared one. Under another name it serves as well.
@@ -82,14 +97,14 @@ impl ExistingIndex {
         let declared = declaration(spec);
         let difference = |option| {
             let (found, declared) =
-                (normal(option, self.0.get(option)), normal(option, declared.get(option)));
+                (normal(option, self.listed.get(option)), normal(option, declared.get(option)));
             (found != declared).then_some(IndexDifference { option, found, declared })
         };
         OPTIONS.into_iter().filter_map(difference).collect()
     }
 
     pub(super) fn definition(&self) -> String {
-        definition(&self.0)
+        definition(&self.listed)
     }
 }
 
@@ -106,8 +121,8 @@ pub(super) fn declaration(spec: &IndexSpec) -> Document {
     if spec.expires {
         index.insert("expireAfterSeconds", 0);
     }
-    if let Some(field) = spec.only_where {
-        index.insert("partialFilterExpression", doc! { field: true });
+    if let Some(only) = spec.only_where {
+        index.insert("partialFilterExpression", only.to_filter());
     }
     index
 }

@@ -11,6 +11,8 @@ mod text;
 mod validator_plan;
 mod validators;
 
+use std::time::Duration;
+
 use bson::Bson;
 
 pub use difference::IndexDifference;
@@ -27,9 +29,14 @@ use crate::schema;
 /// The result of planning and applying.
 type Result<T> = std::result::Result<T, ProvisionError>;
 
+/// How long it may take to read indexes and options.
+const READ_LIMIT: Duration = Duration::from_secs(60);
+/// How long all of it may take. A single command has the limit of the options.
+const LIMIT: Duration = Duration::from_secs(24 * 3_600);
+
 /// Makes a plan.
 pub(super) async fn plan(connection: &Connection, options: &ProvisionOptions) -> Result<ProvisionPlan> {
-    connection.run_as("provision.plan", read_plan(connection, options)).await
+    connection.run_for(READ_LIMIT, "provision.plan", read_plan(connection, options)).await
 }
 
 /// Creates what is missing, if nothing that exists differs.
@@ -38,7 +45,7 @@ pub(crate) async fn provision(connection: &Connection) -> Result<()> {
         let plan = read_plan(connection, &ProvisionOptions::new()).await?;
         apply::apply(connection, &plan).await
     };
-    connection.run_as("provision", work).await
+    connection.run_for(LIMIT, "provision", work).await
 }
 
 /// Creates what is missing, but for the indexes that a load of `collections` only makes slower.
@@ -49,12 +56,11 @@ pub(crate) async fn provision_for_load(connection: &Connection, collections: &[C
             let collection = plan.collection;
             let is_unique =
                 |name: &str| schema::indexes_of(collection).any(|index| index.name == name && index.unique);
-            plan.indexes
-                .retain(|index| !matches!(index.state, IndexState::Create { .. }) || is_unique(&index.index));
+            plan.indexes.retain(|index| !index.state.is_missing() || is_unique(&index.index));
         }
         apply::apply(connection, &plan).await
     };
-    connection.run_as("provision", work).await
+    connection.run_for(LIMIT, "provision", work).await
 }
 
 /// Carries out a plan, if the database is still as it was when the plan was made.
@@ -67,7 +73,7 @@ pub(super) async fn apply(connection: &Connection, plan: &ProvisionPlan) -> Resu
             None => apply::apply(connection, plan).await,
         }
     };
-    connection.run_as("provision.apply", work).await
+    connection.run_for(LIMIT, "provision.apply", work).await
 }
 
 /// The documents that the validators would refuse, of the collections that have any.
@@ -79,7 +85,7 @@ pub(super) async fn offenders(connection: &Connection, options: &ProvisionOption
         }
         Ok(all)
     };
-    connection.run_as("provision.offenders", work).await
+    connection.run_for(LIMIT, "provision.offenders", work).await
 }
 
 async fn read_plan(connection: &Connection, options: &ProvisionOptions) -> DriverResult<ProvisionPlan> {

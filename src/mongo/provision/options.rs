@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::collection::Collection;
 
+/// Longer than a build of any index takes, and yet an end.
+const MAX_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What provisioning may do beyond creating missing indexes, and its limits.
 ///
 /// ```
@@ -64,7 +67,8 @@ impl ProvisionOptions {
         self
     }
 
-    /// How long each command may take on the server, index builds included. Default: no limit.
+    /// How long each command may take on the server, index builds included, and the wait for those of other
+    /// processes. Beyond it the server gives up a build that this command began. Default: 24 hours.
     pub fn max_time(mut self, limit: Duration) -> Self {
         self.max_time = Some(limit);
         self
@@ -80,11 +84,10 @@ impl ProvisionOptions {
 
     /// The command with the limit of time.
     pub(super) fn limit(&self, mut command: Document) -> Document {
-        if let Some(limit) = self.max_time {
-            // To the server zero means no limit.
-            let millis = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX).clamp(1, i32::MAX.into());
-            command.insert("maxTimeMS", millis);
-        }
+        let limit = self.max_time.unwrap_or(MAX_TIME);
+        // To the server zero means no limit.
+        let millis = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX).clamp(1, i32::MAX.into());
+        command.insert("maxTimeMS", millis);
         command
     }
 

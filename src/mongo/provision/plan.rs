@@ -56,6 +56,12 @@ pub enum IndexState {
         /// The name of the existing index.
         existing: String,
     },
+    /// It is being built as declared, and guards nothing yet. Provisioning waits until it is built.
+    #[non_exhaustive]
+    Building {
+        /// The name under which it is built.
+        existing: String,
+    },
     /// It is missing and will be created.
     #[non_exhaustive]
     Create {
@@ -91,6 +97,13 @@ pub enum IndexState {
         /// Its keys and options.
         definition: String,
     },
+}
+
+impl IndexState {
+    /// Whether applying the plan creates the index, or waits until others have created it.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Building { .. })
+    }
 }
 
 /// A deviation of a database from the schema.
@@ -136,6 +149,7 @@ impl IndexPlan {
     fn problem(&self) -> Option<String> {
         match &self.state {
             IndexState::Matches | IndexState::Adopted { .. } | IndexState::Unknown { .. } => None,
+            IndexState::Building { .. } => Some("is still being built".to_owned()),
             IndexState::Create { .. } => Some("is missing".to_owned()),
             IndexState::Differs { existing, differences } | IndexState::Alter { existing, differences } => {
                 let differences = joined(differences);

@@ -37,6 +37,7 @@ impl fmt::Display for IndexPlan {
         match &self.state {
             IndexState::Matches => write!(f, "matches    {index}"),
             IndexState::Adopted { existing } => write!(f, "adopted    {index}, which is there as {existing}"),
+            IndexState::Building { existing } => write!(f, "building   {index}, as {existing}"),
             IndexState::Create { definition } => write!(f, "create     {index}: {definition}"),
             IndexState::Differs { existing, differences } => {
                 write!(f, "DIFFERS    {index}: {existing} is in the way: {}", joined(differences))

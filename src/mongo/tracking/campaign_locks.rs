@@ -22,7 +22,10 @@ impl CampaignLocks {
 
     /// Waits until nobody holds these campaigns. All callers take the locks in the same order, so they cannot
     /// deadlock.
-    pub(in crate::mongo) async fn lock(&self, campaigns: impl Iterator<Item = CampaignId>) -> Vec<MutexGuard<'_, ()>> {
+    pub(in crate::mongo) async fn lock(
+        &self,
+        campaigns: impl Iterator<Item = CampaignId>,
+    ) -> Vec<MutexGuard<'_, ()>> {
         let places: BTreeSet<_> = campaigns.map(place).collect();
         let mut held = Vec::with_capacity(places.len());
         for place in places {

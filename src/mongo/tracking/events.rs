@@ -8,10 +8,11 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mongodb::ClientSession;
+use tokio::time::Instant;
 
 use crate::collection::Collection;
 use crate::document::email_tracking::{
-    RowKey, event_changes, field, keyed_without_texts, row_key, without_texts,
+    RowKey, event_changes, field, keyed_without_texts, row_key, spelled_otherwise, without_texts,
 };
 use crate::document::{ID, Query};
 use crate::error::{Error, Result};
@@ -73,9 +74,10 @@ impl Tracking {
         let size = events.len().div_ceil(LANES).clamp(1, EventBatch::MAX_EVENTS);
         let look_ups: Vec<_> = events.chunks(size).map(|events| self.row_keys(events)).collect();
         let look_ups = stream::iter(look_ups).buffer_unordered(LANES);
+        let deadline = self.db.deadline();
         let keys = self.db.run(OPERATION, look_ups.try_concat()).await?;
         let lanes = lanes_of(events, &keys);
-        let recorded = join_all(lanes.iter().map(|lane| self.record_lane(lane))).await;
+        let recorded = join_all(lanes.iter().map(|lane| self.record_lane(lane, deadline))).await;
         let known = |event: &TrackingEvent| match keys.get(&event.tracking_id()) {
             Some(Err(unreadable)) => Err(unreadable.clone()),
             _ => Ok(EventOutcome::UnknownTracking),
@@ -90,27 +92,35 @@ impl Tracking {
     }
 
     async fn row_keys(&self, events: &[TrackingEvent]) -> DriverResult<Keys> {
-        let ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
-        let query = Query::all().one_of(field::id, &ids);
+        let mut ids: HashSet<_> = events.iter().map(TrackingEvent::tracking_id).collect();
+        let mut keys = Keys::with_capacity(ids.len());
+        self.find_keys(&Query::all().one_of(field::id, &ids), &mut keys).await?;
+        ids.retain(|id| !keys.contains_key(id));
+        if !ids.is_empty() {
+            // Other spellings are rare, and so are ids of no row.
+            self.find_keys(&spelled_otherwise(ids), &mut keys).await?;
+        }
+        Ok(keys)
+    }
+
+    async fn find_keys(&self, query: &Query, keys: &mut Keys) -> DriverResult<()> {
         let fields = projection([ID, field::id, field::campaign_id].map(CStr::as_str));
-        let find = self.db.email_tracking.raw.find(query.to_filter()).projection(fields);
+        let find = self.db.email_tracking.find(query.to_filter()).projection(fields);
         // All in one reply: by default the server would return only the first hundred.
         let find = find.batch_size(WHOLE_STEP);
-        let mut keys = HashMap::with_capacity(ids.len());
         each(None, find, |row| {
             // A row without a tracking id is nobody's.
             keys.extend(row_key(row));
             Ok(())
         })
-        .await?;
-        Ok(keys)
+        .await
     }
 
-    /// Records events step by step.
-    async fn record_lane(&self, lane: &[Found<'_>]) -> Vec<(usize, Result<EventOutcome>)> {
+    /// Records events step by step. What was recorded when the deadline comes keeps its outcome.
+    async fn record_lane(&self, lane: &[Found<'_>], deadline: Instant) -> Vec<(usize, Result<EventOutcome>)> {
         let mut results = Vec::with_capacity(lane.len());
         for step in lane.chunks(EventBatch::MAX_EVENTS) {
-            let recorded = results_of(step, self.record_events(step).await);
+            let recorded = results_of(step, self.db.within(deadline, self.record_events(step)).await);
             results.extend(step.iter().map(|found| found.place).zip(recorded));
         }
         results
@@ -175,7 +185,7 @@ impl Tracking {
         let ids: BTreeSet<_> = events.keys().copied().collect();
         let (mut rows, mut unreadable) = (Vec::with_capacity(ids.len()), HashMap::new());
         let query = Query::all().one_of(ID, &ids);
-        let find = self.db.email_tracking.raw.find(query.to_filter()).projection(projection(without_texts()));
+        let find = self.db.email_tracking.find(query.to_filter()).projection(projection(without_texts()));
         let find = find.batch_size(WHOLE_STEP);
         each(Some(session), find, |row| {
             match keyed_without_texts(row) {

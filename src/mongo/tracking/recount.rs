@@ -1,41 +1,43 @@
 //! Comparing metrics with the tracking rows that they sum up.
+//!
+//! One pass over all rows finds the campaigns whose metrics seem wrong ([`by_campaign`](super::by_campaign)).
+//! Each of them is [counted](super::count) at a snapshot, and [corrected](super::correction) by the difference.
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_stream::stream;
-use bson::raw::{RawDocument, RawDocumentBuf};
-use bson::{Document, doc};
 use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt};
-use mongodb::{ClientSession, Cursor};
 
+use super::by_campaign::{Compared, read};
+use super::correction::Correction;
+use super::count::{Count, Stored};
 use super::recount_marks;
 use crate::collection::Collection;
 use crate::document::Decode;
-use crate::document::aggregation::{Group, group_by_campaign, grouped, odd, ordinary};
-use crate::document::campaign_metrics::{field, totals_change};
-use crate::document::email_tracking::{keyed_without_texts, without_texts};
+use crate::document::aggregation::odd;
+use crate::document::email_tracking::{campaign_of, keyed_without_texts, without_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, CampaignMetrics, Contribution, Drift, MetricsFilter, RecountProgress, Totals, TrackingFilter,
+    CampaignId, CampaignMetrics, Drift, MetricsFilter, RecountProgress, Totals, TrackingFilter,
 };
-use crate::mongo::campaign_metrics::metrics_of;
+use crate::mongo::campaign::is_campaign;
 use crate::mongo::link::connection::Connection;
-use crate::mongo::link::error::{DriverResult, ours, theirs};
-use crate::mongo::link::table::{each, projection};
+use crate::mongo::link::table::projection;
+
+/// How long the server may take until it answers, in a pass over all rows or at the count of one campaign.
+/// A count ends sooner where the server keeps its snapshots for a shorter time.
+pub(super) const LIMIT: Duration = Duration::from_secs(60 * 60);
+/// How often the rows of a campaign are counted again because something else changed the difference.
+const ATTEMPTS: u32 = 10;
 
 /// The result of the recount of one campaign.
-struct Recounted {
-    metrics: CampaignMetrics,
-    corrected: bool,
-    unreadable: u64,
-}
-
-/// The totals of a campaign's rows. Unreadable rows count as sent and as nothing else.
-struct Counted {
-    totals: Totals,
-    unreadable: Vec<Error>,
+pub(super) struct Recounted {
+    pub(super) metrics: CampaignMetrics,
+    pub(super) corrected: bool,
+    pub(super) unreadable: u64,
 }
 
 /// Counts the rows of campaigns and compares them with the metrics.
@@ -50,167 +52,53 @@ impl Recounts {
 
     /// `None` if there is nothing to write to.
     async fn recount_one(&self, id: CampaignId) -> Result<Option<Recounted>> {
-        self.0
-            .transact("campaign_metrics.recount", self, move |session, this| {
-                this.recount_in(session, id).boxed()
-            })
-            .await
-    }
-
-    async fn recount_in(
-        &self,
-        session: &mut ClientSession,
-        id: CampaignId,
-    ) -> DriverResult<Option<Recounted>> {
-        recount_marks::remove(&self.0, session, id).await?;
-        let stored = self.stored_metrics(session, id).await?;
-        let was_there = stored.is_some();
-        let metrics = match stored {
-            Some(metrics) => Some(metrics),
-            None => metrics_of(&self.0, session, &[id].into()).await?.take(id).map_err(ours)?,
-        };
-        let Some(metrics) = metrics else { return Ok(None) };
-        let Counted { totals, unreadable } = self.count_rows(session, id).await?;
-        let unreadable = unreadable.len() as u64;
-        if metrics.agree_with(&totals) {
-            return Ok(Some(Recounted { metrics, corrected: !was_there, unreadable }));
+        const OPERATION: &str = "campaign_metrics.recount";
+        if !self.can_be_recounted(OPERATION, id).await? {
+            return Ok(None);
         }
-        let changes = totals_change(&totals, self.0.now());
-        let metrics =
-            self.0.campaign_metrics.change(Some(session), metrics.id.as_object_id(), &changes).await?;
-        Ok(Some(Recounted { metrics, corrected: true, unreadable }))
-    }
-
-    /// The drift of a campaign's metrics, if any, and the unreadable rows.
-    async fn drift_of(&self, id: CampaignId) -> Result<(Option<Drift>, Vec<Error>)> {
-        self.0
-            .transact("campaign_metrics.drift", self, move |session, this| this.drift_in(session, id).boxed())
-            .await
-    }
-
-    async fn drift_in(
-        &self,
-        session: &mut ClientSession,
-        campaign_id: CampaignId,
-    ) -> DriverResult<(Option<Drift>, Vec<Error>)> {
-        let metrics = self.stored_metrics(session, campaign_id).await?;
-        let Counted { totals, unreadable } = self.count_rows(session, campaign_id).await?;
-        let stored = metrics.as_ref().map(|metrics| metrics.totals);
-        let agree = match &metrics {
-            Some(metrics) => metrics.agree_with(&totals),
-            None => totals == Totals::default(),
-        };
-        Ok(((!agree).then_some(Drift { campaign_id, stored, counted: totals }), unreadable))
-    }
-
-    async fn stored_metrics(
-        &self,
-        session: &mut ClientSession,
-        id: CampaignId,
-    ) -> DriverResult<Option<CampaignMetrics>> {
-        self.0.campaign_metrics.find_one(Some(session), &MetricsFilter::campaigns([id]).query()).await
-    }
-
-    /// The totals of a campaign's rows.
-    async fn count_rows(&self, session: &mut ClientSession, id: CampaignId) -> DriverResult<Counted> {
-        let rows = TrackingFilter::campaign(id).query();
-        let group = self.group(session, rows.to_filter()).await?;
-        if group.odd == 0 {
-            return Ok(Counted { totals: group.totals, unreadable: Vec::new() });
+        for _ in 0..ATTEMPTS {
+            let count = self.count(OPERATION, id).await?;
+            let correct = self.0.transact(OPERATION, (self, &count), move |session, (this, count)| {
+                this.correct_in(session, id, count).boxed()
+            });
+            match correct.await? {
+                Correction::Done(recounted) => return Ok(Some(recounted)),
+                Correction::NoCampaign => return Ok(None),
+                Correction::Outdated => {}
+            }
         }
-        let totals = self.group(session, ordinary(&rows)).await?.totals;
-        let mut counted = Counted { totals, unreadable: Vec::new() };
-        let find = self.0.email_tracking.raw.find(odd(&rows)).projection(projection(without_texts()));
-        each(Some(session), find, |row| {
-            match keyed_without_texts(row) {
-                Ok((_, row)) => counted.totals += Contribution::of(&row),
-                Err(error) => {
-                    counted.totals.sent += 1;
-                    counted.unreadable.push(error);
-                }
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(counted)
+        Err(Error::unavailable(self.0.target(), "the metrics were corrected by others again and again"))
     }
 
-    async fn group(&self, session: &mut ClientSession, rows: Document) -> DriverResult<Group> {
-        let stages = [doc! { "$match": rows }, group_by_campaign()];
-        let groups = self.0.email_tracking.raw.aggregate(stages).with_type::<RawDocumentBuf>();
-        let mut groups = groups.session(&mut *session).await?;
-        let group = groups.next(session).await.transpose()?;
-        let group = group.map(|group| grouped(&group).map_err(ours)).transpose()?;
-        Ok(group.map(|(_, group)| group).unwrap_or_default())
-    }
-
-    /// The campaigns, and whether their metrics seem wrong: rows are counted in one pass, while others may
-    /// write.
-    async fn compared(
-        &self,
-        operation: &'static str,
-    ) -> Result<impl Stream<Item = Result<(CampaignId, bool)>> + Send + use<>> {
-        let by_campaign = doc! { "$sort": { "_id": 1 } };
-        let groups = self
-            .0
-            .email_tracking
-            .raw
-            .aggregate([group_by_campaign(), by_campaign])
-            .with_type::<RawDocumentBuf>()
-            .allow_disk_use(true);
-        let metrics = self.0.campaign_metrics.raw.find(doc! {}).sort(doc! { field::campaign_id.as_str(): 1 });
-        let (groups, metrics) = self.0.run(operation, async { Ok((groups.await?, metrics.await?)) }).await?;
-        let groups = read(operation, groups, self.0.target(), grouped);
-        let metrics = read(operation, metrics, self.0.target(), CampaignMetrics::decode);
-        Ok(stream! {
-            let mut groups = pin!(groups.peekable());
-            let mut metrics = pin!(metrics.peekable());
-            loop {
-                // Both are in campaign order; the one that is behind advances.
-                let (counts, stores) = match (groups.as_mut().peek().await, metrics.as_mut().peek().await) {
-                    (None, None) => break,
-                    (Some(Err(_)), _) | (Some(_), None) => (true, false),
-                    (_, Some(Err(_))) | (None, Some(_)) => (false, true),
-                    (Some(Ok((id, _))), Some(Ok(metrics))) => {
-                        (*id <= metrics.campaign_id, metrics.campaign_id <= *id)
-                    }
-                };
-                let group = if counts { groups.next().await.transpose() } else { Ok(None) };
-                let metrics = if stores { metrics.next().await.transpose() } else { Ok(None) };
-                yield match (group, metrics) {
-                    (Err(error), _) | (_, Err(error)) => Err(error),
-                    (Ok(group), Ok(Some(metrics))) => {
-                        let Group { totals, odd, .. } = group.map(|(_, group)| group).unwrap_or_default();
-                        Ok((metrics.campaign_id, odd > 0 || !metrics.agree_with(&totals)))
-                    }
-                    (Ok(Some((id, _))), Ok(None)) => Ok((id, true)),
-                    (Ok(None), Ok(None)) => break,
-                };
-            }
+    /// Whether there is something to write to, before anything is counted.
+    async fn can_be_recounted(&self, operation: &'static str, id: CampaignId) -> Result<bool> {
+        let db = &self.0;
+        db.run(operation, async {
+            let query = MetricsFilter::campaigns([id]).query();
+            Ok(db.campaign_metrics.any(None, &query).await? || is_campaign(db, id).await?)
         })
+        .await
     }
 
     /// Recounts every campaign that seems wrong.
     pub(in crate::mongo) async fn recount_all(
         self,
     ) -> Result<impl Stream<Item = Result<RecountProgress>> + Send + 'static> {
+        const OPERATION: &str = "campaign_metrics.recount_all";
         // Campaigns that version 0.1 marked are recounted whatever their metrics say, which removes the
         // marks. Those with neither rows nor metrics come last.
         let mut marked = recount_marks::campaigns(&self.0).await?;
-        let compared = self.compared("campaign_metrics.recount_all").await?;
+        let compared = self.compared(OPERATION).await?;
         Ok(stream! {
             let mut compared = pin!(compared);
             let mut progress = RecountProgress::default();
             loop {
-                let corrected = match compared.next().await {
-                    Some(Ok((id, is_wrong))) => {
-                        if marked.remove(&id) || is_wrong { self.recount_one(id).await } else { Ok(None) }
+                let recounted = match compared.next().await {
+                    Some(Ok(Compared::Campaign { id, is_suspect })) => {
+                        if marked.remove(&id) || is_suspect { self.recount_one(id).await } else { Ok(None) }
                     }
-                    // The `_id` of a group of rows is their campaign.
-                    Some(Err(Error::Corrupt { collection: Collection::EmailTracking, path, .. }))
-                        if path == "_id" =>
-                    {
-                        progress.unattributed += 1;
+                    Some(Ok(Compared::NoCampaign(rows))) => {
+                        progress.unattributed += rows;
                         continue;
                     }
                     Some(Err(error)) => Err(error),
@@ -219,14 +107,28 @@ impl Recounts {
                         None => break,
                     },
                 };
-                match corrected {
+                match recounted {
                     Ok(recounted) => {
                         progress.checked += 1;
                         let recounted = recounted.as_ref();
                         progress.corrected += u64::from(recounted.is_some_and(|done| done.corrected));
                         progress.unreadable += recounted.map_or(0, |done| done.unreadable);
                         if progress.checked.is_multiple_of(RecountProgress::INTERVAL) {
-                            yield Ok(progress);
+                            yield Ok(progress.clone());
+                        }
+                    }
+                    Err(error) => yield Err(error),
+                }
+            }
+            if progress.unattributed > 0 {
+                match self.rows_of_no_campaign(OPERATION).await {
+                    Ok(rows) => {
+                        let mut rows = pin!(rows.take(RecountProgress::MAX_LISTED));
+                        while let Some(error) = rows.next().await {
+                            match error {
+                                Error::Corrupt { id, .. } => progress.first_unattributed.push(id),
+                                error => yield Err(error),
+                            }
                         }
                     }
                     Err(error) => yield Err(error),
@@ -238,22 +140,50 @@ impl Recounts {
 
     /// Reports what is wrong with the campaigns that seem wrong.
     pub(crate) async fn drift(self) -> Result<impl Stream<Item = Result<Drift>> + Send + 'static> {
-        let compared = self.compared("campaign_metrics.drift").await?;
+        const OPERATION: &str = "campaign_metrics.drift";
+        let compared = self.compared(OPERATION).await?;
         Ok(stream! {
             let mut compared = pin!(compared);
+            let mut has_rows_of_no_campaign = false;
             while let Some(compared) = compared.next().await {
-                let found = match compared {
-                    Ok((id, true)) => self.drift_of(id).await,
-                    Ok((_, false)) => continue,
-                    Err(error) => Err(error),
+                let id = match compared {
+                    Ok(Compared::Campaign { id, is_suspect: true }) => id,
+                    Ok(Compared::Campaign { .. }) => continue,
+                    Ok(Compared::NoCampaign(rows)) => {
+                        has_rows_of_no_campaign |= rows > 0;
+                        continue;
+                    }
+                    Err(error) => {
+                        yield Err(error);
+                        continue;
+                    }
                 };
-                match found {
-                    Ok((drift, unreadable)) => {
-                        for error in unreadable {
-                            yield Err(error);
+                match self.count(OPERATION, id).await {
+                    Ok(count) => {
+                        if count.unreadable > 0 {
+                            match self.unreadable_rows(OPERATION, id).await {
+                                Ok(rows) => {
+                                    let mut rows = pin!(rows);
+                                    while let Some(error) = rows.next().await {
+                                        yield Err(error);
+                                    }
+                                }
+                                Err(error) => yield Err(error),
+                            }
                         }
-                        if let Some(drift) = drift {
-                            yield Ok(drift);
+                        if let Some(drift) = drift_in(id, &count).transpose() {
+                            yield drift;
+                        }
+                    }
+                    Err(error) => yield Err(error),
+                }
+            }
+            if has_rows_of_no_campaign {
+                match self.rows_of_no_campaign(OPERATION).await {
+                    Ok(rows) => {
+                        let mut rows = pin!(rows);
+                        while let Some(error) = rows.next().await {
+                            yield Err(error);
                         }
                     }
                     Err(error) => yield Err(error),
@@ -261,25 +191,32 @@ impl Recounts {
             }
         })
     }
+
+    /// An error for each row of a campaign that cannot be read. They are read again one by one, since a count
+    /// that kept them would need memory for all of them.
+    async fn unreadable_rows(
+        &self,
+        operation: &'static str,
+        id: CampaignId,
+    ) -> Result<impl Stream<Item = Error> + Send + use<>> {
+        let rows = odd(&TrackingFilter::campaign(id).query());
+        let find = self.0.email_tracking.raw.find(rows).projection(projection(without_texts()));
+        let rows = self.0.run_for::<_, Error>(LIMIT, operation, async { find.await }).await?;
+        // Rows of no campaign are named by themselves.
+        let rows = read(operation, rows, self.0.target(), |row| match campaign_of(row) {
+            Ok(_) => keyed_without_texts(row).map(drop),
+            Err(_) => Ok(()),
+        });
+        Ok(rows.filter_map(|row| std::future::ready(row.err())))
+    }
 }
 
-/// The documents of a cursor, until the connection fails.
-fn read<T: Send + 'static>(
-    operation: &'static str,
-    mut cursor: Cursor<RawDocumentBuf>,
-    target: String,
-    decode: impl Fn(&RawDocument) -> Result<T> + Send + 'static,
-) -> impl Stream<Item = Result<T>> + Send + 'static {
-    stream! {
-        loop {
-            match cursor.advance().await {
-                Ok(true) => yield decode(cursor.current()),
-                Ok(false) => break,
-                Err(error) => {
-                    yield Err(theirs(operation, &target, &error));
-                    break;
-                }
-            }
-        }
-    }
+/// The drift that a count found, if any; an error if the metrics cannot be read.
+fn drift_in(campaign_id: CampaignId, count: &Count) -> Result<Option<Drift>> {
+    let (stored, agree) = match &count.stored {
+        Stored::Missing => (None, count.totals == Totals::default()),
+        Stored::Readable(metrics) => (Some(metrics.totals), metrics.agree_with(&count.totals)),
+        Stored::Unreadable(document) => return CampaignMetrics::decode(document).map(|_| None),
+    };
+    Ok((!agree).then_some(Drift { campaign_id, stored, counted: count.totals }))
 }

@@ -66,6 +66,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         add_recipients(side, draw).boxed()
     }),
     Operation::new("campaigns.list", 6, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
+    Operation::new("campaigns.list_summaries", 3, lists::OUTCOMES, |side, draw| {
+        list_summaries(side, draw).boxed()
+    }),
+    Operation::new("campaigns.stream_summaries", 1, &["ok"], |side, draw| {
+        stream_summaries(side, draw).boxed()
+    }),
     Operation::new("campaigns.stream", 1, &["ok"], |side, draw| stream(side, draw).boxed()),
 ];
 
@@ -205,6 +211,17 @@ async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let (filter, order, page) = side.campaign_lists.draw(filter(side, draw), draw);
     let page = side.store.campaigns.list(&filter, &page).await?;
     Ok(side.campaign_lists.reply(filter, order, page))
+}
+
+async fn list_summaries(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let (filter, order, page) = side.campaign_lists.draw(filter(side, draw), draw);
+    let page = side.store.campaigns.list_summaries(&filter, &page).await?;
+    Ok(side.campaign_lists.reply(filter, order, page))
+}
+
+async fn stream_summaries(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let campaigns = drain(side.store.campaigns.stream_summaries(&filter(side, draw)).await).await;
+    Ok(Reply::ok(&side.lines(&campaigns)))
 }
 
 async fn stream(side: &mut Side, draw: &mut Draw) -> Result<Reply> {

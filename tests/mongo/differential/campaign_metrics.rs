@@ -60,7 +60,7 @@ async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 async fn totals(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let totals = side.store.campaign_metrics.totals(&filter(side, draw)).await?;
-    Ok(Reply::new([if totals == Totals::default() { "none" } else { "some" }], &totals))
+    Ok(Reply::new([if totals.totals == Totals::default() { "none" } else { "some" }], &totals))
 }
 
 fn filter(side: &Side, draw: &mut Draw) -> MetricsFilter {

@@ -30,6 +30,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |side, draw| record_sends_each(side, draw).boxed(),
     ),
     Operation::new("email_tracking.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
+    Operation::new("email_tracking.recorded", 3, &["some", "none"], |side, draw| {
+        recorded(side, draw).boxed()
+    }),
     Operation::new("email_tracking.find_by_campaign_and_recipient", 8, &["some", "none"], |side, draw| {
         find_by_campaign_and_recipient(side, draw).boxed()
     }),
@@ -52,6 +55,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         suppressed(side, draw).boxed()
     }),
     Operation::new("email_tracking.list", 6, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
+    Operation::new("email_tracking.list_summaries", 3, lists::OUTCOMES, |side, draw| {
+        list_summaries(side, draw).boxed()
+    }),
+    Operation::new("email_tracking.stream_summaries", 1, &["ok"], |side, draw| {
+        stream_summaries(side, draw).boxed()
+    }),
+    Operation::new("email_tracking.stream_ids", 1, &["ok"], |side, draw| stream_ids(side, draw).boxed()),
     Operation::new("email_tracking.stream", 1, &["ok"], |side, draw| stream(side, draw).boxed()),
 ];
 
@@ -149,7 +159,17 @@ async fn get(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 async fn find_by_campaign_and_recipient(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let (campaign, recipient) = (side.campaigns.pick(draw), address(draw));
     let tracking = &side.store.email_tracking;
-    Ok(Reply::several(&tracking.find_by_campaign_and_recipient(campaign, &recipient).await?))
+    Ok(Reply::several(&tracking.find_by_campaign_and_recipient(campaign, &recipient).await?.items))
+}
+
+async fn recorded(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let places: Vec<_> = (0..draw.below(5)).map(|_| draw.below(side.sends.len() + 1)).collect();
+    draw.note(format!("sends {places:?}"));
+    let id = |place: usize| side.sends.get(place).copied().unwrap_or(Uuid::nil().into());
+    let ids: Vec<_> = places.into_iter().map(id).collect();
+    let recorded = side.store.email_tracking.recorded(&ids).await?;
+    let is_recorded: Vec<_> = ids.iter().map(|id| recorded.contains(id)).collect();
+    Ok(Reply::new([if recorded.is_empty() { "none" } else { "some" }], &is_recorded))
 }
 
 async fn is_suppressed(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
@@ -220,6 +240,22 @@ async fn list(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let (filter, order, page) = side.tracking_lists.draw(filter(side, draw), draw);
     let page = side.store.email_tracking.list(&filter, &page).await?;
     Ok(side.tracking_lists.reply(filter, order, page))
+}
+
+async fn list_summaries(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let (filter, order, page) = side.tracking_lists.draw(filter(side, draw), draw);
+    let page = side.store.email_tracking.list_summaries(&filter, &page).await?;
+    Ok(side.tracking_lists.reply(filter, order, page))
+}
+
+async fn stream_summaries(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let rows = drain(side.store.email_tracking.stream_summaries(&filter(side, draw)).await).await;
+    Ok(Reply::ok(&side.lines(&rows)))
+}
+
+async fn stream_ids(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let ids = drain(side.store.email_tracking.stream_ids(&filter(side, draw)).await).await;
+    Ok(Reply::ok(&side.lines(&ids)))
 }
 
 async fn stream(side: &mut Side, draw: &mut Draw) -> Result<Reply> {

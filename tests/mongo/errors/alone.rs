@@ -77,7 +77,10 @@ fn assert_alone(
         if bad.contains(&event.tracking_id()) {
             let error = result.expect_err("a document that cannot be read");
             assert_discreet(&error);
-            assert!(matches!(&error, Error::Corrupt { collection: of, .. } if *of == collection), "{error:?}");
+            assert!(
+                matches!(&error, Error::Corrupt { collection: of, .. } if *of == collection),
+                "{error:?}"
+            );
         } else {
             assert_eq!(result, Ok(EventOutcome::First));
         }

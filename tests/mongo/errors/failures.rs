@@ -117,6 +117,20 @@ async fn a_missing_right_is_unauthorized() {
 }
 
 #[tokio::test]
+async fn a_count_that_outlasts_its_snapshot_names_the_parameter_of_the_server() {
+    let db = Failing::new().await;
+    let metrics = &db.store.campaign_metrics;
+    // A snapshot that is older than a collection: a later one will do.
+    db.fail(times(1), &["aggregate"], code(246)).await;
+    metrics.recount(db.scene.campaign.id).await.unwrap();
+    db.fail("alwaysOn", &["aggregate"], code(239)).await;
+    let error = error_of(metrics.recount(db.scene.campaign.id).await);
+    assert_unavailable(&error, &target().await);
+    assert!(error.to_string().contains("minSnapshotHistoryWindowInSeconds"), "{error}");
+    db.stop().await;
+}
+
+#[tokio::test]
 async fn another_failure_has_its_code_and_the_operation() {
     let db = Failing::new().await;
     db.fail("alwaysOn", &["insert", "find", "aggregate", "update"], code(8)).await;
@@ -142,8 +156,9 @@ async fn a_stream_ends_after_its_connection_broke() {
     let users = db.database.collection("users").await;
     let documents = (0..1_500).map(|n| doc! { "login_id": n });
     users.insert_many(documents).await.unwrap();
-    db.fail("alwaysOn", &["getMore"], hang_up()).await;
     let stream = db.store.users.stream(&UserFilter::all()).await.unwrap();
+    // The first batch is there, and the next one is fetched when it is processed.
+    db.fail("alwaysOn", &["find"], hang_up()).await;
     let records: Vec<_> = stream.collect().await;
     // The rest of the first batch cannot be read, which does not end a stream.
     let (first, last) = (&records[0], &records[records.len() - 1]);

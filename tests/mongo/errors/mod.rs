@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers are part of the tests")]
 
 mod alone;
+mod bounds;
 mod connecting;
 mod corrupt;
 mod duplicates;

@@ -161,7 +161,9 @@ async fn errors_of_the_network_and_of_transactions_are_got_over() {
         drop(progress.try_collect::<Vec<_>>().await);
         failures.stop().await;
     }
-    assert_eq!(run(&world.migration(), short()).await.unwrap(), MigrationOutcome::Done);
+    // One of the runs may have come to the end before it was stopped.
+    let last = run(&world.migration(), short()).await.unwrap();
+    assert!(matches!(last, MigrationOutcome::Done | MigrationOutcome::DoneByOther), "{last:?}");
     assert_whole(&world, &whole).await;
 }
 

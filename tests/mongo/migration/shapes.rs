@@ -3,7 +3,9 @@
 use campaign_store::{MigrationOptions, MigrationOutcome};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{RawArrayBuf, RawDocumentBuf};
+use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, Timestamp, doc, rawdoc};
+use uuid::Uuid;
 
 use super::world::{CAMPAIGNS, MAILBOXES, World, run};
 use crate::support::legacy::Sizes;
@@ -195,5 +197,44 @@ async fn large_documents_are_copied_in_smaller_pages() {
     let copy = &report.collections[1];
     assert_eq!((copy.migrated, copy.quarantined()), (35, 5));
     assert!(copy.quarantined.contains_key(&campaign_store::Rejection::InvalidMessage), "{copy:?}");
+    assert!(world.verify().await.is_ok());
+}
+
+/// Rows that spell the id of their campaign in different ways count together, and those of no campaign for none.
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_rows_of_every_spelling() {
+    let world = empty().await;
+    let there = ObjectId::new();
+    world.database.collection(MAILBOXES).await.insert_one(mailbox(there, "a@example.com")).await.unwrap();
+    let (one, other) = (Uuid::from_u128(0xabcd_ef01), Uuid::from_u128(0xabcd_ef02));
+    let campaigns = [one, other].map(|id| campaign(there, "completed", &id.to_string()));
+    world.database.collection(CAMPAIGNS).await.insert_many(campaigns).await.unwrap();
+    let binary = |id: Uuid| Binary { subtype: BinarySubtype::Uuid, bytes: id.as_bytes().to_vec() };
+    let rows: Vec<Bson> = [
+        vec![Bson::from(one.to_string()); 5],
+        vec![one.to_string().to_uppercase().into(); 3],
+        vec![format!("{:x}", one.simple()).into(); 2],
+        // As many as of all other spellings.
+        vec![binary(one).into(); 10],
+        vec![binary(other).into(); 4],
+        vec!["camp-17".into(), Bson::Null, 7.into()],
+    ]
+    .concat();
+    let at = DateTime::from_millis(1_700_000_000_000);
+    let rows = rows.into_iter().enumerate().map(|(n, id)| {
+        doc! {
+            "tracking_id": Uuid::from_u128(n as u128).to_string(), "campaign_id": id,
+            "user_id": ObjectId::from_bytes([7; 12]), "mailbox_id": there, "sender_email": "a@example.com",
+            "recipient_email": format!("r{n}@example.com"), "subject": "Hello", "message": "Flowers",
+            "sent_at": at, "created_at": at, "opened_at": at,
+        }
+    });
+    world.database.collection("email_tracking").await.insert_many(rows).await.unwrap();
+    let report = world.migrate().await;
+    assert_eq!((report.metrics.campaigns, report.metrics.unattributed_rows), (2, 3));
+    for (id, rows) in [(one, 20), (other, 4)] {
+        let metrics = world.store.repositories().campaign_metrics.get(id.into()).await.unwrap().unwrap();
+        assert_eq!((metrics.totals.sent, metrics.totals.opened), (rows, rows));
+    }
     assert!(world.verify().await.is_ok());
 }

@@ -1,7 +1,7 @@
 //! A unique index that an older program created under another name guards like the schema's own.
 
 use bson::doc;
-use campaign_store::schema::{INDEXES, IndexSpec, index};
+use campaign_store::schema::{INDEXES, IndexSpec, Only, index};
 use campaign_store::{
     CampaignDuration, Collection, Error, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
     SendOutcome, contract,
@@ -19,7 +19,7 @@ async fn adopted(database: &TestDatabase) -> MongoStore {
         let keys: bson::Document = keys.iter().map(|key| ((*key).to_owned(), 1.into())).collect();
         let mut index =
             doc! { "name": format!("old {name}"), "key": keys, "unique": true, "sparse": *sparse };
-        if let Some(field) = only_where {
+        if let Some(Only::True(field)) = only_where {
             index.remove("sparse");
             index.insert("partialFilterExpression", doc! { *field: true });
         }

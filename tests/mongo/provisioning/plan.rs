@@ -147,6 +147,11 @@ async fn the_plan_has_a_form_for_programs_and_one_for_operators() {
                     "definition": "{ clerk_user_id: 1 }, unique, sparse",
                 },
                 { "index": "email_1", "state": "differs", "existing": "email_1", "differences": [sparse] },
+                {
+                    "index": "is_active_1__id_1",
+                    "state": "create",
+                    "definition": "{ is_active: 1, _id: 1 }",
+                },
                 { "index": "old", "state": "drop", "definition": "{ user_name: -1 }" },
                 { "index": "odd", "state": "unknown", "definition": "{ user_name: 1 }" },
             ],
@@ -154,7 +159,7 @@ async fn the_plan_has_a_form_for_programs_and_one_for_operators() {
         })
     );
     let text = plan.to_string();
-    let users: Vec<_> = text.lines().take(7).collect();
+    let users: Vec<_> = text.lines().take(8).collect();
     assert_eq!(
         users,
         [
@@ -162,6 +167,7 @@ async fn the_plan_has_a_form_for_programs_and_one_for_operators() {
             "  adopted    login_id_1, which is there as by_login",
             "  create     clerk_user_id_1: { clerk_user_id: 1 }, unique, sparse",
             "  DIFFERS    email_1: email_1 is in the way: sparse is absent, not true",
+            "  create     is_active_1__id_1: { is_active: 1, _id: 1 }",
             "  drop       old: { user_name: -1 }",
             "  unknown    odd: { user_name: 1 }",
             "  validator  absent; will warn",

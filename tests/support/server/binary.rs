@@ -57,19 +57,71 @@ async fn start_once(mongod: &Path) -> Attempt<Server> {
 
 /// Starts a mongod, and says its address.
 pub(crate) fn run_once(mongod: &Path, is_member: bool) -> Attempt<(String, Vec<Child>)> {
-    let directory = place().join(format!("campaign-store-test-{}", unique_suffix()));
-    let data = directory.join("data");
-    fs::create_dir_all(&data)?;
-    // First the one that cleans up, so that there is no moment in which nobody would.
-    let cleaner = after_exit(r#"kill -9 "$(cat "$1/pid")"; sleep 1; rm -rf "$1""#, &directory)?;
-    let port = free_port()?;
-    let mut process = spawn(mongod, &directory, &data, port, is_member)?;
-    wait_until_listening(&mut process, &directory.join("log"))?;
-    Ok((format!("127.0.0.1:{port}"), vec![cleaner, process]))
+    let place = Place::new(mongod, free_port()?)?;
+    let mut arguments = vec![
+        "--wiredTigerCacheSizeGB=1",
+        // Hundreds of databases come and go. What was dropped must not stay open for five minutes, or
+        // the server runs out of files. But a recount reads at a snapshot for as long as it counts.
+        "--setParameter=minSnapshotHistoryWindowInSeconds=10",
+        // Only a checkpoint closes what was dropped.
+        "--syncdelay=5",
+        // What a killed process leaves locked is free again after so many seconds instead of 60.
+        "--setParameter=transactionLifetimeLimitSeconds=10",
+    ];
+    if is_member {
+        arguments.push("--replSet=rs0");
+    }
+    let process = place.run(&arguments)?;
+    Ok((format!("127.0.0.1:{}", place.port), vec![place.cleaner, process]))
+}
+
+/// Where a mongod keeps its data and listens. After its end it can run there again.
+pub(crate) struct Place {
+    mongod: PathBuf,
+    directory: PathBuf,
+    pub(crate) port: u16,
+    /// Ends the mongod and removes the directory once this process is gone, or the place is dropped.
+    cleaner: Child,
+}
+
+impl Place {
+    pub(crate) fn new(mongod: &Path, port: u16) -> Attempt<Self> {
+        let directory = in_memory().join(format!("campaign-store-test-{}", unique_suffix()));
+        fs::create_dir_all(directory.join("data"))?;
+        // First the one that cleans up, so that there is no moment in which nobody would.
+        let cleaner = after_exit(r#"kill -9 "$(cat "$1/pid")"; sleep 1; rm -rf "$1""#, &directory)?;
+        Ok(Self { mongod: mongod.to_owned(), directory, port, cleaner })
+    }
+
+    /// Starts the mongod, and waits until it listens.
+    pub(crate) fn run(&self, arguments: &[impl AsRef<OsStr>]) -> Attempt<Child> {
+        let log = self.directory.join("log");
+        let mut process = self.spawn(arguments, &File::create(&log)?)?;
+        wait_until_listening(&mut process, &log)?;
+        Ok(process)
+    }
+
+    /// Runs mongod by way of a shell that first notes the process id for the cleaner. Where the
+    /// cleaner has already removed the directory, mongod is not run.
+    fn spawn(&self, arguments: &[impl AsRef<OsStr>], log: &File) -> io::Result<Child> {
+        Command::new("sh")
+            .args(["-c", r#"ulimit -n "$(ulimit -Hn)"; echo $$ >"$0/pid" && exec "$@""#])
+            .args([&self.directory, &self.mongod])
+            .args([OsStr::new("--dbpath"), self.directory.join("data").as_os_str()])
+            .args(["--port", &self.port.to_string(), "--bind_ip", "127.0.0.1", "--nounixsocket"])
+            .args(["--setParameter", "enableTestCommands=1"])
+            // The removal of a database waits for the next write of the journal: by default 100 ms.
+            .args(["--journalCommitInterval", "1"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log.try_clone()?)
+            .spawn()
+    }
 }
 
 /// Where the data go: into memory if there is room, since the disk is half of what a new database costs.
-fn place() -> PathBuf {
+fn in_memory() -> PathBuf {
     match free_kib(IN_MEMORY) {
         Some(free) if free >= ENOUGH_KIB => IN_MEMORY.into(),
         _ => env::temp_dir(),
@@ -85,32 +137,6 @@ fn free_kib(directory: &str) -> Option<u64> {
 fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
-}
-
-/// Runs mongod by way of a shell that first notes the process id for the cleaner. Where the
-/// cleaner has already removed the directory, mongod is not run.
-fn spawn(mongod: &Path, directory: &Path, data: &Path, port: u16, is_member: bool) -> io::Result<Child> {
-    let member: &[&str] = if is_member { &["--replSet", "rs0"] } else { &[] };
-    let log = File::create(directory.join("log"))?;
-    Command::new("sh")
-        .args(["-c", r#"ulimit -n "$(ulimit -Hn)"; echo $$ >"$0/pid" && exec "$@""#])
-        .args([directory, mongod])
-        .args([OsStr::new("--dbpath"), data.as_os_str()])
-        .args(["--port", &port.to_string(), "--bind_ip", "127.0.0.1"])
-        .args(member)
-        .args(["--wiredTigerCacheSizeGB", "1"])
-        .args(["--setParameter", "enableTestCommands=1", "--nounixsocket"])
-        // Hundreds of databases come and go. What was dropped must not stay open for five minutes, or
-        // the server runs out of files.
-        .args(["--setParameter", "minSnapshotHistoryWindowInSeconds=0"])
-        // What a killed process leaves locked is free again after so many seconds instead of 60.
-        .args(["--setParameter", "transactionLifetimeLimitSeconds=10"])
-        // The removal of a database waits for the next write of the journal: by default 100 ms.
-        .args(["--journalCommitInterval", "1"])
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
 }
 
 fn wait_until_listening(process: &mut Child, log: &Path) -> Attempt<()> {

@@ -19,6 +19,14 @@ pub(super) struct MetricsDrift {
     first: Vec<CampaignId>,
     /// Ids in tracking rows that are no campaign's. A migration leaves such rows as they are.
     unknown_campaigns: u64,
+    /// Tracking rows whose campaign is missing or spelled as no id. They are left alone, too.
+    unattributed_rows: u64,
+    /// The `_id`s of some of them.
+    first_unattributed: Vec<String>,
+    /// Metrics that cannot be read. A recount writes them again.
+    unreadable_metrics: u64,
+    /// Why, for one of them.
+    first_unreadable_metrics: Option<String>,
     /// Tracking rows that cannot be read. They count as sent and as nothing else.
     unreadable_rows: u64,
     /// Why, for some of them.
@@ -38,12 +46,20 @@ impl MetricsDrift {
                     found.unknown_campaigns += 1;
                 }
                 Ok(Drift { campaign_id, .. }) => found.add(campaign_id),
-                // The id of a group of rows is that of their campaign.
-                Err(Error::Corrupt { collection: Collection::EmailTracking, path, .. }) if path == "_id" => {
-                    found.unknown_campaigns += 1;
+                Err(Error::Corrupt { collection: Collection::EmailTracking, path, id, .. })
+                    if path == "campaign_id" =>
+                {
+                    found.unattributed_rows += 1;
+                    if found.first_unattributed.len() < LISTED {
+                        found.first_unattributed.push(id);
+                    }
                 }
                 Err(error @ Error::Corrupt { collection: Collection::EmailTracking, .. }) => {
                     found.add_unreadable(&error);
+                }
+                Err(error @ Error::Corrupt { collection: Collection::CampaignMetrics, .. }) => {
+                    found.unreadable_metrics += 1;
+                    found.first_unreadable_metrics.get_or_insert(error.to_string());
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -75,6 +91,11 @@ impl MetricsDrift {
                 self.drifting
             ));
         }
+        if let Some(first) = &self.first_unreadable_metrics {
+            let metrics = self.unreadable_metrics;
+            problems
+                .push(format!("the metrics of {metrics} campaigns cannot be read: recount; such as {first}"));
+        }
         if let Some(first) = self.first_unreadable.first() {
             let rows = self.unreadable_rows;
             problems.push(format!(
@@ -87,6 +108,11 @@ impl MetricsDrift {
 
 impl fmt::Display for MetricsDrift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} campaigns drift; rows name {} unknown campaigns", self.drifting, self.unknown_campaigns)
+        let Self { drifting, unknown_campaigns, unattributed_rows, .. } = self;
+        write!(f, "{drifting} campaigns drift; rows name {unknown_campaigns} unknown campaigns")?;
+        if let Some(first) = self.first_unattributed.first() {
+            write!(f, "; {unattributed_rows} rows name no campaign, such as {first}")?;
+        }
+        Ok(())
     }
 }
