@@ -30,18 +30,25 @@ pub(crate) struct Failures {
 }
 
 impl Failing {
+    /// Its calls have time enough for many failures, on a busy machine too.
     pub(super) async fn new() -> Self {
-        Self::with_timeout(Duration::from_secs(10)).await
+        Self::with_limits(Duration::from_secs(10), Duration::from_secs(60)).await
     }
 
     pub(super) async fn with_timeout(timeout: Duration) -> Self {
+        Self::with_limits(timeout, Duration::from_secs(10)).await
+    }
+
+    async fn with_limits(timeout: Duration, call: Duration) -> Self {
         let database = TestDatabase::new();
         let failures = Failures::of(&database.name).await;
         let sound = database.provisioned().await.repositories();
         let scene = scene(&sound).await;
         let uri = with_app_name(server::uri(), &database.name);
-        let options = MongoOptions::new(uri, &database.name).timeout(timeout).clock(database.clock.clone());
-        let store = MongoStore::connect_with(options).await.expect("the test server answers");
+        let options = MongoOptions::new(uri, &database.name).timeout(timeout).operation_timeout(call);
+        let store = MongoStore::connect_with(options.clock(database.clock.clone()))
+            .await
+            .expect("the test server answers");
         Self { store: store.repositories(), scene, sound, database, failures }
     }
 
