@@ -53,14 +53,8 @@ async fn figures() -> Result<Value> {
     let rows = std::env::var("EVENTS_ROWS").map_or(Ok(100_000), |rows| rows.parse())?;
     let world = World::new(rows).await?;
     let mut figures: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    let only = std::env::var("EVENTS_ONLY").ok();
     for turn in 0..TURNS {
-        if only.as_deref() != Some("throughput") {
-            contention::while_sending(&world, &mut figures).await?;
-        }
-        if only.as_deref() == Some("contention") {
-            continue;
-        }
+        contention::while_sending(&world, &mut figures).await?;
         // The recounts come first in a turn, while the metrics are exact.
         for (name, figure) in [
             ("recount_per_s", ours::recount(&world).await?),

@@ -110,7 +110,7 @@ async fn emails_are_stored_as_the_schema_says() {
     let receipts = database.collection("event_receipts").await;
     let receipt = receipts.find_one(doc! {}).await.unwrap().unwrap();
     // The first 16 bytes of the SHA-256 of the tracking id's bytes and the provider's id.
-    let hash = uuid::uuid!("RECEIPT").into_bytes();
+    let hash = uuid::uuid!("4ee2cf99-20f2-7c8c-2051-3de7c4985a18").into_bytes();
     assert_eq!(receipt.get_binary_generic("_id").unwrap(), &hash);
     let lifetime =
         receipt.get_datetime("expires_at").unwrap().timestamp_millis() - SystemClock.now().timestamp_millis();
