@@ -15,6 +15,7 @@ impl FoundMetrics {
         self.0.insert(id, metrics);
     }
 
+    #[cfg(feature = "mongo")]
     pub(crate) fn contains(&self, id: CampaignId) -> bool {
         self.0.contains_key(&id)
     }
@@ -36,6 +37,7 @@ impl FoundMetrics {
     }
 
     /// How many can be changed.
+    #[cfg(feature = "mongo")]
     pub(crate) fn readable(&self) -> usize {
         self.0.values().filter(|metrics| metrics.is_ok()).count()
     }

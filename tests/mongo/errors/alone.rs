@@ -100,9 +100,10 @@ async fn events_of_a_row_that_cannot_be_read_fail_alone() {
         let sent = Sent::new().await;
         let events = sent.opens();
         let bad = events.first().map(TrackingEvent::tracking_id).expect("an event");
-        let update = match value {
-            Some(value) => doc! { "$set": { field: value } },
-            None => doc! { "$unset": { field: "" } },
+        let update = if let Some(value) = value {
+            doc! { "$set": { field: value } }
+        } else {
+            doc! { "$unset": { field: "" } }
         };
         sent.change(Collection::EmailTracking, doc! { "tracking_id": bad.to_string() }, update).await;
         let results = sent.store.email_tracking.record_events_each(events.clone()).await;
