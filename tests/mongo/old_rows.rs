@@ -7,8 +7,9 @@ use std::str::FromStr;
 
 use bson::{Bson, Decimal128, Document, doc};
 use campaign_store::{
-    Campaign, CampaignDuration, Error, EventOutcome, MetricsFilter, NewCampaign, NewMailbox, NewSend,
-    NewUser, PageRequest, Provider, SeriesStep, Signal, Store, TrackingEvent, TrackingFilter, contract,
+    Campaign, CampaignDuration, Clock, Error, EventOutcome, MetricsFilter, NewCampaign, NewMailbox, NewSend,
+    NewUser, PageRequest, Provider, SeriesStep, Signal, Store, SystemClock, TrackingEvent, TrackingFilter,
+    contract,
 };
 use chrono::TimeDelta;
 
@@ -205,4 +206,23 @@ async fn every_type_means_the_same_to_everybody() {
         check("recount after the event", again == metrics);
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Version 0.1 kept them as texts. They are known until they have expired.
+#[tokio::test]
+async fn a_receipt_of_version_0_1_is_known() {
+    let database = TestDatabase::new();
+    let store = database.provisioned().await.repositories();
+    let campaign = campaign(&store, "ada").await;
+    let start = contract::start();
+    let send = NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap();
+    let id = send.id();
+    store.email_tracking.record_sends(vec![send]).await.unwrap();
+    let expires_at = bson::DateTime::from_chrono(SystemClock.now() + TimeDelta::days(1));
+    let receipt = doc! { "_id": format!("{id}/evt-1"), "expires_at": expires_at };
+    database.collection("event_receipts").await.insert_one(receipt).await.unwrap();
+    let opened = |event| TrackingEvent::opened(id, start).provider_event_id(event).unwrap();
+    for (event, outcome) in [("evt-1", EventOutcome::Duplicate), ("evt-2", EventOutcome::First)] {
+        assert_eq!(store.email_tracking.record_events(vec![opened(event)]).await.unwrap(), [outcome]);
+    }
 }
