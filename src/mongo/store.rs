@@ -108,7 +108,9 @@ impl MongoStore {
     /// that begin later, or that have further steps to do, fail with [`Error::ShutDown`](crate::Error::ShutDown),
     /// and streams end with it. A client that was [given](Self::from_client) to the store stays open.
     ///
-    /// It is not needed before a process ends. Shut an [`EventRecorder`](crate::EventRecorder) down first.
+    /// Shut an [`EventRecorder`](crate::EventRecorder) down first. A process may end without closing the store:
+    /// nothing is lost. But the driver ends its sessions in tasks of its own, and one that is cut off by the end
+    /// of the runtime can print a panic. After `close` none is left.
     pub async fn close(&self) {
         self.db.close().await;
     }
