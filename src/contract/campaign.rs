@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::fixtures::{self, assert_fails, crowd, everything, metrics_of, only_winner};
 use super::{Opened, start};
+use crate::schema::index::CAMPAIGNS_CAMPAIGN_ID;
 use crate::{
     Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus, CampaignSummary,
     CampaignTransition, Collection, Error, Invalid, Mailbox, MailboxId, Message, MetricsFilter, NewCampaign,
@@ -384,10 +385,63 @@ pub async fn a_paused_campaign_can_be_changed(db: &Opened) {
     update_to(db, renaming(), &mut campaign).await;
 }
 
+/// A campaign with an id can be created again, also when it has changed since in what no patch changes.
+pub async fn a_campaign_with_an_id_can_be_created_again(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let id = CampaignId::from(Uuid::from_u128(7));
+    let new = fixtures::new_campaign(&scene.user, &scene.mailbox).id(id).recipients(3);
+    let created = create(db, new.clone()).await;
+    assert_eq!(created.id, id);
+    db.clock.advance(MILLISECOND);
+    assert_eq!(db.second.campaigns.create(new.clone()).await, Ok(created.clone()));
+    assert_eq!(metrics_of(db, id).await.created_at, created.created_at);
+
+    db.store.campaigns.add_recipients(id, 2.into()).await.expect("more recipients");
+    let cancelled = db.store.campaigns.cancel(id).await.expect("a scheduled campaign");
+    assert_eq!(db.store.campaigns.create(new.clone()).await, Ok(cancelled));
+    let all = db.store.campaigns.list(&CampaignFilter::all(), &everything()).await.expect("a page");
+    assert_eq!(all.items.len(), 2);
+
+    // Without an id each call makes one.
+    let plain = fixtures::new_campaign(&scene.user, &scene.mailbox);
+    assert_ne!(create(db, plain.clone()).await.id, create(db, plain).await.id);
+}
+
+/// The id of a campaign with other content is refused, and changes nothing.
+pub async fn the_id_of_another_campaign_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let (user, mailbox) = (&scene.user, &scene.mailbox);
+    let id = CampaignId::from(Uuid::from_u128(7));
+    let created = create(db, fixtures::new_campaign(user, mailbox).id(id).recipients(3)).await;
+    let eve = fixtures::user(db, "eve").await;
+    let own = fixtures::mailbox(db, &eve, "eve@work.example").await;
+    for other in [
+        planned(user.id, mailbox.id, created.start_time),
+        fixtures::new_campaign(user, mailbox).recipients(4),
+        fixtures::new_campaign(user, mailbox).created_by(eve.id),
+        fixtures::new_campaign(&eve, &own),
+    ] {
+        fixtures::assert_unique(db.store.campaigns.create(other.id(id)).await, CAMPAIGNS_CAMPAIGN_ID);
+        assert_eq!(stored(db, id).await, created);
+    }
+}
+
+/// If many callers create a campaign with one id at once, all get the same campaign.
+pub async fn many_who_create_a_campaign_id_get_the_same_campaign(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let id = CampaignId::from(Uuid::from_u128(7));
+    let new = fixtures::new_campaign(&scene.user, &scene.mailbox).id(id);
+    let created = crowd(db, async |store, _| store.campaigns.create(new.clone()).await).await;
+    let found = stored(db, id).await;
+    for created in created {
+        assert_eq!(created, Ok(found.clone()));
+    }
+}
+
 /// A patch of any version but the current one is a conflict and changes nothing.
 pub async fn a_stale_version_is_a_conflict(db: &Opened) {
     let old = fixtures::scene(db).await.campaign;
-    let present = db.store.campaigns.add_recipients(old.id, 1).await.expect("more recipients");
+    let present = db.store.campaigns.add_recipients(old.id, 1.into()).await.expect("more recipients");
     for version in [old.updated_at, present.updated_at + MILLISECOND] {
         let update = db.second.campaigns.update(old.id, renaming(), version).await;
         assert_fails(update, &Error::conflict(Collection::Campaigns, old.id));
@@ -415,7 +469,7 @@ pub async fn an_unknown_campaign_is_not_found(db: &Opened) {
     assert_eq!(campaigns.get(unknown).await.expect("a look-up"), None);
     let missing = Error::not_found(Collection::Campaigns, unknown);
     assert_fails(campaigns.update(unknown, renaming(), start()).await, &missing);
-    assert_fails(campaigns.add_recipients(unknown, 1).await, &missing);
+    assert_fails(campaigns.add_recipients(unknown, 1.into()).await, &missing);
     for transition in CampaignTransition::ALL {
         assert_fails(campaigns.transition(unknown, *transition).await, &missing);
     }
@@ -509,7 +563,7 @@ pub async fn every_write_makes_a_later_version(db: &Opened) {
     let (campaigns, id) = (&db.store.campaigns, campaign.id);
     let writes = [
         campaigns.update(id, renaming(), campaign.updated_at).await,
-        campaigns.add_recipients(id, 5).await,
+        campaigns.add_recipients(id, 5.into()).await,
         campaigns.start(id).await,
         campaigns.pause(id).await,
         campaigns.resume(id).await,

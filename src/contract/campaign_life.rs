@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 
 use super::fixtures::{self, CROWD, assert_fails, crowd, only_winner};
 use super::{Opened, start};
-use crate::{Campaign, CampaignFilter, CampaignStatus, CampaignTransition, Error, PageRequest, UserId};
+use crate::{
+    Campaign, CampaignFilter, CampaignStatus, CampaignTransition, Error, NewRecipients, PageRequest, UserId,
+};
 
 /// Each legal transition sets its status and changes nothing else.
 pub async fn every_legal_transition_is_made(db: &Opened) {
@@ -261,7 +263,7 @@ pub async fn recipients_added_at_once_add_up(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let additions = crowd(db, async |store, n| {
         let more = u32::try_from(n + 1).expect("a small number");
-        store.campaigns.add_recipients(campaign.id, more).await
+        store.campaigns.add_recipients(campaign.id, more.into()).await
     })
     .await;
     let mut versions = BTreeSet::from([campaign.updated_at]);
@@ -276,6 +278,50 @@ pub async fn recipients_added_at_once_add_up(db: &Opened) {
     assert_eq!(Some(&found.updated_at), versions.last());
 }
 
+/// Of additions with one key the first one counts, in each campaign.
+pub async fn recipients_with_a_key_are_added_once(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let campaigns = &db.store.campaigns;
+    let import = |n, key| NewRecipients::new(n).key(key).expect("a valid key");
+    let id = scene.campaign.id;
+    let added = campaigns.add_recipients(id, import(5, "import-1")).await.expect("more recipients");
+    for n in [5, 7] {
+        let again = db.second.campaigns.add_recipients(id, import(n, "import-1\n")).await;
+        assert_eq!(again, Ok(added.clone()));
+    }
+    let more = campaigns.add_recipients(id, import(5, "import-2")).await.expect("more recipients");
+    assert_eq!(more.total_recipients, added.total_recipients + 5);
+    assert!(more.updated_at > added.updated_at);
+
+    let other = campaign_in(db, &scene.user, &scene.mailbox, CampaignStatus::Active).await;
+    let changed = campaigns.add_recipients(other.id, import(5, "import-1")).await.expect("more recipients");
+    assert_eq!(changed.total_recipients, other.total_recipients + 5);
+
+    // A repeat says what is, also when the campaign is over; what was refused has left no receipt.
+    let over = campaigns.cancel(id).await.expect("a scheduled campaign");
+    assert_eq!(campaigns.add_recipients(id, import(5, "import-2")).await, Ok(over.clone()));
+    let refused = campaigns.add_recipients(id, import(5, "import-3")).await;
+    assert_fails(refused, &illegal("add_recipients", CampaignStatus::Cancelled));
+    let refused = campaigns.add_recipients(id, import(5, "import-3")).await;
+    assert_fails(refused, &illegal("add_recipients", CampaignStatus::Cancelled));
+    assert_eq!(stored(db, id).await, over);
+}
+
+/// Additions at once with one key count once.
+pub async fn recipients_added_at_once_with_a_key_count_once(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let additions = crowd(db, async |store, _| {
+        let import = NewRecipients::new(5).key("import").expect("a valid key");
+        store.campaigns.add_recipients(campaign.id, import).await
+    })
+    .await;
+    let found = stored(db, campaign.id).await;
+    assert_eq!(found.total_recipients, campaign.total_recipients + 5);
+    for added in additions {
+        assert_eq!(added, Ok(found.clone()));
+    }
+}
+
 /// Recipients can be added until the campaign is over; the count can exceed 32 bits.
 pub async fn recipients_are_added_until_the_campaign_is_over(db: &Opened) {
     use CampaignStatus::{Active, Paused, Scheduled};
@@ -283,7 +329,7 @@ pub async fn recipients_are_added_until_the_campaign_is_over(db: &Opened) {
     for status in [Scheduled, Active, Paused] {
         let before = campaign_in(db, &scene.user, &scene.mailbox, status).await;
         for round in 1..=2 {
-            let changed = db.store.campaigns.add_recipients(before.id, u32::MAX).await;
+            let changed = db.store.campaigns.add_recipients(before.id, u32::MAX.into()).await;
             let changed = changed.expect("more recipients");
             let added = round * u64::from(u32::MAX);
             assert_eq!(changed.total_recipients, before.total_recipients + added);
@@ -298,7 +344,7 @@ pub async fn a_campaign_that_is_over_gets_no_recipients(db: &Opened) {
     let scene = fixtures::scene(db).await;
     for status in [CampaignStatus::Completed, CampaignStatus::Cancelled] {
         let before = campaign_in(db, &scene.user, &scene.mailbox, status).await;
-        let refused = db.store.campaigns.add_recipients(before.id, 1).await;
+        let refused = db.store.campaigns.add_recipients(before.id, 1.into()).await;
         assert_fails(refused, &illegal("add_recipients", status));
         assert_eq!(stored(db, before.id).await, before);
     }

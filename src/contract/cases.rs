@@ -38,14 +38,25 @@ macro_rules! contract_tests {
             a_user_can_be_switched_twice,
             one_of_many_creates_a_login_id,
             one_of_many_updates_a_version,
-            an_unknown_clerk_id_creates_a_user,
-            a_known_clerk_id_updates_its_user,
-            one_of_many_creates_the_user_of_a_clerk_id,
-            clerk_cannot_take_the_values_of_another_user,
             a_deleted_user_is_gone_and_its_values_are_free,
             a_user_with_mailboxes_is_in_use,
             campaigns_that_are_over_keep_naming_a_deleted_user,
             another_handle_sees_every_write_of_a_user,
+        }
+        $crate::contract_module! {
+            $harness, $test, clerk:
+            an_unknown_clerk_id_creates_a_user,
+            a_known_clerk_id_updates_its_user,
+            one_of_many_creates_the_user_of_a_clerk_id,
+            clerk_cannot_take_the_values_of_another_user,
+            an_older_event_changes_nothing,
+            an_address_that_clerk_removed_is_removed,
+            a_user_deleted_at_clerk_stays_deleted,
+            a_deleted_user_with_mailboxes_is_deactivated,
+            an_address_has_the_latest_owner,
+            a_login_id_has_the_latest_owner,
+            what_a_user_deleted_here_had_goes_back,
+            events_at_once_leave_the_latest_states,
         }
         $crate::contract_module! {
             $harness, $test, mailbox:
@@ -154,6 +165,9 @@ macro_rules! contract_tests {
         }
         $crate::contract_module! {
             $harness, $test, campaign:
+            a_campaign_with_an_id_can_be_created_again,
+            the_id_of_another_campaign_is_refused,
+            many_who_create_a_campaign_id_get_the_same_campaign,
             every_field_of_a_new_campaign_is_read_back,
             the_longest_texts_are_kept,
             texts_that_look_like_operators_are_kept,
@@ -202,6 +216,8 @@ macro_rules! contract_tests {
             concurrent_completions_count_each_campaign_once,
             campaigns_are_counted_by_status,
             recipients_added_at_once_add_up,
+            recipients_with_a_key_are_added_once,
+            recipients_added_at_once_with_a_key_count_once,
             recipients_are_added_until_the_campaign_is_over,
             a_campaign_that_is_over_gets_no_recipients,
         }

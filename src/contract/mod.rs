@@ -38,6 +38,7 @@ pub mod campaign;
 pub mod campaign_life;
 pub mod campaign_metrics;
 mod cases;
+pub mod clerk;
 pub mod credentials;
 pub mod email_events;
 pub mod email_tracking;

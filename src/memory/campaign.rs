@@ -13,7 +13,8 @@ use crate::document::{Changes, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
-    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, NewRecipients,
+    UserId,
 };
 use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
@@ -45,10 +46,16 @@ impl State {
 impl CampaignRepository for Campaigns {
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign> {
         self.call(|state, now| {
+            if let Some(id) = campaign.id
+                && let Some((_, existing)) = state.find_campaign(id)?
+            {
+                return campaign.repeated(existing);
+            }
             state.require_user(campaign.user_id)?;
             state.require_user(campaign.created_by)?;
             state.require_mailbox_of(campaign.user_id, campaign.mailbox_id)?;
-            let campaign = campaign.build(CampaignId::new_at(now), now);
+            let id = campaign.id.unwrap_or_else(|| CampaignId::new_at(now));
+            let campaign = campaign.build(id, now);
             state.campaigns.insert(&campaign)?;
             state.campaign_metrics.insert(&CampaignMetrics::new(MetricId::new(), &campaign))?;
             Ok(campaign)
@@ -128,11 +135,19 @@ impl CampaignRepository for Campaigns {
         })
     }
 
-    async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
+    async fn add_recipients(&self, id: CampaignId, new: NewRecipients) -> Result<Campaign> {
         self.call(|state, now| {
             let (row, campaign) = state.require_campaign(id)?;
+            state.receipts.expire(now);
+            let receipt = new.receipt(id);
+            if receipt.is_some_and(|receipt| state.receipts.contains(&receipt)) {
+                return Ok(campaign);
+            }
             campaign.require("add_recipients", CampaignStatus::UNFINISHED)?;
-            state.campaigns.change(row, &Changes::at(now).add(field::total_recipients, n))
+            let changed =
+                state.campaigns.change(row, &Changes::at(now).add(field::total_recipients, new.n))?;
+            receipt.into_iter().for_each(|receipt| state.receipts.insert(receipt, now));
+            Ok(changed)
         })
     }
 

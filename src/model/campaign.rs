@@ -78,6 +78,7 @@ impl Campaign {
 #[derive(Clone, PartialEq)]
 #[must_use]
 pub struct NewCampaign {
+    pub(crate) id: Option<CampaignId>,
     pub(crate) user_id: UserId,
     pub(crate) mailbox_id: MailboxId,
     pub(crate) campaign_name: String,
@@ -111,6 +112,7 @@ impl NewCampaign {
         duration: CampaignDuration,
     ) -> Result<Self, Invalid> {
         Ok(Self {
+            id: None,
             user_id,
             mailbox_id,
             campaign_name: text::name("campaign_name", campaign_name.as_ref())?,
@@ -124,6 +126,14 @@ impl NewCampaign {
         })
     }
 
+    /// Sets the id, so that it is safe to [create](crate::CampaignRepository::create) the campaign again when it
+    /// is unknown whether it was created. A new `Uuid`, of version 7 for instance, makes one. Unless it is set,
+    /// the store makes an id in each call.
+    pub fn id(mut self, id: CampaignId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
     /// Sets the number of recipients.
     pub fn recipients(mut self, total: u32) -> Self {
         self.total_recipients = total.into();
@@ -134,6 +144,20 @@ impl NewCampaign {
     pub fn created_by(mut self, user: UserId) -> Self {
         self.created_by = user;
         self
+    }
+
+    /// Whether `existing` was created from the same content. Since then its status may have changed, and
+    /// recipients may have been added.
+    pub(crate) fn is_content_of(&self, existing: &Campaign) -> bool {
+        self.user_id == existing.user_id
+            && self.mailbox_id == existing.mailbox_id
+            && self.campaign_name == existing.campaign_name
+            && self.subject == existing.subject
+            && self.message == existing.message
+            && self.start_time == existing.start_time
+            && self.duration == existing.duration
+            && self.created_by == existing.created_by
+            && self.total_recipients <= existing.total_recipients
     }
 
     /// The record of a campaign that is created at `now`.

@@ -10,6 +10,7 @@ use super::link::connection::Connection;
 use super::link::error::{DriverResult, ours};
 use super::link::table::Session;
 use super::mailbox::require_mailbox;
+use super::tracking::Receipts;
 use super::user::require_user;
 use crate::back_off::BackOff;
 use crate::collection::Collection;
@@ -20,7 +21,8 @@ use crate::document::{Changes, Decode, ID, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
-    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, NewRecipients,
+    Receipt, UserId,
 };
 use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
@@ -28,7 +30,10 @@ use crate::repository::{CampaignRepository, RecordStream};
 #[derive(Debug)]
 pub(super) struct Campaigns {
     pub(super) db: Arc<Connection>,
+    pub(super) receipts: Arc<Receipts>,
 }
+
+const ADD_RECIPIENTS: &str = "add_recipients";
 
 fn of_campaign(id: CampaignId) -> Query {
     Query::all().is(field::id, &id)
@@ -68,12 +73,18 @@ impl Campaigns {
 
     async fn create_campaign(&self, session: &mut ClientSession, new: NewCampaign) -> DriverResult<Campaign> {
         let now = self.db.now();
+        if let Some(id) = new.id
+            && let Some(existing) = find_campaign(&self.db, Some(&mut *session), id).await?
+        {
+            return new.repeated(existing).map_err(ours);
+        }
         require_user(&self.db, session, new.user_id).await?;
         if new.created_by != new.user_id {
             require_user(&self.db, session, new.created_by).await?;
         }
         self.hold_mailbox_of(session, new.user_id, new.mailbox_id).await?;
-        let campaign = new.build(CampaignId::new_at(now), now);
+        let id = new.id.unwrap_or_else(|| CampaignId::new_at(now));
+        let campaign = new.build(id, now);
         self.db.campaigns.insert(Some(&mut *session), &campaign).await?;
         self.db
             .campaign_metrics
@@ -104,6 +115,24 @@ impl Campaigns {
             self.db.campaign_metrics.update::<CampaignMetrics>(Some(session), &metrics, &changes).await?;
         }
         Ok(changed)
+    }
+
+    /// Adds recipients unless that was done with the same receipt.
+    async fn add_once(
+        &self,
+        session: &mut ClientSession,
+        id: CampaignId,
+        receipt: Receipt,
+        changes: &Changes,
+    ) -> DriverResult<Campaign> {
+        let campaign = self.require_campaign(Some(&mut *session), id).await?;
+        if self.receipts.contains(session, &receipt).await? {
+            return Ok(campaign);
+        }
+        campaign.require(ADD_RECIPIENTS, CampaignStatus::UNFINISHED).map_err(ours)?;
+        self.receipts.write(session, std::iter::once(&receipt)).await?;
+        let changed = self.db.campaigns.update(Some(session), &of_campaign(id), changes).await?;
+        changed.ok_or_else(|| ours(Error::not_found(Collection::Campaigns, id)))
     }
 
     /// Changes a campaign whose status is one of `allowed`. It goes on until the call's deadline while others
@@ -187,11 +216,12 @@ impl Campaigns {
 #[async_trait]
 impl CampaignRepository for Campaigns {
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign> {
-        self.db
-            .transact("campaigns.create", (self, campaign), |session, (this, campaign)| {
+        let create = || {
+            self.db.transact("campaigns.create", (self, campaign.clone()), |session, (this, campaign)| {
                 this.create_campaign(session, campaign.clone()).boxed()
             })
-            .await
+        };
+        self.db.again_if_unique(create).await
     }
 
     async fn get(&self, id: CampaignId) -> Result<Option<Campaign>> {
@@ -233,10 +263,19 @@ impl CampaignRepository for Campaigns {
         self.db.run("campaigns.count_by_status", self.count(&query)).await
     }
 
-    async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
-        let changes = Changes::at(self.db.now()).add(field::total_recipients, n);
-        let change = self.change_campaign(id, "add_recipients", CampaignStatus::UNFINISHED, &changes);
-        self.db.write("campaigns.add_recipients", change).await
+    async fn add_recipients(&self, id: CampaignId, new: NewRecipients) -> Result<Campaign> {
+        const OPERATION: &str = "campaigns.add_recipients";
+        let changes = Changes::at(self.db.now()).add(field::total_recipients, new.n);
+        let Some(receipt) = new.receipt(id) else {
+            let change = self.change_campaign(id, ADD_RECIPIENTS, CampaignStatus::UNFINISHED, &changes);
+            return self.db.write(OPERATION, change).await;
+        };
+        let add = || {
+            self.db.transact(OPERATION, (self, &changes), move |session, (this, changes)| {
+                this.add_once(session, id, receipt, changes).boxed()
+            })
+        };
+        self.db.again_if_unique(add).await
     }
 
     async fn list(&self, filter: &CampaignFilter, page: &PageRequest) -> Result<Page<Campaign>> {

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod campaign_metrics;
+mod clerk;
 mod email_tracking;
 pub(crate) mod lease;
 pub(crate) mod link;
@@ -14,7 +15,7 @@ mod user;
 pub use link::{MongoOptions, ServerInfo, Topology, Warning};
 pub(crate) use link::{connection, error, table};
 pub use provision::{
-    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, ProvisionOptions, ProvisionPlan,
-    SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
+    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, LoginCollision, LoginReport,
+    ProvisionOptions, ProvisionPlan, SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
 };
 pub use store::MongoStore;

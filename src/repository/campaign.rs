@@ -7,7 +7,7 @@ use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignPatch, CampaignSummary, CampaignTransition,
-    NewCampaign, UserId,
+    NewCampaign, NewRecipients, UserId,
 };
 use crate::page::{Page, PageRequest};
 
@@ -38,13 +38,34 @@ use crate::page::{Page, PageRequest};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | all that only read | what is stored now |
+/// | `create` with an [id](NewCampaign::id) | the same campaign |
+/// | `create` without an id | perhaps a second campaign |
+/// | `update` | `Conflict`, if the first call took effect: read the campaign, and compare |
+/// | `transition`, `start`, `pause`, `resume`, `reschedule`, `complete`, `cancel` | `IllegalStatus`, if it took effect: read the campaign |
+/// | `claim_due` | other campaigns; those of the first call are active, and [`list`](Self::list) finds them |
+/// | `complete_expired` | the number of those that are left |
+/// | `add_recipients` with a [key](NewRecipients::key) | the campaign; they are counted once |
+/// | `add_recipients` without a key | perhaps counted twice |
 #[async_trait]
 pub trait CampaignRepository: Debug + Send + Sync {
     /// Creates a campaign together with its metrics record.
     ///
+    /// A campaign with an [id](NewCampaign::id) can be created again: if there is a campaign with this id that
+    /// was created from the same content, the call returns it as it is now. The content is all that
+    /// [`NewCampaign`] has, as long as no [`update`](Self::update) changed it; the number of recipients may have
+    /// grown since.
+    ///
     /// # Errors
     /// `NotFound` when the owner, the creator or the mailbox does not exist; `ForeignMailbox` when
-    /// the mailbox is another user's.
+    /// the mailbox is another user's; `Unique` when another campaign has the id.
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign>;
 
     /// The campaign with this id.
@@ -151,11 +172,15 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// Only those of the database.
     async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts>;
 
-    /// Adds `n` to the number of recipients of a campaign that is scheduled, active or paused.
+    /// Adds to the number of recipients of a campaign that is scheduled, active or paused.
+    ///
+    /// An addition with a [key](NewRecipients::key) counts once for each key and campaign, for at least as long
+    /// as the store keeps receipts (7 days by default). Its repeat returns the campaign as it is now, whatever
+    /// its status and the number of the repeat.
     ///
     /// # Errors
     /// `NotFound`; `IllegalStatus` when the campaign is completed or cancelled.
-    async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign>;
+    async fn add_recipients(&self, id: CampaignId, new: NewRecipients) -> Result<Campaign>;
 
     /// A page of the campaigns that match `filter`. Campaigns that cannot be read are named in
     /// [`Page::unreadable`].

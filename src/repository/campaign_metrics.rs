@@ -44,6 +44,16 @@ use crate::page::{Page, PageRequest};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | all that only read | what is stored now |
+/// | `recount` | the same metrics |
+/// | `recount_all` | it finds nothing to correct in what was corrected |
 #[async_trait]
 pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// The metrics of a campaign.

@@ -38,6 +38,17 @@ use crate::page::{Page, PageRequest};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | all that only read | what is stored now |
+/// | `record_sends`, `record_sends_each` | `AlreadyRecorded` for each send that was recorded; each counts once |
+/// | `record_events`, `record_events_each`, events with a provider event id | `Duplicate` for each event that was recorded; each counts once |
+/// | the same, events without one | perhaps counted twice |
 #[async_trait]
 pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// Records sends, counts them in the metrics of their campaigns, and returns the outcome of each, in

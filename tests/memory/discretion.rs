@@ -96,9 +96,9 @@ fn the_debug_output_of_a_record_holds_no_personal_text() {
     assert_discreet(&done(store.mailboxes.list(&MailboxFilter::all(), &page)).unwrap());
     assert_discreet(&done(store.campaigns.list(&CampaignFilter::all(), &page)).unwrap());
     assert_discreet(&done(store.email_tracking.list(&TrackingFilter::all(), &page)).unwrap());
-    let clerk = ClerkUser::new("canary", "Canary", "canary").unwrap();
+    let clerk = ClerkUser::new("canary", "Canary", "canary", noon()).unwrap();
     assert_discreet(&done(store.users.upsert_from_clerk(clerk)).unwrap());
-    let clerk = ClerkUser::new("canary2", "Canary", "canary2").unwrap();
+    let clerk = ClerkUser::new("canary2", "Canary", "canary2", noon()).unwrap();
     assert_discreet(&done(store.users.upsert_from_clerk(clerk)).unwrap());
 }
 
@@ -109,7 +109,7 @@ fn the_debug_output_of_an_argument_holds_no_personal_text() {
     let user_patch = UserPatch::new().user_name("Canary").unwrap().login_id("canary").unwrap();
     let campaign_patch = CampaignPatch::new().campaign_name("Canary").unwrap().subject("Canary").unwrap();
     assert_discreet(&canary_user().unwrap());
-    assert_discreet(&ClerkUser::new("canary", "Canary", "canary").unwrap().email(ADDRESS).unwrap());
+    assert_discreet(&ClerkUser::new("canary", "Canary", "canary", noon()).unwrap().email(ADDRESS).unwrap());
     assert_discreet(&canary_mailbox(mailbox.user_id).unwrap());
     assert_discreet(&canary_campaign(&mailbox).unwrap());
     assert_discreet(

@@ -24,8 +24,10 @@ use crate::support::database::TestDatabase;
 async fn users_are_stored_as_the_schema_says() {
     let (database, store) = open().await;
     let minimal = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
-    let clerk = ClerkUser::new("user_2f", "Grâce", "Grace@Example.com").unwrap().email("grace@example.com");
-    let full = store.users.upsert_from_clerk(clerk.unwrap()).await.unwrap().into_user();
+    let clerk = ClerkUser::new("user_2f", "Grâce", "Grace@Example.com", contract::start())
+        .unwrap()
+        .email("grace@example.com");
+    let full = store.users.upsert_from_clerk(clerk.unwrap()).await.unwrap().into_user().unwrap();
     database.clock.advance(TimeDelta::hours(1));
     let full = store.users.record_login(full.id).await.unwrap();
     for (kind, user) in [("minimal", &minimal), ("full", &full)] {
@@ -58,7 +60,7 @@ async fn campaigns_and_their_metrics_are_stored_as_the_schema_says() {
     let (database, store) = open().await;
     let minimal = campaign(&store, ["ada", "ada"], 24.0).await;
     let full = campaign(&store, ["alan", "grace"], 1.5).await;
-    store.campaigns.add_recipients(full.id, 250).await.unwrap();
+    store.campaigns.add_recipients(full.id, 250.into()).await.unwrap();
     // What events will count, each number another one, so that none can take another's place.
     let totals = doc! {
         "total_sent": 99, "total_delivered": 80, "total_opened": 40, "total_clicks": 20, "total_bounced": 5,

@@ -8,6 +8,7 @@ use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, ReadConcernLe
 use super::calls::POOL_SIZE;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Invalid, Problem, Result};
+use crate::model::text::without_line_end;
 use crate::schema::RECEIPT_LIFETIME;
 use crate::secret::{PasswordOptions, Vault};
 
@@ -56,7 +57,11 @@ impl MongoOptions {
     /// Writes wait for a majority of the servers. A connection string that asks for less, or for the read
     /// concern `available` or `linearizable`, is refused when the store connects.
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
-        Self::of(Source::Uri(uri.into()), database.into())
+        let (mut uri, mut database) = (uri.into(), database.into());
+        for text in [&mut uri, &mut database] {
+            text.truncate(without_line_end(text).len());
+        }
+        Self::of(Source::Uri(uri), database)
     }
 
     /// The database `database` on the servers of a client of yours, whose connections the store shares.

@@ -2,11 +2,12 @@
 
 use campaign_store::{
     Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignRepository,
-    CampaignStatus, CampaignTransition, Invalid, NewCampaign, PageRequest, Result,
+    CampaignStatus, CampaignTransition, Invalid, NewCampaign, NewRecipients, PageRequest, Result,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 use super::answer::Reply;
 use super::content::drain;
@@ -24,9 +25,12 @@ const HOURS: &[f64] = &[1.0 / 3_600_000.0, 0.5, 1.0, 1.0 / 3.0, 24.0, CampaignDu
 const TRANSITION: &[&str] = &["ok", "NotFound", "IllegalStatus"];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("campaigns.create", 12, &["ok", "NotFound", "ForeignMailbox"], |side, draw| {
-        create(side, draw).boxed()
-    }),
+    Operation::new(
+        "campaigns.create",
+        12,
+        &["ok", "NotFound", "ForeignMailbox", "campaign_id_1"],
+        |side, draw| create(side, draw).boxed(),
+    ),
     Operation::new("campaigns.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new(
         "campaigns.update",
@@ -95,6 +99,14 @@ async fn create(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     if draw.chance(20) {
         new = new.created_by(side.users.pick(draw));
     }
+    if draw.chance(20) {
+        // Sometimes the id of a campaign from the same content, often of another.
+        let again = draw.chance(50).then(|| side.created.clone()).flatten();
+        new = again.unwrap_or(new);
+        let n = draw.of("id", &[1_u128, 2, 3, 4, 5, 6]);
+        new = new.id(Uuid::from_u128(n).into());
+    }
+    side.created = Some(new.clone());
     let campaign = side.store.campaigns.create(new).await?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
@@ -201,8 +213,11 @@ async fn count_by_status(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 async fn add_recipients(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let id = side.campaigns.pick_by(draw, |campaign| !campaign.status.is_final());
-    let n = draw.of("recipients", &[0, 1, 250, u32::MAX]);
-    let campaign = side.store.campaigns.add_recipients(id, n).await?;
+    let mut new = NewRecipients::new(draw.of("recipients", &[0, 1, 250, u32::MAX]));
+    if let Some(key) = draw.maybe(50, "key", &["import-1", "import-2"]) {
+        new = new.key(key).expect("a valid key");
+    }
+    let campaign = side.store.campaigns.add_recipients(id, new).await?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }

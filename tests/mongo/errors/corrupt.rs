@@ -319,7 +319,7 @@ async fn what_the_server_cannot_compute_with_is_not_shown() {
     let mut campaign = stored.document(Collection::Campaigns).await;
     campaign.insert("total_recipients", "canary");
     stored.replace(Collection::Campaigns, &campaign).await;
-    let error = error_of(stored.store.campaigns.add_recipients(stored.scene.campaign.id, 1).await);
+    let error = error_of(stored.store.campaigns.add_recipients(stored.scene.campaign.id, 1.into()).await);
     assert!(
         matches!(&error, Error::Backend { operation, code: Some(_), .. } if operation == "campaigns.add_recipients")
     );
