@@ -19,6 +19,7 @@ mod login_id;
 mod mailbox;
 mod mailbox_status;
 mod message;
+mod plausible_time;
 mod profile;
 mod provider;
 mod secret;
@@ -51,8 +52,8 @@ pub use secret::{AccessToken, LoginPassword, MailboxPassword, RefreshToken, Secr
 #[cfg(feature = "mongo")]
 pub(crate) use tracking::ChangedRow;
 pub use tracking::{
-    Contribution, Drift, EventOutcome, Rate, RateBase, Rates, RecountProgress, SeriesPoint, SeriesStep,
-    Signal, Totals, TrackingEvent,
+    BounceKind, Contribution, Drift, EventOutcome, Rate, RateBase, Rates, RecountProgress, SeriesPoint,
+    SeriesStep, Signal, Totals, TrackingEvent,
 };
 pub(crate) use tracking::{EventBatch, FoundMetrics, Receipt, SendBatch, TotalsDelta, results_of};
 #[cfg(feature = "mongo")]

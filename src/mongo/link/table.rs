@@ -1,5 +1,6 @@
 //! A collection of the database, with the method names of the in-memory table.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -165,8 +166,20 @@ impl Table {
     /// A transaction that only reads a row does not conflict with one that removes it. Two updates that
     /// cancel each other out do conflict, and leave the row as it was.
     pub(in crate::mongo) async fn lock(&self, session: &mut ClientSession, id: ObjectId) -> DriverResult<()> {
-        let (set, unset) = (rawdoc! { "$set": { "_lock": true } }, rawdoc! { "$unset": { "_lock": true } });
-        self.update_each(Some(session), [(of_id(id), set), (of_id(id), unset)]).await?;
+        self.lock_each(session, BTreeSet::from([id])).await
+    }
+
+    /// The same for many rows.
+    pub(in crate::mongo) async fn lock_each(
+        &self,
+        session: &mut ClientSession,
+        ids: BTreeSet<ObjectId>,
+    ) -> DriverResult<()> {
+        let updates = ids.into_iter().flat_map(|id| {
+            let set = rawdoc! { "$set": { "_lock": true } };
+            [(of_id(id), set), (of_id(id), rawdoc! { "$unset": { "_lock": true } })]
+        });
+        self.update_each(Some(session), updates).await?;
         Ok(())
     }
 

@@ -22,26 +22,31 @@ const HOURS: &[f64] = &[1.0 / 3_600_000.0, 0.5, 1.0, 1.0 / 3.0, 24.0, CampaignDu
 
 /// What a change of the status can lead to.
 const TRANSITION: &[&str] = &["ok", "NotFound", "IllegalStatus"];
+/// The same, if the campaign becomes active.
+const ACTIVATION: &[&str] = &["ok", "NotFound", "IllegalStatus", "InactiveUser", "UnsendableMailbox"];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("campaigns.create", 12, &["ok", "NotFound", "ForeignMailbox"], |side, draw| {
-        create(side, draw).boxed()
-    }),
+    Operation::new(
+        "campaigns.create",
+        12,
+        &["ok", "NotFound", "ForeignMailbox", "InactiveUser", "UnsendableMailbox"],
+        |side, draw| create(side, draw).boxed(),
+    ),
     Operation::new("campaigns.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new(
         "campaigns.update",
         12,
-        &["ok", "NotFound", "Conflict", "IllegalStatus", "ForeignMailbox", "Invalid"],
+        &["ok", "NotFound", "Conflict", "IllegalStatus", "ForeignMailbox", "UnsendableMailbox"],
         |side, draw| update(side, draw).boxed(),
     ),
-    Operation::new("campaigns.transition", 6, TRANSITION, |side, draw| transition(side, draw).boxed()),
-    Operation::new("campaigns.start", 4, TRANSITION, |side, draw| {
+    Operation::new("campaigns.transition", 6, ACTIVATION, |side, draw| transition(side, draw).boxed()),
+    Operation::new("campaigns.start", 4, ACTIVATION, |side, draw| {
         change(side, draw, CampaignTransition::Start, |campaigns, id| campaigns.start(id)).boxed()
     }),
     Operation::new("campaigns.pause", 10, TRANSITION, |side, draw| {
         change(side, draw, CampaignTransition::Pause, |campaigns, id| campaigns.pause(id)).boxed()
     }),
-    Operation::new("campaigns.resume", 6, TRANSITION, |side, draw| {
+    Operation::new("campaigns.resume", 6, ACTIVATION, |side, draw| {
         change(side, draw, CampaignTransition::Resume, |campaigns, id| campaigns.resume(id)).boxed()
     }),
     Operation::new("campaigns.reschedule", 4, TRANSITION, |side, draw| {
@@ -100,11 +105,14 @@ async fn create(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     Ok(Reply::ok(&campaign))
 }
 
+/// The earliest and the latest start.
+const EARLIEST_AND_LATEST: [&str; 2] = ["2000-01-01T00:00:00Z", "2100-12-31T23:59:59.999Z"];
+
 /// Few, so that campaigns often start at the same time.
 fn start_time(side: &Side, draw: &mut Draw) -> DateTime<Utc> {
     const HOURS: [i64; 5] = [-1, 0, 0, 1, 48];
     match draw.below(20) {
-        0 => DateTime::<Utc>::MIN_UTC,
+        0 => draw.of("start", &EARLIEST_AND_LATEST).parse().expect("a time"),
         _ => side.now() + TimeDelta::hours(draw.of("start", &HOURS)),
     }
 }
@@ -143,11 +151,9 @@ fn patch(side: &Side, draw: &mut Draw) -> Result<CampaignPatch, Invalid> {
         patch = patch.message(message)?;
     }
     patch = match draw.below(8) {
-        0 => patch.start_time(start_time(side, draw)),
+        0 => patch.start_time(start_time(side, draw))?,
         1 => patch.duration(duration(draw)),
-        2 => patch.start_time(start_time(side, draw)).duration(duration(draw)),
-        // It cannot end.
-        3 | 4 => patch.start_time(draw.of("start", &[DateTime::<Utc>::MAX_UTC])),
+        2 => patch.start_time(start_time(side, draw))?.duration(duration(draw)),
         _ => patch,
     };
     Ok(patch)
