@@ -19,7 +19,7 @@ const BATCH: usize = 1_000;
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) plain: Database,
-    mailbox: Mailbox,
+    pub(crate) mailbox: Mailbox,
     pub(crate) campaigns: Vec<Campaign>,
     /// The rows in insertion order, alternating between the campaigns.
     pub(crate) ids: Vec<TrackingId>,

@@ -45,10 +45,11 @@ pub(crate) fn group_by_oddness() -> Document {
 }
 
 fn group_by(id: impl Into<Bson>) -> Document {
+    let id: Bson = id.into();
     let number = |condition: Document| doc! { "$sum": { "$cond": [condition, 1_i64, 0_i64] } };
     let is_bounced = any(signs(Signal::Bounced));
     let mut group = doc! {
-        "_id": id.into(),
+        "_id": id,
         ROWS.as_str(): { "$sum": 1_i64 },
         ODD.as_str(): number(is_odd()),
     };

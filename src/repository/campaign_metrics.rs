@@ -71,7 +71,8 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
 
     /// The totals of the e-mails that a mailbox sent in this period, which excludes its end: of all campaigns, and
     /// also of those that have another mailbox of their own. It is counted from the e-mails, so the cost grows with
-    /// their number. E-mails that cannot be read are in [`MetricsSum::unreadable`].
+    /// their number. E-mails that cannot be read are in [`MetricsSum::unreadable`]; those whose time of sending is no
+    /// date are in no period.
     ///
     /// # Errors
     /// Only those of the database.
