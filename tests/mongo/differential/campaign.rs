@@ -2,7 +2,8 @@
 
 use campaign_store::{
     Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignRepository,
-    CampaignStatus, CampaignTransition, Invalid, NewCampaign, PageRequest, Result,
+    CampaignStatus, CampaignTransition, Invalid, MailboxId, MailboxStatus, NewCampaign, PageRequest, Result,
+    UserId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
@@ -130,8 +131,17 @@ async fn update(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let editable = [CampaignStatus::Scheduled, CampaignStatus::Paused];
     let id = side.campaigns.pick_by(draw, |campaign| editable.contains(&campaign.status));
     let version = side.campaigns.version(id, draw);
-    let patch = patch(side, draw).expect("valid values");
-    let campaign = side.store.campaigns.update(id, patch, version).await?;
+    let mut patch = patch(side, draw).expect("valid values");
+    let mut failing = None;
+    if draw.chance(20) {
+        let owner = side.campaigns.find(id).map(|campaign| campaign.user_id);
+        let mailbox = side.mailboxes.pick_by(draw, |mailbox| Some(mailbox.user_id) == owner);
+        failing = fail(side, draw, mailbox).await;
+        patch = patch.mailbox(mailbox);
+    }
+    let changed = side.store.campaigns.update(id, patch, version).await;
+    relieve(side, (None, failing)).await;
+    let campaign = changed?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
@@ -168,7 +178,10 @@ async fn change(
     change: Change,
 ) -> Result<Reply> {
     let id = campaign_for(transition, side, draw);
-    let campaign = change(&*side.store.campaigns, id).await?;
+    let hindered = hinder(side, draw, transition, id).await;
+    let changed = change(&*side.store.campaigns, id).await;
+    relieve(side, hindered).await;
+    let campaign = changed?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
@@ -176,13 +189,54 @@ async fn change(
 async fn transition(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let transition = draw.of("transition", CampaignTransition::ALL);
     let id = campaign_for(transition, side, draw);
-    let campaign = side.store.campaigns.transition(id, transition).await?;
+    let hindered = hinder(side, draw, transition, id).await;
+    let changed = side.store.campaigns.transition(id, transition).await;
+    relieve(side, hindered).await;
+    let campaign = changed?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
 
 fn campaign_for(transition: CampaignTransition, side: &Side, draw: &mut Draw) -> CampaignId {
     side.campaigns.pick_by(draw, |campaign| transition.from().contains(&campaign.status))
+}
+
+/// Users and mailboxes that cannot be given work are rare: sometimes it is seen to that the campaign has one. Gives
+/// those that were hindered, if they exist.
+async fn hinder(
+    side: &mut Side,
+    draw: &mut Draw,
+    transition: CampaignTransition,
+    id: CampaignId,
+) -> (Option<UserId>, Option<MailboxId>) {
+    let campaign = side.campaigns.find(id).filter(|_| transition.to() == CampaignStatus::Active).cloned();
+    match (campaign, draw.below(8)) {
+        (Some(campaign), 0) => {
+            draw.note("by an inactive user");
+            let user = side.store.users.set_active(campaign.user_id, false).await.ok();
+            (user.map(|user| user.id), None)
+        }
+        (Some(campaign), 1) => (None, fail(side, draw, campaign.mailbox_id).await),
+        _ => (None, None),
+    }
+}
+
+/// Lets a mailbox fail, if it exists.
+async fn fail(side: &Side, draw: &mut Draw, id: MailboxId) -> Option<MailboxId> {
+    draw.note("from a failing mailbox");
+    let mailbox = side.store.mailboxes.set_status(id, MailboxStatus::Error).await.ok();
+    mailbox.map(|mailbox| mailbox.id)
+}
+
+async fn relieve(side: &mut Side, (user, mailbox): (Option<UserId>, Option<MailboxId>)) {
+    if let Some(id) = user {
+        let user = side.store.users.set_active(id, true).await.expect("it exists");
+        side.users.see(&user);
+    }
+    if let Some(id) = mailbox {
+        let mailbox = side.store.mailboxes.set_status(id, MailboxStatus::Active).await.expect("it exists");
+        side.mailboxes.see(&mailbox);
+    }
 }
 
 async fn claim_due(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
