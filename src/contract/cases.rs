@@ -194,7 +194,7 @@ macro_rules! contract_tests {
             the_named_methods_make_their_transitions,
             a_campaign_that_nobody_can_send_does_not_become_active,
             campaigns_that_nobody_can_send_are_passed_over,
-            hundreds_of_campaigns_that_nobody_can_send_block_none,
+            many_campaigns_that_nobody_can_send_block_none,
             no_campaign_becomes_active_after_its_user_was_deactivated,
             of_concurrent_starts_one_wins,
             a_campaign_is_due_at_its_start,

@@ -64,7 +64,7 @@ impl Campaigns {
                         self.db.transact(OPERATION, (self, &due, step), |session, (this, due, step)| {
                             this.claim_in(session, due, step).boxed()
                         });
-                    claimed.extend(claim.await?);
+                    claimed.extend(Box::pin(claim).await?);
                 }
                 Ok(claimed)
             })

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use campaign_store::{BounceKind, Error, EventOutcome, EventRecorder, RecorderOptions, TrackingEvent, TrackingId};
+use campaign_store::{
+    BounceKind, Error, EventOutcome, EventRecorder, RecorderOptions, TrackingEvent, TrackingId,
+};
 use tokio::time::{Instant, sleep};
 
 use super::{Scene, Watched, noon, opened, record_all};
