@@ -77,7 +77,7 @@ async fn send_what_is_due(store: &Store) -> Result {
         store.campaigns.add_recipients(campaign.id, 250.into()).await?;
         let mut sends = Vec::new();
         for recipient in &recipients {
-            sends.push(NewSend::new(&campaign, mailbox.email.as_str(), recipient, now)?);
+            sends.push(NewSend::new(&campaign, &mailbox, recipient, now)?);
         }
         let outcomes = store.email_tracking.record_sends(sends.clone()).await?;
         println!("Sends: {} recorded", count(&outcomes, SendOutcome::Recorded));

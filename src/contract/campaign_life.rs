@@ -1,15 +1,18 @@
 //! Status transitions of campaigns.
 
-use super::campaign::{MILLISECOND, campaign_in, create, illegal, list, planned, stored};
+use super::campaign::{
+    MILLISECOND, Obstacle, campaign_in, create, illegal, inactive, list, planned, set_active, stored,
+};
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 
-use super::fixtures::{self, CROWD, assert_fails, crowd, only_winner};
+use super::fixtures::{self, CROWD, Scene, assert_fails, crowd, only_winner};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignFilter, CampaignStatus, CampaignTransition, Error, NewRecipients, PageRequest, UserId,
+    Campaign, CampaignFilter, CampaignStatus, CampaignTransition, Error, MailboxStatus, NewRecipients,
+    PageRequest, UserId,
 };
 
 /// Each legal transition sets its status and changes nothing else.
@@ -62,6 +65,114 @@ pub async fn the_named_methods_make_their_transitions(db: &Opened) {
     ]
     .map(|campaign| campaign.expect("a legal transition").status);
     assert_eq!(statuses, [Paused, Scheduled, Active, Paused, Active, Completed, Cancelled]);
+}
+
+/// A campaign whose owner is inactive or whose mailbox cannot send does not become active; all other transitions
+/// are made.
+pub async fn a_campaign_that_nobody_can_send_does_not_become_active(db: &Opened) {
+    use CampaignStatus::{Active, Paused, Scheduled};
+    use CampaignTransition::{Resume, Start};
+    let Scene { user, mailbox, .. } = fixtures::scene(db).await;
+    for obstacle in [Obstacle::InactiveUser].into_iter().chain(Obstacle::of_mailboxes()) {
+        let mut campaigns = Vec::new();
+        for (transition, status) in [(Start, Scheduled), (Resume, Paused)] {
+            campaigns.push((transition, campaign_in(db, &user, &mailbox, status).await));
+        }
+        let active = campaign_in(db, &user, &mailbox, Active).await;
+        obstacle.put(db, &user, &mailbox).await;
+        for (transition, campaign) in &campaigns {
+            let refused = db.store.campaigns.transition(campaign.id, *transition).await;
+            assert_fails(refused, &obstacle.error(&user, &mailbox));
+            assert_eq!(stored(db, campaign.id).await, *campaign);
+        }
+        let [(_, scheduled), (_, paused)] = &campaigns[..] else { panic!("two campaigns") };
+        db.store.campaigns.pause(scheduled.id).await.expect("a legal transition");
+        db.store.campaigns.reschedule(paused.id).await.expect("a legal transition");
+        db.store.campaigns.complete(active.id).await.expect("a legal transition");
+        obstacle.clear(db, &user, &mailbox).await;
+        let resumed = db.store.campaigns.resume(scheduled.id).await.expect("a legal transition");
+        assert_eq!(resumed.status, Active);
+        db.store.campaigns.cancel(paused.id).await.expect("a legal transition");
+    }
+}
+
+/// Due campaigns that nobody can send are not claimed, and are in nobody's way. They are claimed once they can be
+/// sent.
+pub async fn campaigns_that_nobody_can_send_are_passed_over(db: &Opened) {
+    let Scene { user, mailbox, campaign } = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    let other = fixtures::mailbox(db, &bob, "other@work.example").await;
+    let at = |minutes| campaign.start_time + TimeDelta::minutes(minutes);
+    let first = create(db, planned(bob.id, bobs.id, at(1))).await;
+    let second = create(db, planned(bob.id, other.id, at(2))).await;
+    let claim = async |limit| {
+        let claimed = db.store.campaigns.claim_due(at(3), limit).await.expect("due campaigns");
+        claimed.into_iter().map(|campaign| campaign.id).collect::<Vec<_>>()
+    };
+    set_active(db, &user, false).await;
+    Obstacle::SwitchedOff.put(db, &bob, &bobs).await;
+    assert_eq!(claim(1).await, [second.id]);
+    assert_eq!(claim(9).await, []);
+    assert_eq!(stored(db, campaign.id).await, campaign);
+    assert_eq!(stored(db, first.id).await, first);
+    Obstacle::SwitchedOff.clear(db, &bob, &bobs).await;
+    assert_eq!(claim(9).await, [first.id]);
+    Obstacle::Status(MailboxStatus::Error).put(db, &user, &mailbox).await;
+    set_active(db, &user, true).await;
+    assert_eq!(claim(9).await, []);
+    Obstacle::Status(MailboxStatus::Error).clear(db, &user, &mailbox).await;
+    assert_eq!(claim(9).await, [campaign.id]);
+}
+
+/// More campaigns than a store looks at in one step can be in the way of none.
+pub async fn many_campaigns_that_nobody_can_send_block_none(db: &Opened) {
+    let Scene { user, mailbox, campaign } = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    for minutes in 0..120 {
+        let early = campaign.start_time - TimeDelta::minutes(240 - minutes);
+        create(db, planned(bob.id, bobs.id, early)).await;
+    }
+    set_active(db, &bob, false).await;
+    let mut expected = vec![campaign.id];
+    for minutes in 1..4 {
+        let late = planned(user.id, mailbox.id, campaign.start_time + TimeDelta::minutes(minutes));
+        expected.push(create(db, late).await.id);
+    }
+    let now = campaign.start_time + TimeDelta::hours(1);
+    let claimed = db.store.campaigns.claim_due(now, 3).await.expect("due campaigns");
+    assert_eq!(claimed.iter().map(|campaign| campaign.id).collect::<Vec<_>>(), expected[..3]);
+    let claimed = db.second.campaigns.claim_due(now, 3).await.expect("due campaigns");
+    assert_eq!(claimed.iter().map(|campaign| campaign.id).collect::<Vec<_>>(), expected[3..]);
+}
+
+/// Once a user was deactivated, campaigns that are being started and claimed do not become active any more.
+pub async fn no_campaign_becomes_active_after_its_user_was_deactivated(db: &Opened) {
+    let Scene { user, mailbox, campaign } = fixtures::scene(db).await;
+    let mut campaigns = vec![campaign];
+    for _ in 1..CROWD {
+        campaigns.push(fixtures::campaign(db, &user, &mailbox).await);
+    }
+    let now = campaigns[0].start_time;
+    let active = CampaignFilter::user(user.id).status(CampaignStatus::Active);
+    let seen = crowd(db, async |store, n| {
+        if n == 7 {
+            store.users.set_active(user.id, false).await.expect("a user");
+            return Some(list(db, &active).await.len());
+        }
+        if n % 2 == 0 {
+            store.campaigns.claim_due(now, 2).await.expect("a claim");
+        } else if let Err(error) = store.campaigns.start(campaigns[n].id).await {
+            let is_claimed = error == illegal("start", CampaignStatus::Active);
+            assert!(is_claimed || error == inactive(&user), "{error}");
+        }
+        None
+    })
+    .await;
+    let seen: Vec<_> = seen.into_iter().flatten().collect();
+    assert_eq!(seen, [list(db, &active).await.len()]);
+    assert_eq!(db.store.campaigns.claim_due(now, 10).await.expect("a claim"), []);
 }
 
 /// If many callers start a campaign at once, one succeeds.

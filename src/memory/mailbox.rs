@@ -13,7 +13,7 @@ use crate::document::{Changes, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignFilter, Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch,
-    MailboxStatus, NewMailbox, UserId,
+    MailboxStatus, NewMailbox, User, UserId,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, MailboxSecretsRepository, RecordStream};
@@ -120,6 +120,9 @@ impl MailboxRepository for Mailboxes {
     async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>> {
         let query = MailboxFilter::sendable(user_id).query();
         self.call(|state, _| {
+            if let Some(user) = state.users.get::<User>(user_id.as_object_id())? {
+                user.require_active()?;
+            }
             let mut mailboxes: Vec<Mailbox> =
                 state.mailboxes.records(&query).into_iter().collect::<Result<_>>()?;
             mailboxes.sort_by_key(|mailbox| (mailbox.last_used, mailbox.id));

@@ -20,10 +20,6 @@ pub(crate) struct ClerkFacts {
 #[derive(Debug, Default)]
 pub(crate) struct ClerkChange {
     /// States that must stay as they are until this is written.
-    #[cfg_attr(
-        not(feature = "mongo"),
-        expect(dead_code, reason = "in memory there is one writer at a time")
-    )]
     pub(crate) held: Vec<ClerkUserId>,
     /// Others who lose something.
     pub(crate) losses: Vec<(UserId, UserPatch)>,
@@ -89,12 +85,12 @@ impl ClerkFacts {
         let mut change = ClerkChange::default();
         let mut kept = Vec::new();
         for claim in next.claims() {
-            match self.owner(&claim).filter(|rival| rival.strength() > next.strength()) {
-                Some(rival) => change.held.push(rival.clerk_user_id.clone()),
-                None => {
-                    self.take(&claim, &mut change)?;
-                    kept.push(claim);
-                }
+            let rival = self.owner(&claim).filter(|rival| rival.strength() > next.strength());
+            if let Some(rival) = rival {
+                change.held.push(rival.clerk_user_id.clone());
+            } else {
+                self.take(&claim, &mut change)?;
+                kept.push(claim);
             }
         }
         let has = |claim: &Claim| kept.contains(claim);

@@ -21,6 +21,7 @@ use crate::error::Invalid;
 /// ```
 #[derive(Clone, PartialEq)]
 #[must_use]
+#[expect(clippy::struct_field_names, reason = "the names of the schema")]
 pub struct ClerkUser {
     pub(crate) clerk_user_id: ClerkUserId,
     pub(crate) user_name: String,

@@ -23,6 +23,7 @@ mod mailbox;
 mod mailbox_status;
 mod message;
 mod new_recipients;
+mod plausible_time;
 mod profile;
 mod provider;
 mod secret;
@@ -60,8 +61,8 @@ pub use secret::{AccessToken, LoginPassword, MailboxPassword, RefreshToken, Secr
 #[cfg(feature = "mongo")]
 pub(crate) use tracking::ChangedRow;
 pub use tracking::{
-    Contribution, Drift, EventOutcome, Rate, RateBase, Rates, RecountProgress, SeriesPoint, SeriesStep,
-    Signal, Totals, TrackingEvent,
+    BounceKind, Contribution, Drift, EventOutcome, Rate, RateBase, Rates, RecountProgress, SeriesPoint,
+    SeriesStep, Signal, Totals, TrackingEvent,
 };
 pub(crate) use tracking::{EventBatch, FoundMetrics, Receipt, SendBatch, TotalsDelta, results_of};
 #[cfg(feature = "mongo")]

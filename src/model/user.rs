@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::debug::discreet_debug;
 use super::{Change, ClerkUserId, EmailAddress, LoginId, LoginPassword, UserId, text};
-use crate::error::Invalid;
+use crate::error::{Error, Invalid, Result};
 
 /// A person who runs campaigns.
 #[derive(Clone, PartialEq, Serialize)]
@@ -36,6 +36,13 @@ pub struct User {
 }
 
 discreet_debug!(User { id, is_active, updated_at });
+
+impl User {
+    /// Refuses a user who was deactivated.
+    pub(crate) fn require_active(&self) -> Result<()> {
+        if self.is_active { Ok(()) } else { Err(Error::inactive_user(self.id)) }
+    }
+}
 
 /// A user to create. The user is active, and has no password unless one is set.
 ///

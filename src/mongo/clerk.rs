@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use mongodb::ClientSession;
 
 use super::link::connection::Connection;
-use super::link::error::DriverResult;
+use super::link::error::{DriverResult, ours};
 use super::link::table::Table;
 use super::user::Users;
 use crate::collection::Collection;
@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::model::{
     ClerkChange, ClerkFacts, ClerkState, ClerkUserId, MailboxFilter, OwnChange, User, UserId,
 };
-use crate::mongo::link::error::ours;
 use crate::repository::{ClerkDeletion, ClerkUpsert};
 
 /// More than users can have or claim the values of one.
@@ -114,10 +113,8 @@ async fn change_from_clerk(
     change: ClerkChange,
 ) -> DriverResult<Option<User>> {
     let (now, table) = (db.now(), states(db));
-    for id in &change.held {
-        // Otherwise the other could give up what is not taken here because of it, and nobody would have it.
-        table.lock_found(session, &of_clerk_user(id)).await?;
-    }
+    // Otherwise these could give up what is not taken here because of them, and nobody would have it.
+    table.lock_each(session, change.held.iter().map(of_clerk_user)).await?;
     for (id, loss) in &change.losses {
         db.users.change::<User>(Some(&mut *session), id.as_object_id(), &loss.changes(now)).await?;
     }

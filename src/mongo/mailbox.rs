@@ -20,7 +20,7 @@ use crate::document::{Changes, ID, Query, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignFilter, Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch,
-    MailboxStatus, NewMailbox, UserId,
+    MailboxStatus, NewMailbox, User, UserId,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, MailboxSecretsRepository, RecordStream};
@@ -221,7 +221,12 @@ impl MailboxRepository for Mailboxes {
     async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>> {
         let query = MailboxFilter::sendable(user_id).query();
         let order = doc! { field::last_used.as_str(): 1, "_id": 1 };
-        self.db.run("mailboxes.least_recently_used", self.db.mailboxes.find_first(None, &query, order)).await
+        let find = async {
+            let user: Option<User> = self.db.users.find_one(None, &of_id(user_id.as_object_id())).await?;
+            user.map_or(Ok(()), |user| user.require_active()).map_err(ours)?;
+            self.db.mailboxes.find_first(None, &query, order).await
+        };
+        self.db.run("mailboxes.least_recently_used", find).await
     }
 
     async fn update(

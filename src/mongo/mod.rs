@@ -2,6 +2,7 @@
 
 mod campaign;
 mod campaign_metrics;
+mod claims;
 mod clerk;
 mod email_tracking;
 pub(crate) mod lease;

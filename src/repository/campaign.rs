@@ -64,8 +64,9 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// grown since.
     ///
     /// # Errors
-    /// `NotFound` when the owner, the creator or the mailbox does not exist; `ForeignMailbox` when
-    /// the mailbox is another user's; `Unique` when another campaign has the id.
+    /// `NotFound` when the owner, the creator or the mailbox does not exist; `InactiveUser` when the owner or the
+    /// creator was deactivated; `ForeignMailbox` when the mailbox is another user's; `UnsendableMailbox` when
+    /// it cannot send; `Unique` when another campaign has the id.
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign>;
 
     /// The campaign with this id.
@@ -80,7 +81,8 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` when the campaign or the new mailbox does not exist; `Conflict` when the campaign has
     /// changed since; `IllegalStatus` when it is neither scheduled nor paused; `ForeignMailbox` when the
-    /// new mailbox is another user's; `Invalid` when the end would be out of the calendar.
+    /// new mailbox is another user's; `UnsendableMailbox` when it cannot send; `Invalid` when another program
+    /// stored a start so late that the end would be out of the calendar.
     async fn update(
         &self,
         id: CampaignId,
@@ -91,9 +93,14 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// Changes the status of a campaign atomically. If several callers try the same transition at once,
     /// one succeeds.
     ///
+    /// A campaign becomes active only if its owner is active and its mailbox can send. Once a call that deactivates
+    /// the user or the mailbox has returned, none of their campaigns becomes active any more. Those that are active
+    /// already stay so: pause them.
+    ///
     /// # Errors
     /// `NotFound`; `IllegalStatus` when the campaign's status does not allow the transition, for example
-    /// because another caller was faster.
+    /// because another caller was faster. When it would become active: `InactiveUser`, `UnsendableMailbox`, and
+    /// `NotFound` also when the owner or the mailbox does not exist.
     async fn transition(&self, id: CampaignId, transition: CampaignTransition) -> Result<Campaign>;
 
     /// Starts a scheduled campaign without waiting for its start time. See [`transition`](Self::transition).
@@ -148,9 +155,11 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// Claims due campaigns: starts at most `limit` scheduled campaigns whose start time is at or before
     /// `now`, the earliest first, and returns those that *this* call started. Any number of workers can
     /// call it at once, and each campaign goes to one of them. A call that returns fewer than `limit`
-    /// campaigns has left none.
+    /// campaigns has left none that can be sent.
     ///
-    /// A due campaign that cannot be read stays scheduled. [`list`](Self::list) names it.
+    /// Due campaigns that nobody can send stay scheduled and are passed over: those whose owner or mailbox could not
+    /// [start](Self::start) them, and those that cannot be read. They are claimed once that has changed. Until
+    /// then each call looks at them again; pause or cancel them if they are many.
     ///
     /// If the call fails or its future is dropped, campaigns that it has already started stay active.
     /// [`list`](Self::list) finds them.

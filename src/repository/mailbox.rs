@@ -79,7 +79,7 @@ pub trait MailboxRepository: Debug + Send + Sync {
     /// [`touch`](Self::touch) it gives a rotation.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// `InactiveUser` when the user was deactivated; those of [`get`](Self::get).
     async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>>;
 
     /// Changes a mailbox whose `updated_at` is still `expected_updated_at`.

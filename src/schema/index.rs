@@ -161,6 +161,18 @@ pub const INDEXES: &[IndexSpec] = {
             "campaign_id_1_recipient_email_1",
             &[email_tracking::campaign_id, email_tracking::recipient_email],
         ),
+        // For the totals of a mailbox in a period.
+        IndexSpec::plain(
+            EmailTracking,
+            "mailbox_id_1_sent_at_1",
+            &[email_tracking::mailbox_id, email_tracking::sent_at],
+        ),
+        // For claims: due campaigns in the order of their start.
+        IndexSpec::plain(
+            Campaigns,
+            "status_1_start_time_1__id_1",
+            &[campaign::status, campaign::start_time, ID],
+        ),
         // For lists, which are in the order of `_id`.
         IndexSpec::plain(Users, "is_active_1__id_1", &[user::is_active, ID]),
         IndexSpec::plain(Mailboxes, "user_id_1__id_1", &[mailbox::user_id, ID]),

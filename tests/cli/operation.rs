@@ -22,7 +22,13 @@ pub(crate) async fn campaign(program: &Program) -> (Store, Campaign) {
     let day = CampaignDuration::hours(24.0).unwrap();
     let new = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers.", start, day).unwrap();
     let campaign = store.campaigns.create(new).await.unwrap();
-    let send = NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap();
+    let send = NewSend::new(
+        &campaign,
+        &contract::sender_of(&campaign, "ada@work.example"),
+        "bob@example.com",
+        start,
+    )
+    .unwrap();
     store.email_tracking.record_sends(vec![send]).await.unwrap();
     (store, campaign)
 }

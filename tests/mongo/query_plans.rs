@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use campaign_store::{
-    AccessToken, CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, ClerkUser, ClerkUserId,
-    Collection, Credentials, EmailAddress, LoginAttempt, LoginPassword, Mailbox, MailboxFilter,
+    AccessToken, BounceKind, CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, ClerkUser,
+    ClerkUserId, Collection, Credentials, EmailAddress, LoginAttempt, LoginPassword, Mailbox, MailboxFilter,
     MailboxPassword, MailboxPatch, MailboxStatus, MetricsFilter, MongoStore, NewCampaign, NewMailbox,
     NewSend, NewUser, Order, Page, PageRequest, PasswordOptions, Provider, RecordStream, ReencryptPlan,
     Result, SeriesStep, Signal, Store, TrackingEvent, TrackingFilter, User, UserFilter, UserPatch, contract,
@@ -113,8 +113,14 @@ pub(super) async fn populate(store: &Store) -> Result<Vec<(User, Mailbox)>> {
         let (start, day) = (contract::start(), CampaignDuration::hours(24.0)?);
         let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
         let campaign = store.campaigns.create(new).await?;
-        let sends =
-            (0..20).map(|i| NewSend::new(&campaign, "a@work.example", format!("r{i}@example.com"), start));
+        let sends = (0..20).map(|i| {
+            NewSend::new(
+                &campaign,
+                &contract::sender_of(&campaign, "a@work.example"),
+                format!("r{i}@example.com"),
+                start,
+            )
+        });
         store.email_tracking.record_sends(sends.collect::<Result<_, _>>()?).await?;
         people.push((user, mailbox));
     }
@@ -214,7 +220,7 @@ pub(super) async fn ask_campaigns(store: &Store, user: &User, mailbox: &Mailbox)
     campaigns.get(campaign.id).await?;
     campaigns.add_recipients(campaign.id, 3.into()).await?;
     let paused = campaigns.pause(campaign.id).await?;
-    let patch = CampaignPatch::new().mailbox(mailbox.id).start_time(contract::start());
+    let patch = CampaignPatch::new().mailbox(mailbox.id).start_time(contract::start())?;
     campaigns.update(campaign.id, patch, paused.updated_at).await?;
     campaigns.complete(campaign.id).await.expect_err("an illegal transition");
     campaigns.reschedule(campaign.id).await?;
@@ -258,6 +264,7 @@ async fn ask_metrics(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()
             }
         }
     }
+    metrics.mailbox_totals(mailbox.id, contract::start()..contract::start() + TimeDelta::days(1)).await?;
     metrics.recount(*ids.first().expect("a campaign")).await?;
     metrics.recount_all().await?.try_collect::<Vec<_>>().await?;
     metrics.drift().await?.try_collect::<Vec<_>>().await?;
@@ -269,13 +276,25 @@ pub(super) async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
     let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
     let campaign = campaigns.items.first().expect("a campaign");
     let recipient = EmailAddress::new("r1@example.com")?;
-    let send = NewSend::new(campaign, "a@work.example", recipient.as_str(), contract::start())?;
+    let send = NewSend::new(
+        campaign,
+        &contract::sender_of(campaign, "a@work.example"),
+        recipient.as_str(),
+        contract::start(),
+    )?;
     tracking.get(send.id()).await?;
     tracking.recorded(&[send.id()]).await?;
     tracking.record_sends(vec![send.nth(7)]).await?;
     tracking.find_by_campaign_and_recipient(campaign.id, &recipient).await?;
-    let id = NewSend::new(campaign, "a@work.example", recipient.as_str(), contract::start())?.id();
-    let event = TrackingEvent::bounced(id, contract::start(), None)?.provider_event_id("evt-1")?;
+    let id = NewSend::new(
+        campaign,
+        &contract::sender_of(campaign, "a@work.example"),
+        recipient.as_str(),
+        contract::start(),
+    )?
+    .id();
+    let event =
+        TrackingEvent::bounced(id, contract::start(), BounceKind::Hard, None)?.provider_event_id("evt-1")?;
     tracking.record_events(vec![event.clone()]).await?;
     tracking.record_events(vec![event, TrackingEvent::opened(id, contract::start())]).await?;
     tracking.is_suppressed(user.id, &recipient).await?;

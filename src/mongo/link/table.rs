@@ -173,17 +173,20 @@ impl Table {
     /// A transaction that only reads a row does not conflict with one that removes it. Two updates that
     /// cancel each other out do conflict, and leave the row as it was.
     pub(in crate::mongo) async fn lock(&self, session: &mut ClientSession, id: ObjectId) -> DriverResult<()> {
-        self.lock_found(session, &of_id(id)).await
+        self.lock_each(session, [of_id(id)]).await
     }
 
-    /// The same for the row that matches the query.
-    pub(in crate::mongo) async fn lock_found(
+    /// The same for the rows that match these queries.
+    pub(in crate::mongo) async fn lock_each(
         &self,
         session: &mut ClientSession,
-        query: &Query,
+        rows: impl IntoIterator<Item = Query>,
     ) -> DriverResult<()> {
-        let (set, unset) = (rawdoc! { "$set": { "_lock": true } }, rawdoc! { "$unset": { "_lock": true } });
-        self.update_each(Some(session), [(query.clone(), set), (query.clone(), unset)]).await?;
+        let updates = rows.into_iter().flat_map(|query| {
+            let set = rawdoc! { "$set": { "_lock": true } };
+            [(query.clone(), set), (query, rawdoc! { "$unset": { "_lock": true } })]
+        });
+        self.update_each(Some(session), updates).await?;
         Ok(())
     }
 

@@ -205,7 +205,7 @@ async fn record_login(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 async fn set_active(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let id = side.users.pick(draw);
-    let user = side.store.users.set_active(id, draw.of("active", &[true, false])).await?;
+    let user = side.store.users.set_active(id, draw.of("active", &[true, true, false])).await?;
     side.users.see(&user);
     Ok(Reply::ok(&user))
 }

@@ -106,6 +106,7 @@ fn every_call<'a>(
             campaign.updated_at
         );
         campaigns.transition(campaign.id, CampaignTransition::Cancel);
+        campaigns.transition(campaign.id, CampaignTransition::Start);
         campaigns.claim_due(now, 1);
         campaigns.complete_expired(now);
         campaigns.count_by_status(None);
@@ -114,6 +115,7 @@ fn every_call<'a>(
         campaign_metrics.get(campaign.id);
         campaign_metrics.list(&filters.3, page);
         campaign_metrics.totals(&filters.3);
+        campaign_metrics.mailbox_totals(mailbox.id, period.clone());
         campaign_metrics.series(&filters.3, Signal::Opened, SeriesStep::Day, period);
         email_tracking.record_sends(vec![send.clone()]);
         email_tracking.record_events(vec![opened]);

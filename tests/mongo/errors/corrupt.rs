@@ -435,6 +435,23 @@ async fn a_due_campaign_that_cannot_be_read_stays_scheduled_and_harms_no_other()
 }
 
 #[tokio::test]
+async fn campaigns_of_unreadable_users_and_mailboxes_are_not_claimed() {
+    for collection in [Collection::Users, Collection::Mailboxes] {
+        let stored = Stored::new().await;
+        let sound = stored.document(collection).await;
+        let mut damaged = sound.clone();
+        damaged.insert("is_active", "canary");
+        stored.replace(collection, &damaged).await;
+        let campaigns = &stored.store.campaigns;
+        assert_eq!(campaigns.claim_due(contract::start(), 10).await.unwrap(), []);
+        let refused = campaigns.start(stored.scene.campaign.id).await.unwrap_err();
+        assert!(matches!(refused, Error::Corrupt { collection: of, .. } if of == collection), "{refused}");
+        stored.replace(collection, &sound).await;
+        assert_eq!(campaigns.claim_due(contract::start(), 10).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_campaign_without_a_status_is_counted_as_scheduled() {
     let stored = Stored::new().await;
     let user_id = stored.scene.user.id;
