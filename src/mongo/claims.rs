@@ -48,11 +48,11 @@ impl Campaigns {
         self.db
             .within(self.db.deadline(), async {
                 let due = CampaignFilter::due(due);
-                let mut candidates = self.db.run(OPERATION, self.candidates(&due)).await?;
+                let mut candidates = Box::pin(self.db.run(OPERATION, self.candidates(&due))).await?;
                 let (mut claimed, mut ready) = (Vec::new(), VecDeque::new());
                 while claimed.len() < limit {
                     if ready.is_empty() {
-                        match self.db.run(OPERATION, self.next_ready(&mut candidates)).await? {
+                        match Box::pin(self.db.run(OPERATION, self.next_ready(&mut candidates))).await? {
                             Some(next) => ready = next,
                             None => break,
                         }
