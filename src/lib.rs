@@ -14,7 +14,7 @@
 //! | Events of sent e-mails | [`TrackingEvent`], [`Signal`], [`EventOutcome`] |
 //! | Numbers of e-mails | [`Totals`], and [`Contribution`], the share of one e-mail |
 //! | Percentages | [`Rates`], [`Rate`] |
-//! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`] |
+//! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`], [`LoginThrottle`] |
 //! | Secrets of mailboxes | [`MailboxSecretsRepository`], [`Credentials`], and [`Vault`] with the keys |
 //! | Errors | [`Error`] and its [`ErrorKind`], [`Invalid`], [`KeyError`], [`ProvisionError`], `MigrationError` |
 //! | Migrating old data | `Migration` (feature `mongo`) |
@@ -79,6 +79,7 @@ pub use repository::{
     MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
 };
 pub use secret::{
-    EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, PasswordOptions, PasswordPolicy,
-    ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, UnreadableSecret, Vault,
+    EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, LoginThrottle, PasswordOptions,
+    PasswordPolicy, ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, TokenBuckets,
+    UnreadableSecret, Vault,
 };

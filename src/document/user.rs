@@ -51,9 +51,15 @@ impl Decode for StoredLogin {
     const COLLECTION: Collection = Collection::Users;
 
     fn decode(document: &RawDocument) -> Result<Self> {
+        // Only a state that is left out is the default. No other value is taken for one.
+        let is_active = match document.get(field::is_active.as_str()) {
+            Ok(None) => true,
+            Ok(Some(value)) => value.as_bool().unwrap_or(false),
+            Err(_) => false,
+        };
         // A hash that is not a text counts as none.
         let password = document.get_str(PASSWORD.as_str()).ok().map(str::to_owned);
-        Ok(Self { user: User::decode(document)?, password })
+        Ok(Self { is_active, password, user: User::decode(document) })
     }
 }
 

@@ -36,13 +36,16 @@ pub enum Problem {
         /// The largest number of bytes.
         max: usize,
     },
-    /// Fewer than `min` bytes.
-    #[error("is shorter than {min} bytes")]
+    /// Fewer than `min` characters.
+    #[error("is shorter than {min} characters")]
     #[non_exhaustive]
     TooShort {
-        /// The smallest number of bytes.
+        /// The smallest number of characters: Unicode code points, after NFKC.
         min: usize,
     },
+    /// A password that everybody tries.
+    #[error("is too common")]
+    CommonPassword,
     /// A character that a secret of this kind cannot have.
     #[error("contains a character that is not allowed")]
     ForbiddenCharacter,

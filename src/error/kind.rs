@@ -7,7 +7,7 @@
 /// | `NotFound` | `NotFound` | 404 | no |
 /// | `Conflict` | `Conflict`, `IllegalStatus`, `InUse` | 409 | `Conflict`: after reading the record again |
 /// | `Unique` | `Unique` | 409 | no: another record has the value |
-/// | `Busy` | `Busy` | 429 | yes, after a pause; nothing was done |
+/// | `Busy` | `Busy`, `Throttled` | 429 | yes, after a pause (`Throttled` says how long); nothing was done |
 /// | `Unavailable` | `Unavailable`, `ShutDown` | 503 | `Unavailable`: yes, as the method allows; `ShutDown`: elsewhere |
 /// | `Internal` | `Corrupt`, `Secret`, `Backend`, `Standalone` | 500 | no: an operator must look at it |
 ///

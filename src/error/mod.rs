@@ -10,6 +10,7 @@ mod secret_problem;
 mod unreadable;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use thiserror::Error as ThisError;
 
@@ -136,6 +137,16 @@ pub enum Error {
         operation: &'static str,
     },
 
+    /// There were too many wrong logins with this login id or from this caller; nothing was done. It does not
+    /// mean that the password was wrong, nor that the login id exists. A [`LoginThrottle`](crate::LoginThrottle)
+    /// gives it.
+    #[error("users.verify_login: too many attempts; retry in {} s", retry_after.as_secs_f64().ceil())]
+    #[non_exhaustive]
+    Throttled {
+        /// How long to wait before the next attempt.
+        retry_after: Duration,
+    },
+
     /// The server refused the login, or the database user lacks a privilege that the store needs.
     #[error("the database at {target} refused access: {reason}")]
     #[non_exhaustive]
@@ -197,7 +208,7 @@ impl Error {
     /// ```
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Busy { .. } | Self::Throttled { .. })
     }
 
     /// The class of the error, by which a service chooses its answer.
@@ -226,7 +237,7 @@ impl Error {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Unique { .. } => ErrorKind::Unique,
             Self::Conflict { .. } | Self::IllegalStatus { .. } | Self::InUse { .. } => ErrorKind::Conflict,
-            Self::Busy { .. } => ErrorKind::Busy,
+            Self::Busy { .. } | Self::Throttled { .. } => ErrorKind::Busy,
             Self::Unauthorized { .. } => ErrorKind::Unauthorized,
             Self::Unavailable { .. } | Self::ShutDown => ErrorKind::Unavailable,
             Self::Corrupt { .. } | Self::Secret { .. } | Self::Standalone { .. } | Self::Backend { .. } => {
@@ -284,6 +295,12 @@ impl Error {
         Self::Busy { operation }
     }
 
+    /// There were too many wrong logins. Another attempt can be made after this time.
+    #[must_use]
+    pub const fn throttled(retry_after: Duration) -> Self {
+        Self::Throttled { retry_after }
+    }
+
     /// The campaign's status does not allow `action`.
     #[must_use]
     pub fn illegal_status(action: &'static str, status: &'static str) -> Self {
@@ -326,6 +343,7 @@ mod tests {
             Error::InvalidCursor,
             Error::unavailable("localhost:1", "timed out"),
             Error::busy("users.verify_login"),
+            Error::throttled(Duration::from_millis(6_001)),
             Error::ShutDown,
             Error::backend("users.create", Some(26)),
             Error::backend("users.create", Some(4321)),
@@ -344,6 +362,7 @@ mod tests {
                 "the page cursor does not belong to this list",
                 "the database at localhost:1 is unavailable: timed out",
                 "users.verify_login: too many callers are waiting; retry later",
+                "users.verify_login: too many attempts; retry in 7 s",
                 "the store or its event recorder was shut down",
                 "users.create failed in the database with code 26: the collection does not exist",
                 "users.create failed in the database with code 4321",

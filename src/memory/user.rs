@@ -43,8 +43,8 @@ impl Logins for Users {
         self.call(|state, _| Ok(state.users.find_one(&query)?.map(|(_, found)| found)))
     }
 
-    async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
-        let (query, changes) = hash_replacement(user.id, old, new);
+    async fn replace_hash(&self, user: UserId, old: &str, new: &str) -> Result<()> {
+        let (query, changes) = hash_replacement(user, old, new);
         self.call(|state, _| state.users.change_found::<User>(&query, &changes).map(|_| ()))
     }
 }

@@ -47,6 +47,7 @@ pub use mailbox_status::MailboxStatus;
 pub use message::Message;
 pub use profile::UserProfile;
 pub use provider::Provider;
+pub(crate) use secret::normalised;
 pub use secret::{AccessToken, LoginPassword, MailboxPassword, RefreshToken, Secret, SecretKind, kind};
 #[cfg(feature = "mongo")]
 pub(crate) use tracking::ChangedRow;

@@ -82,8 +82,8 @@ impl Logins for Users {
         self.db.run("users.verify_login", self.db.users.find_one(None, &query)).await
     }
 
-    async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
-        let (query, changes) = hash_replacement(user.id, old, new);
+    async fn replace_hash(&self, user: UserId, old: &str, new: &str) -> Result<()> {
+        let (query, changes) = hash_replacement(user, old, new);
         let replace = self.db.users.update_each(None, [(query, changes.to_plain_update())]);
         self.db.write("users.verify_login", replace).await?;
         Ok(())

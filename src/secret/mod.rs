@@ -6,7 +6,9 @@ mod key_error;
 mod key_provider;
 mod keyring;
 mod login;
+mod login_throttle;
 mod password_hash;
+mod password_options;
 mod password_policy;
 mod passwords;
 mod reencrypt;
@@ -15,15 +17,19 @@ mod sealed_credentials;
 mod sealed_document;
 mod secret_place;
 mod secret_storage;
+mod token_buckets;
+mod turns;
 mod vault;
 
 pub use key_error::KeyError;
 pub use key_provider::{EnvKeys, FileKeys, KeyProvider};
 pub use keyring::{KeyId, KeyState, Keyring};
+pub use login_throttle::LoginThrottle;
+pub use password_options::PasswordOptions;
 pub use password_policy::PasswordPolicy;
-pub use passwords::PasswordOptions;
 pub use reencrypt::{ReencryptPlan, ReencryptReport, UnreadableSecret};
 pub use secret_place::SecretPlace;
+pub use token_buckets::TokenBuckets;
 pub use vault::{ReloadReport, Vault};
 
 #[cfg(feature = "mongo")]
