@@ -100,6 +100,8 @@ macro_rules! contract_tests {
             a_weak_hash_is_replaced_and_the_version_stays,
             a_strong_hash_stays_good_for_a_weak_policy,
             a_password_set_while_a_weak_hash_is_replaced_wins,
+            a_short_or_common_password_is_refused,
+            after_too_many_wrong_logins_further_ones_are_throttled,
             a_full_queue_is_busy_and_says_nothing_of_the_password,
         }
         $crate::contract_module! {

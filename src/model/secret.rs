@@ -156,7 +156,7 @@ fn check<K: SecretKind>(text: &str) -> Result<(), Problem> {
     } else if text.len() > K::MAX_LEN {
         Err(Problem::TooLong { max: K::MAX_LEN })
     // The length is bounded by now, which normalising needs.
-    } else if text.len() < K::MIN_LEN || normalised(text).chars().count() < K::MIN_LEN {
+    } else if normalised(text).chars().count() < K::MIN_LEN {
         Err(Problem::TooShort { min: K::MIN_LEN })
     } else if text.chars().all(K::allows) {
         Ok(())

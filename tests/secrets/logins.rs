@@ -35,7 +35,7 @@ fn attempt() -> LoginAttempt {
 #[test]
 fn a_password_is_bounded_before_anything_is_done_with_it() {
     let problem = |text: String| LoginPassword::new(text).err().map(|invalid| invalid.to_string());
-    let (short, long) = ("password is shorter than 8 bytes", "password is longer than 1024 bytes");
+    let (short, long) = ("password is shorter than 8 characters", "password is longer than 1024 bytes");
     for (row, text, expected) in [
         ("57: empty", String::new(), Some("password is empty")),
         ("57: a byte", "x".to_owned(), Some(short)),
