@@ -69,9 +69,9 @@ pub use migrate::{
 pub use model::*;
 #[cfg(feature = "mongo")]
 pub use mongo::{
-    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, MongoOptions, MongoStore,
-    ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo, Topology, ValidatorMode, ValidatorPlan,
-    ValidatorState, Warning,
+    CollectionPlan, CommitQuorum, Encryption, IndexDifference, IndexPlan, IndexState, MongoOptions,
+    MongoStore, ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo, Topology, ValidatorMode,
+    ValidatorPlan, ValidatorState, Warning,
 };
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{

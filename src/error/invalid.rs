@@ -111,6 +111,12 @@ pub enum Problem {
     /// It asks for a read concern that the store cannot keep its promises with.
     #[error("asks for the read concern available or linearizable: remove readConcernLevel")]
     UnsuitableReadConcern,
+    /// It switches off the check of the server's certificate.
+    #[error(
+        "switches off the check of the server's certificate: remove tlsInsecure and \
+         tlsAllowInvalidCertificates, and name the authority of a private certificate by tlsCAFile"
+    )]
+    InsecureTls,
     /// A name that the database does not allow.
     #[error("is not a name that the database allows")]
     NotADatabaseName,

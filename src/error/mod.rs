@@ -169,6 +169,16 @@ pub enum Error {
         target: String,
     },
 
+    /// The server's certificate was refused: whoever answers may not be the server. Nothing was sent to it.
+    #[error("the certificate of the database at {target} was refused: {reason}")]
+    #[non_exhaustive]
+    Certificate {
+        /// The servers that were tried, as `host:port`.
+        target: String,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
+
     /// The server cannot be reached, or did not answer in time.
     ///
     /// It is unknown whether a write that failed this way took effect.
@@ -240,9 +250,11 @@ impl Error {
             Self::Busy { .. } | Self::Throttled { .. } => ErrorKind::Busy,
             Self::Unauthorized { .. } => ErrorKind::Unauthorized,
             Self::Unavailable { .. } | Self::ShutDown => ErrorKind::Unavailable,
-            Self::Corrupt { .. } | Self::Secret { .. } | Self::Standalone { .. } | Self::Backend { .. } => {
-                ErrorKind::Internal
-            }
+            Self::Corrupt { .. }
+            | Self::Secret { .. }
+            | Self::Standalone { .. }
+            | Self::Certificate { .. }
+            | Self::Backend { .. } => ErrorKind::Internal,
         }
     }
 

@@ -11,7 +11,7 @@ mod store;
 pub(crate) mod tracking;
 mod user;
 
-pub use link::{MongoOptions, ServerInfo, Topology, Warning};
+pub use link::{Encryption, MongoOptions, ServerInfo, Topology, Warning};
 pub(crate) use link::{connection, error, table};
 pub use provision::{
     CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, ProvisionOptions, ProvisionPlan,

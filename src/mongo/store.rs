@@ -64,8 +64,8 @@ impl MongoStore {
     ///
     /// # Errors
     /// `Invalid` when the connection string or the database name is not valid; `Unavailable` when no server
-    /// answers within the time-out; `Unauthorized` when the server refuses the login; `Standalone` when the
-    /// server has no transactions. The errors name the servers, never the user or the password.
+    /// answers within the time-out; `Certificate` when the server's certificate is refused; `Unauthorized` when
+    /// the server refuses the login; `Standalone` when the server has no transactions. The errors name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
         // Boxed: the futures are large, and callers would carry them in theirs.
         let db = Arc::new(Box::pin(Connection::open(&options)).await?);

@@ -41,7 +41,8 @@ pub trait UserRepository: Debug + Send + Sync {
     /// Creates a user. Only a hash of the password is stored.
     ///
     /// # Errors
-    /// `Unique`; `Busy` when too many passwords are being hashed.
+    /// `Unique`; `Invalid` when the store's [`PasswordOptions`](crate::PasswordOptions) refuse the password;
+    /// `Busy` when too many passwords are being hashed.
     async fn create(&self, user: NewUser) -> Result<User>;
 
     /// The user with this id.
@@ -86,19 +87,25 @@ pub trait UserRepository: Debug + Send + Sync {
     /// Sets the password. Only its hash is stored, and replaces the previous one.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` when too many passwords are being hashed.
+    /// `NotFound`; `Invalid` when the store's [`PasswordOptions`](crate::PasswordOptions) refuse the password;
+    /// `Busy` when too many passwords are being hashed.
     async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User>;
 
     /// Whether an active user has this login id and this password.
     ///
-    /// All rejected attempts take the same time and give the same answer: a wrong password, an unknown
-    /// login id, a user without a password, an inactive user. If the login is accepted and the stored hash
-    /// is weaker than the current [`PasswordPolicy`](crate::PasswordPolicy), the hash is replaced. The call
-    /// does not set `last_login`; [`record_login`](Self::record_login) does.
+    /// All rejected attempts take the same work and give the same answer: a wrong password, an unknown
+    /// login id, a user without a password, an inactive user, a user record that cannot be read. If the login
+    /// is accepted and the stored hash is weaker than the current
+    /// [`PasswordPolicy`](crate::PasswordPolicy), the hash is replaced. The call does not set `last_login`;
+    /// [`record_login`](Self::record_login) does.
+    ///
+    /// A service that is open to the internet should set a [`LoginThrottle`](crate::LoginThrottle). It is
+    /// asked before anything is looked up or hashed.
     ///
     /// # Errors
-    /// `Unavailable`; `Busy` when too many passwords are being hashed. Neither says anything about the
-    /// password.
+    /// `Unavailable`; `Busy` when too many passwords are being hashed; `Throttled` by the throttle. None of
+    /// them says anything about the password or the login id. `Corrupt` when the password is right and the
+    /// rest of the record cannot be read.
     async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome>;
 
     /// Sets `last_login` to the store's current time.

@@ -1,6 +1,8 @@
 use std::fmt;
 
-use campaign_store::{ProvisionOptions, ProvisionPlan, ServerInfo, Topology, ValidatorState, Warning};
+use campaign_store::{
+    Encryption, ProvisionOptions, ProvisionPlan, ServerInfo, Topology, ValidatorState, Warning,
+};
 use serde::Serialize;
 
 use super::drift::MetricsDrift;
@@ -108,6 +110,14 @@ impl fmt::Display for Diagnosis {
                 _ => "unknown",
             };
             writeln!(f, "server      MongoDB {}, {topology}", server.version)?;
+            let encryption = match server.encryption {
+                Encryption::None => "no TLS",
+                Encryption::Unchecked => "TLS, certificate not checked",
+                Encryption::Checked => "TLS",
+                _ => "unknown",
+            };
+            let login = if server.is_logged_in { "logged in" } else { "no login" };
+            writeln!(f, "connection  {encryption}, {login}")?;
         }
         if let Some(schema) = &self.schema {
             let state = if schema.is_in_sync() { "as in the schema" } else { "not as in the schema" };
