@@ -79,7 +79,7 @@ pub use repository::{
     MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
 };
 pub use secret::{
-    EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, LoginThrottle, PasswordOptions,
-    PasswordPolicy, ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, TokenBuckets,
-    UnreadableSecret, Vault,
+    EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, LoginThrottle, OriginalsReport,
+    PasswordOptions, PasswordPolicy, ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, TokenBuckets,
+    UnreadableSecret, Vault, VaultOptions,
 };

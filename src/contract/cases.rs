@@ -128,7 +128,7 @@ macro_rules! contract_tests {
             a_dry_run_writes_nothing,
             a_run_that_was_cut_off_can_be_resumed,
             a_report_comes_after_each_batch,
-            the_reports_count_the_mailboxes_under_each_key,
+            the_reports_count_the_secrets_under_each_key,
             a_run_through_nothing_is_done,
             two_runs_at_once_lead_to_the_same,
             a_secret_that_does_not_open_is_reported_and_the_rest_done,

@@ -203,11 +203,11 @@ pub async fn secrets_of_an_unknown_mailbox_cannot_be_replaced(db: &Opened) {
 /// Secrets that do not open prevent nothing but reading them.
 pub async fn no_other_method_opens_a_secret(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", ALL).await;
-    let forged = db.with_vault(&vault(&[key(1, 9)]).await).await;
-    let (mailboxes, secrets) = (&forged.mailboxes, &forged.mailbox_secrets);
+    let without = db.with_vault(&vault(&[key(9, 9)]).await).await;
+    let (mailboxes, secrets) = (&without.mailboxes, &without.mailbox_secrets);
     let (id, owner) = (mailbox.id, mailbox.user_id);
     let opened = secrets.credentials(id).await;
-    assert_fails(opened, &Error::secret(id, "password", SecretProblem::NotAuthentic));
+    assert_fails(opened, &Error::secret(id, "password", SecretProblem::UnknownKey(1)));
 
     let (all, alone) = (MailboxFilter::all(), Some(mailbox.clone()));
     assert_eq!(mailboxes.get(id).await, Ok(alone.clone()));
@@ -226,7 +226,7 @@ pub async fn no_other_method_opens_a_secret(db: &Opened) {
     mailboxes.set_primary(id).await.expect("the mailbox exists");
     assert_secrets(&db.store, id, ALL).await;
     secrets.replace_credentials(id, credentials(ALL)).await.expect("the mailbox exists");
-    assert_secrets(&forged, id, ALL).await;
+    assert_secrets(&without, id, ALL).await;
     mailboxes.unlink(id).await.expect("nobody needs the mailbox");
 }
 

@@ -1,4 +1,6 @@
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf, cstr};
+#[cfg(feature = "mongo")]
+use bson::{Document, doc};
 use chrono::{DateTime, Utc};
 
 #[cfg(feature = "mongo")]
@@ -7,6 +9,8 @@ use super::{Changes, Decode, Field, Fields, Part, Query, Record, Texts, part};
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::model::{Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, SecretField, UserId};
+#[cfg(feature = "mongo")]
+use crate::secret::KeyId;
 use crate::secret::{Reencrypted, SealedCredentials, SealedField, StoredSecret};
 
 part! {
@@ -76,6 +80,14 @@ pub(crate) fn secret_field(field: SecretField) -> Field {
         SecretField::AccessToken => cstr!("access_token"),
         SecretField::RefreshToken => cstr!("refresh_token"),
     }
+}
+
+/// The mailboxes that have a secret under this key.
+#[cfg(feature = "mongo")]
+pub(crate) fn sealed_under(key: KeyId) -> Document {
+    let prefix = format!("^{}", SealedCredentials::prefix(key).replace('.', "\\."));
+    let fields = SecretField::ALL.iter().map(|field| secret_field(*field).as_str());
+    doc! { "$or": fields.map(|field| doc! { field: { "$regex": &prefix } }).collect::<Vec<_>>() }
 }
 
 /// New secrets by their stored names.

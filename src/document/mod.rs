@@ -17,6 +17,8 @@ mod fields;
 pub(crate) mod json;
 pub(crate) mod mailbox;
 mod marks;
+#[cfg(feature = "mongo")]
+pub(crate) mod original;
 mod problem;
 mod query;
 pub(crate) mod rates;

@@ -9,7 +9,7 @@
 /// | `Unique` | `Unique` | 409 | no: another record has the value |
 /// | `Busy` | `Busy`, `Throttled` | 429 | yes, after a pause (`Throttled` says how long); nothing was done |
 /// | `Unavailable` | `Unavailable`, `ShutDown` | 503 | `Unavailable`: yes, as the method allows; `ShutDown`: elsewhere |
-/// | `Internal` | `Corrupt`, `Secret`, `Backend`, `Standalone`, `Certificate` | 500 | no: an operator must look at it |
+/// | `Internal` | `Corrupt`, `Secret`, `Keys`, `Backend`, `Standalone`, `Certificate` | 500 | no: an operator must look at it |
 ///
 /// `Unauthorized` is about this service and its database: the client of the service did nothing wrong and
 /// can do nothing about it, so 401 and 403 would mislead it. [`Error::is_retryable`](super::Error::is_retryable)

@@ -22,6 +22,7 @@ pub use self::provision::{DuplicateGroup, Offenders, ProvisionError};
 pub use self::secret_problem::SecretProblem;
 pub use self::unreadable::Unreadable;
 use crate::collection::Collection;
+use crate::secret::KeyError;
 
 /// The result of a call to the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -127,6 +128,11 @@ pub enum Error {
         /// What is wrong.
         problem: SecretProblem,
     },
+
+    /// The keys of the store's vault were refused: the database knows another key of the same id. Nothing was
+    /// sealed.
+    #[error("the keys cannot be used: {0}")]
+    Keys(#[from] KeyError),
 
     /// Too many callers wait already; nothing was done. Retry later. For a login it does not mean that
     /// the password was wrong.
@@ -252,6 +258,7 @@ impl Error {
             Self::Unavailable { .. } | Self::ShutDown => ErrorKind::Unavailable,
             Self::Corrupt { .. }
             | Self::Secret { .. }
+            | Self::Keys(_)
             | Self::Standalone { .. }
             | Self::Certificate { .. }
             | Self::Backend { .. } => ErrorKind::Internal,

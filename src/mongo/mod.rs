@@ -3,9 +3,11 @@
 mod campaign;
 mod campaign_metrics;
 mod email_tracking;
+pub(crate) mod keys;
 pub(crate) mod lease;
 pub(crate) mod link;
 mod mailbox;
+mod originals;
 pub(crate) mod provision;
 mod store;
 pub(crate) mod tracking;

@@ -6,6 +6,7 @@ use mongodb::{Client, Database};
 use super::campaign::Campaigns;
 use super::campaign_metrics::Metrics;
 use super::email_tracking::Tracking;
+use super::keys::Keys;
 use super::link::connection::Connection;
 use super::link::{ServerInfo, Warning, server_info};
 use super::mailbox::Mailboxes;
@@ -14,7 +15,7 @@ use super::user::Users;
 use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, ProvisionError, Result};
 use crate::repository::Store;
-use crate::secret::{Passwords, Vault};
+use crate::secret::Passwords;
 
 /// The store on a MongoDB database.
 ///
@@ -45,7 +46,7 @@ pub struct MongoStore {
 /// What the handles of a store share beside the connections.
 #[derive(Debug, Clone)]
 struct Shared {
-    vault: Option<Vault>,
+    keys: Option<Keys>,
     passwords: Passwords,
     receipts: Arc<Receipts>,
     locks: Arc<CampaignLocks>,
@@ -65,14 +66,19 @@ impl MongoStore {
     /// # Errors
     /// `Invalid` when the connection string or the database name is not valid; `Unavailable` when no server
     /// answers within the time-out; `Certificate` when the server's certificate is refused; `Unauthorized` when
-    /// the server refuses the login; `Standalone` when the server has no transactions. The errors name the servers, never the user or the password.
+    /// the server refuses the login; `Standalone` when the server has no transactions; `Keys`
+    /// when the database knows another key under an id of the vault. The errors name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
         // Boxed: the futures are large, and callers would carry them in theirs.
         let db = Arc::new(Box::pin(Connection::open(&options)).await?);
         let warnings = Box::pin(Warning::find(&db)).await?.into();
         let MongoOptions { vault, passwords, receipt_lifetime, .. } = options;
+        let keys = match vault {
+            Some(vault) => Some(Box::pin(Keys::open(vault, db.clone())).await?),
+            None => None,
+        };
         let shared = Shared {
-            vault,
+            keys,
             passwords: Passwords::new(passwords),
             receipts: Arc::new(Receipts::new(&db.database, receipt_lifetime)),
             locks: Arc::new(CampaignLocks::new()),
@@ -211,8 +217,8 @@ impl MongoStore {
     /// The repositories.
     #[must_use]
     pub fn repositories(&self) -> Store {
-        let (db, Shared { vault, passwords, receipts, locks }) = (self.db.clone(), self.shared.clone());
-        let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault });
+        let (db, Shared { keys, passwords, receipts, locks }) = (self.db.clone(), self.shared.clone());
+        let mailboxes = Arc::new(Mailboxes { db: db.clone(), keys });
         Store {
             users: Arc::new(Users { db: db.clone(), passwords }),
             mailboxes: mailboxes.clone(),
@@ -229,7 +235,7 @@ impl MongoStore {
     }
 
     /// The keys, for the migration.
-    pub(crate) fn vault(&self) -> Option<&Vault> {
-        self.shared.vault.as_ref()
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        self.shared.keys.as_ref()
     }
 }

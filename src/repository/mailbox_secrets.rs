@@ -58,7 +58,7 @@ pub trait MailboxSecretsRepository: Debug + Send + Sync {
     async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox>;
 
     /// Reloads the vault's keys, and re-encrypts secrets of other keys with the primary key. It also seals
-    /// secrets that are not sealed, where the vault [allows](crate::Vault::allow_plaintext) them.
+    /// secrets that are not sealed, where the vault [allows](crate::VaultOptions::allow_plaintext) them.
     ///
     /// The stream returns a report after each batch; the last report [is done](ReencryptReport::is_done).
     /// Dropping the stream stops the run between two batches. A secret that is replaced at the same time

@@ -93,17 +93,20 @@ async fn keys_are_rotated() {
     let (_store, _campaign) = campaign(&program).await;
     let program = program.with_keys(&[contract::key(2, 2), contract::key(1, 1)]);
     let dry = program.json(&["rotate-keys", "--dry-run"], exit::DONE);
-    assert_eq!((&dry["is_dry_run"], &dry["mailboxes"]["rewritten"]), (&json!(true), &json!(1)));
+    assert_eq!((&dry["is_dry_run"], &dry["rewritten"]), (&json!(true), &json!(1)));
     let text = program.text(&["rotate-keys", "--dry-run"], exit::DONE).stdout;
-    assert!(text.contains("1 would be re-encrypted") && text.contains("under key 1: 1"), "{text}");
+    assert!(
+        text.contains("1 would be re-encrypted") && text.contains("under key 1: 1 found, 1 left"),
+        "{text}"
+    );
 
     let done = program.json(&["rotate-keys"], exit::DONE);
-    assert_eq!((&done["mailboxes"]["rewritten"], &done["quarantine"]), (&json!(1), &json!(0)));
+    assert_eq!((&done["rewritten"], &done["left_under"]), (&json!(1), &json!({ "2": 1 })));
     assert!(program.text(&["rotate-keys"], exit::DONE).stdout.contains("0 re-encrypted"));
 
     let without = program.with_keys(&[contract::key(1, 1)]);
     let failed = without.json(&["rotate-keys"], exit::FAILED);
-    assert_eq!(failed["mailboxes"]["unreadable"], 1, "{failed}");
+    assert_eq!(failed["unreadable"], 1, "{failed}");
     assert!(without.text(&["rotate-keys"], exit::FAILED).stdout.contains("key 2 is not in the keyring"));
 }
 
@@ -114,7 +117,11 @@ async fn what_is_in_quarantine_is_rotated_too() {
     program.database.collection("warm_up_emails_table").await.insert_one(old).await.unwrap();
     program.text(&["migrate", "--max-bad-share", "1"], exit::QUARANTINED);
     let program = program.with_keys(&[contract::key(2, 2), contract::key(1, 1)]);
-    assert_eq!(program.json(&["rotate-keys"], exit::DONE)["quarantine"], 1);
+    let dry = program.json(&["rotate-keys", "--dry-run"], exit::DONE);
+    assert_eq!((&dry["originals"]["rewritten"], &dry["left_under"]), (&json!(1), &json!({ "1": 1 })));
+    assert!(program.text(&["doctor"], exit::FAILED).stdout.contains("under key 1: 1"));
+    let done = program.json(&["rotate-keys"], exit::DONE);
+    assert_eq!((&done["originals"]["rewritten"], &done["left_under"]), (&json!(1), &json!({ "2": 1 })));
     let program = program.with_keys(&[contract::key(2, 2)]);
     let retried = program.json(&["retry-quarantined"], exit::QUARANTINED);
     assert_eq!(retried["tried"], 1, "the old key is not needed any more");

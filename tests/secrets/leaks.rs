@@ -11,7 +11,8 @@ use campaign_store::contract::{key, vault};
 use campaign_store::{
     AccessToken, Clock, Credentials, EnvKeys, Error, Keyring, LoginAttempt, LoginId, LoginPassword,
     MailboxFilter, MailboxPassword, MemoryStore, NewMailbox, NewUser, PageRequest, PasswordOptions, Provider,
-    ReencryptPlan, RefreshToken, SecretProblem, Store, SystemClock, UserFilter, Vault,
+    ReencryptPlan, RefreshToken, SecretField, SecretProblem, Store, SystemClock, UserFilter, Vault,
+    VaultOptions,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -98,7 +99,7 @@ async fn no_value_shows_a_secret() {
     assert_debug(&(opened.password.as_ref(), opened.access_token.as_ref(), opened.refresh_token.as_ref()));
     assert_debug(&(password(), &vault, &ring, &memory, &store));
     assert_debug(&(EnvKeys::new(), PasswordOptions::new(), ReencryptPlan::new(), vault.keys()));
-    assert_debug(&vault.clone().allow_plaintext(campaign_store::SecretField::Password, SystemClock.now()));
+    assert_debug(&VaultOptions::new().allow_plaintext(SecretField::Password, SystemClock.now()));
     assert_debug(&vault.reload().await.unwrap());
     assert_json(&vault.reload().await.unwrap());
     #[cfg(feature = "mongo")]
@@ -263,7 +264,8 @@ fn no_panic_shows_a_secret() {
 #[tokio::test]
 async fn a_plaintext_that_may_be_read_is_shown_no_more_than_others() {
     let until = SystemClock.now() + TimeDelta::days(1);
-    let vault = vault(&[key(1, 1)]).await.allow_plaintext(campaign_store::SecretField::Password, until);
+    let ring: Keyring = key(1, 1).parse().unwrap();
+    let vault = VaultOptions::new().allow_plaintext(SecretField::Password, until).open(ring).await.unwrap();
     let store = MemoryStore::new().with_vault(vault.clone()).repositories();
     assert_debug(&(&vault, &store));
     let error = Error::secret("66f0", "password", SecretProblem::PlaintextRefused);

@@ -1,8 +1,9 @@
 //! Sealing secrets that older programs left in plain text: group D.
 
-use campaign_store::contract::{key, vault};
+use campaign_store::contract::key;
 use campaign_store::{
-    Clock, Error, MailboxId, ReencryptPlan, ReencryptReport, SecretField, SecretProblem, Store, Vault,
+    Clock, Error, Keyring, MailboxId, ReencryptPlan, ReencryptReport, SecretField, SecretProblem, Store,
+    VaultOptions,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -14,10 +15,10 @@ impl Stored {
     /// A store with keys 2 and 1 that reads plaintext of all fields for an hour.
     async fn allowing(&self) -> Store {
         let until = self.database.clock.now() + TimeDelta::hours(1);
-        let vault =
-            SecretField::ALL.iter().fold(vault(&[key(2, 2), key(1, 1)]).await, |vault: Vault, field| {
-                vault.allow_plaintext(*field, until)
-            });
+        let allow = |options: VaultOptions, field: &SecretField| options.allow_plaintext(*field, until);
+        let options = SecretField::ALL.iter().fold(VaultOptions::new(), allow);
+        let ring: Keyring = [key(2, 2), key(1, 1)].join(",").parse().expect("keys");
+        let vault = options.open(ring).await.expect("a ring is its own provider");
         self.database.connect_with_vault(&vault).await.repositories()
     }
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers are part of the tests")]
 
+mod fingerprints;
 mod hashes;
 mod leaks;
 mod migration;

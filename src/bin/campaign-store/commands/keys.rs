@@ -30,6 +30,10 @@ impl KeyCheck {
         if self.rotation.unreadable > 0 {
             problems.push(format!("{} mailboxes have secrets that do not open", self.rotation.unreadable));
         }
+        if self.rotation.originals.unreadable > 0 {
+            let unreadable = self.rotation.originals.unreadable;
+            problems.push(format!("{unreadable} originals in quarantine do not open"));
+        }
         problems
     }
 }
@@ -37,7 +41,11 @@ impl KeyCheck {
 impl fmt::Display for KeyCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<_> = self.keys.iter().map(|(id, _)| id.to_string()).collect();
-        let ReencryptReport { scanned, rewritten, .. } = &self.rotation;
-        write!(f, "{}; {scanned} mailboxes, {rewritten} of them under older keys", ids.join(", "))
+        let ReencryptReport { scanned, originals, found_under, .. } = &self.rotation;
+        write!(f, "{}; {scanned} mailboxes, {} originals in quarantine", ids.join(", "), originals.scanned)?;
+        for (key, count) in found_under {
+            write!(f, "; under key {key}: {count}")?;
+        }
+        Ok(())
     }
 }
