@@ -240,6 +240,32 @@ async fn keys_come_from_a_file_that_its_owner_alone_can_read() {
     assert_eq!(ring.states().count(), 3, "lines can end as on Windows");
 }
 
+/// A pipe that nobody writes into would keep a reader waiting, and with it the runtime.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_small_file_of_ours_is_refused_without_waiting() {
+    use std::os::unix::fs::chown;
+    let large = "# comment\n".repeat(7_000);
+    let refused = KeyFile::new("large", large.as_bytes(), 0o600).load().await;
+    assert_eq!(refused.err(), Some(KeyError::TooLarge), "133");
+    let refused = FileKeys::new(std::env::temp_dir()).load().await;
+    assert_eq!(refused.err(), Some(KeyError::NotAFile), "133: a directory");
+    let refused = FileKeys::new("/dev/zero").load().await;
+    assert_eq!(refused.err(), Some(KeyError::NotAFile), "133: without end");
+
+    let pipe = KeyFile::new("pipe", b"", 0o600);
+    fs::remove_file(&pipe.0).unwrap();
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&pipe.0).status().unwrap().success());
+    let refused = tokio::time::timeout(Duration::from_secs(5), pipe.load()).await;
+    assert_eq!(refused.expect("an answer").err(), Some(KeyError::NotAFile), "133: a pipe");
+
+    // Only root can give a file away.
+    let foreign = KeyFile::new("foreign", key(1, 1).as_bytes(), 0o600);
+    if chown(&foreign.0, Some(12_345), None).is_ok() {
+        assert_eq!(foreign.load().await.err(), Some(KeyError::Foreign), "133");
+    }
+}
+
 const VARIABLE: &str = "CAMPAIGN_STORE_TEST_KEYS";
 
 /// The environment of a process cannot be changed without `unsafe`, so this is a test of another
