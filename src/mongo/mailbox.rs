@@ -40,7 +40,11 @@ impl Mailboxes {
         self.keys.as_ref().map(|keys| &keys.vault)
     }
 
-    /// Makes sure that the database knows the key that seals.
+    /// Makes sure that the database knows the key that seals these secrets, if there are any.
+    async fn before_sealing(&self, credentials: &Credentials) -> Result<()> {
+        if credentials.is_any() { self.note_key().await } else { Ok(()) }
+    }
+
     async fn note_key(&self) -> Result<()> {
         match &self.keys {
             Some(keys) => keys.note_primary().await,
@@ -206,9 +210,7 @@ impl SecretStorage for Mailboxes {
 impl MailboxRepository for Mailboxes {
     async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox> {
         let link = async {
-            if mailbox.credentials.is_any() {
-                self.note_key().await?;
-            }
+            self.before_sealing(&mailbox.credentials).await?;
             self.db
                 .transact("mailboxes.link", (self, mailbox), |session, (this, mailbox)| {
                     this.link_in(session, mailbox.clone()).boxed()
@@ -290,7 +292,7 @@ impl MailboxSecretsRepository for Mailboxes {
         const OPERATION: &str = "mailboxes.replace_credentials";
         self.db
             .within(self.db.deadline(), async {
-                self.note_key().await?;
+                self.before_sealing(&new).await?;
                 let owner = self.db.run(OPERATION, require_mailbox(&self.db, None, id)).await?.user_id;
                 let sealed = seal(&new, self.vault(), id, owner)?;
                 self.change(OPERATION, id, secrets_change(&sealed, self.db.now())).await
@@ -300,7 +302,7 @@ impl MailboxSecretsRepository for Mailboxes {
 
     async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
         let refreshed = async {
-            self.note_key().await?;
+            self.before_sealing(&new).await?;
             refresh_tokens(self, self.vault(), &*self.db.clock, id, used, &new).await
         };
         self.db.within(self.db.deadline(), refreshed).await

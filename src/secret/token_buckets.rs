@@ -173,7 +173,9 @@ impl Buckets {
     }
 
     fn add(&self, key: u64, now: Instant) {
-        self.with(|kept| drop(self.bucket(kept, key, now)));
+        self.with(|kept| {
+            self.bucket(kept, key, now);
+        });
     }
 
     /// The bucket of this key, a full one if it is new. `None` if there is no room.

@@ -55,7 +55,9 @@ impl Refusals {
             if let SdamEvent::ServerHeartbeatFailed(failed) = event
                 && let Some(reason) = refusal(&failed.failure.to_string())
             {
-                sender.send_modify(|refused| drop(refused.insert(failed.server_address, reason)));
+                sender.send_modify(|refused| {
+                    refused.insert(failed.server_address, reason);
+                });
             }
         }));
         Self { hosts: options.hosts.clone(), refused }
