@@ -96,12 +96,12 @@ async fn keys_are_rotated() {
     assert_eq!((&dry["is_dry_run"], &dry["rewritten"]), (&json!(true), &json!(1)));
     let text = program.text(&["rotate-keys", "--dry-run"], exit::DONE).stdout;
     assert!(
-        text.contains("1 would be re-encrypted") && text.contains("under key 1: 1 found, 1 left"),
+        text.contains("1 would be re-encrypted") && text.contains("under key 1: 2 found, 2 left"),
         "{text}"
     );
 
     let done = program.json(&["rotate-keys"], exit::DONE);
-    assert_eq!((&done["rewritten"], &done["left_under"]), (&json!(1), &json!({ "2": 1 })));
+    assert_eq!((&done["rewritten"], &done["left_under"]), (&json!(1), &json!({ "2": 2 })));
     assert!(program.text(&["rotate-keys"], exit::DONE).stdout.contains("0 re-encrypted"));
 
     let without = program.with_keys(&[contract::key(1, 1)]);
