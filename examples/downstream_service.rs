@@ -4,7 +4,8 @@
 //! downstream_service`. It needs no server.
 
 use campaign_store::{
-    Campaign, CampaignId, EmailAddress, Error, MemoryStore, NewSend, Result, SendOutcome, Store,
+    Campaign, CampaignId, Clock, EmailAddress, Error, Invalid, MemoryStore, NewSend, Problem, Result,
+    SendOutcome, Store, SystemClock,
 };
 use chrono::{DateTime, Utc};
 
@@ -24,13 +25,15 @@ async fn send_one(store: &Store, campaign: &Campaign, to: &EmailAddress, at: Dat
         return Ok(Sent::NotAllowed);
     }
     let mailbox = store.mailboxes.touch(campaign.mailbox_id).await?;
-    let send = NewSend::new(campaign, mailbox.email.as_str(), to.as_str(), at)?;
+    let send = NewSend::new(campaign, &mailbox, to.as_str(), at)?;
     match store.email_tracking.record_sends(vec![send]).await?.as_slice() {
         [SendOutcome::Recorded] => Ok(Sent::Now),
         [SendOutcome::UnknownCampaign] => {
             Err(Error::not_found(campaign_store::Collection::Campaigns, campaign.id))
         }
-        _ => Ok(Sent::Before),
+        [SendOutcome::AlreadyRecorded] => Ok(Sent::Before),
+        // The clocks of the service and of the store differ by more than a day.
+        _ => Err(Invalid::new("sent_at", Problem::OutOfCalendar).into()),
     }
 }
 
@@ -38,7 +41,7 @@ async fn send_one(store: &Store, campaign: &Campaign, to: &EmailAddress, at: Dat
 async fn main() -> Result<()> {
     let memory = MemoryStore::new();
     let store = memory.repositories();
-    let campaign = example_campaign(&store, DateTime::UNIX_EPOCH).await?;
+    let campaign = example_campaign(&store, SystemClock.now()).await?;
     let bob = EmailAddress::new("bob@example.com")?;
     for _ in 0..2 {
         println!("{:?}", send_one(&store, &campaign, &bob, campaign.start_time).await?);
@@ -69,12 +72,16 @@ mod tests {
 
     use super::*;
 
+    fn noon() -> DateTime<Utc> {
+        "2026-03-16T12:00:00Z".parse().unwrap()
+    }
+
     /// A fresh store for each test, with a clock that the test controls.
     async fn set_up() -> (MemoryStore, Arc<ManualClock>, Store, Campaign, EmailAddress) {
-        let clock = Arc::new(ManualClock::new(DateTime::UNIX_EPOCH));
+        let clock = Arc::new(ManualClock::new(noon()));
         let memory = MemoryStore::with_clock(clock.clone());
         let store = memory.repositories();
-        let campaign = example_campaign(&store, DateTime::UNIX_EPOCH).await.unwrap();
+        let campaign = example_campaign(&store, noon()).await.unwrap();
         (memory, clock, store, campaign, EmailAddress::new("bob@example.com").unwrap())
     }
 
@@ -86,7 +93,7 @@ mod tests {
         assert_eq!(send_one(&store, &campaign, &bob, campaign.start_time).await, Ok(Sent::Before));
         assert_eq!(sent(&store, campaign.id).await, Ok(1));
         let mailbox = store.mailboxes.get(campaign.mailbox_id).await.unwrap().unwrap();
-        assert_eq!(mailbox.last_used, Some(DateTime::UNIX_EPOCH + TimeDelta::minutes(5)));
+        assert_eq!(mailbox.last_used, Some(noon() + TimeDelta::minutes(5)));
     }
 
     #[tokio::test]

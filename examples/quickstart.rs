@@ -74,10 +74,10 @@ async fn send_what_is_due(store: &Store) -> Result {
     for campaign in store.campaigns.claim_due(now, 10).await? {
         let mailbox = store.mailboxes.touch(campaign.mailbox_id).await?;
         let recipients: Vec<_> = (1..=250).map(|n| format!("reader{n}@example.com")).collect();
-        store.campaigns.add_recipients(campaign.id, 250).await?;
+        store.campaigns.add_recipients(campaign.id, 250.into()).await?;
         let mut sends = Vec::new();
         for recipient in &recipients {
-            sends.push(NewSend::new(&campaign, mailbox.email.as_str(), recipient, now)?);
+            sends.push(NewSend::new(&campaign, &mailbox, recipient, now)?);
         }
         let outcomes = store.email_tracking.record_sends(sends.clone()).await?;
         println!("Sends: {} recorded", count(&outcomes, SendOutcome::Recorded));

@@ -25,8 +25,10 @@ pub enum Collection {
     CampaignMetrics,
     /// `email_tracking`
     EmailTracking,
-    /// `event_receipts`: the provider event ids of recorded events.
+    /// `event_receipts`: the provider event ids of recorded events, and the keys of added recipients.
     EventReceipts,
+    /// `clerk_users`: the latest state of each user of Clerk, as its events reported it.
+    ClerkUsers,
     /// `recount_marks`: campaigns that version 0.1 marked for a recount. Nothing writes to it any more.
     RecountMarks,
     /// `recount_notes`: what keeps recounts exact while others write, for campaigns whose metrics were wrong.
@@ -51,8 +53,13 @@ impl Collection {
         [Self::Users, Self::Mailboxes, Self::Campaigns, Self::CampaignMetrics, Self::EmailTracking];
 
     /// The collections of the store's own bookkeeping. No repository lists them.
-    pub const BOOKKEEPING: [Self; 4] =
-        [Self::EventReceipts, Self::RecountMarks, Self::RecountNotes, Self::KeyFingerprints];
+    pub const BOOKKEEPING: [Self; 5] = [
+        Self::EventReceipts,
+        Self::ClerkUsers,
+        Self::RecountMarks,
+        Self::RecountNotes,
+        Self::KeyFingerprints,
+    ];
 
     /// The collections of a migration's own bookkeeping.
     pub const MIGRATION: [Self; 5] = [
@@ -73,6 +80,7 @@ impl Collection {
             Self::CampaignMetrics => "campaign_metrics",
             Self::EmailTracking => "email_tracking",
             Self::EventReceipts => "event_receipts",
+            Self::ClerkUsers => "clerk_users",
             Self::RecountMarks => "recount_marks",
             Self::RecountNotes => "recount_notes",
             Self::KeyFingerprints => "key_fingerprints",

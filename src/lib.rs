@@ -69,14 +69,14 @@ pub use migrate::{
 pub use model::*;
 #[cfg(feature = "mongo")]
 pub use mongo::{
-    CollectionPlan, CommitQuorum, Encryption, IndexDifference, IndexPlan, IndexState, MongoOptions,
-    MongoStore, ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo, Topology, ValidatorMode,
-    ValidatorPlan, ValidatorState, Warning,
+    CollectionPlan, CommitQuorum, Encryption, IndexDifference, IndexPlan, IndexState, LoginCollision,
+    LoginReport, MongoOptions, MongoStore, ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo,
+    Topology, ValidatorMode, ValidatorPlan, ValidatorState, Warning,
 };
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
-    CampaignMetricsRepository, CampaignRepository, ClerkUpsert, EmailTrackingRepository, MailboxRepository,
-    MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
+    CampaignMetricsRepository, CampaignRepository, ClerkDeletion, ClerkUpsert, EmailTrackingRepository,
+    MailboxRepository, MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
 };
 pub use secret::{
     EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, LoginThrottle, OriginalsReport,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Invalid, Problem, Result, Unreadable};
+use crate::model::text::without_line_end;
 
 /// The order of a list, by the creation of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -208,6 +209,7 @@ impl FromStr for Cursor {
     /// Reads a cursor that a client sends back. Only its length is checked here; the list that uses
     /// it checks the rest.
     fn from_str(text: &str) -> Result<Self> {
+        let text = without_line_end(text);
         if text.len() == 28 { Ok(Self(text.to_owned())) } else { Err(Error::InvalidCursor) }
     }
 }

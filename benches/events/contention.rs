@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use campaign_store::{Campaign, Clock, NewSend, Store, SystemClock, TrackingEvent, TrackingId};
+use campaign_store::{Campaign, Clock, Mailbox, NewSend, Store, SystemClock, TrackingEvent, TrackingId};
 
 use crate::Result;
 use crate::ours::per_second;
@@ -22,12 +22,20 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// start with `name`.
 pub(crate) async fn while_sending(world: &World, figures: &mut BTreeMap<String, Vec<f64>>) -> Result<()> {
     let campaign = world.new_campaign().await?;
-    let opened = NewSend::new(&campaign, "ada@work.example", "first@example.com", SystemClock.now())?;
+    let opened = NewSend::new(&campaign, &world.mailbox, "first@example.com", SystemClock.now())?;
     let id = opened.id();
     world.store.email_tracking.record_sends(vec![opened]).await?;
     for (way, store) in [("shared", world.store.clone()), ("apart", world.another_store().await?)] {
         let stop = Arc::new(AtomicBool::new(false));
-        let sender = |n| send_on(world.store.clone(), campaign.clone(), format!("{way}{n}"), stop.clone());
+        let sender = |n| {
+            send_on(
+                world.store.clone(),
+                campaign.clone(),
+                world.mailbox.clone(),
+                format!("{way}{n}"),
+                stop.clone(),
+            )
+        };
         let senders: Vec<_> = (0..SENDERS).map(|n| tokio::spawn(sender(n))).collect();
         let (mut times, failed) = events(&store, id).await?;
         stop.store(true, Ordering::SeqCst);
@@ -53,7 +61,13 @@ pub(crate) async fn while_sending(world: &World, figures: &mut BTreeMap<String, 
     world.remove_rows_of(&campaign).await
 }
 
-async fn send_on(store: Store, campaign: Campaign, way: String, stop: Arc<AtomicBool>) -> Result<f64> {
+async fn send_on(
+    store: Store,
+    campaign: Campaign,
+    mailbox: Mailbox,
+    way: String,
+    stop: Arc<AtomicBool>,
+) -> Result<f64> {
     let message = "spring is here. ".repeat(66);
     let mut sent = 0;
     let started = Instant::now();
@@ -61,7 +75,7 @@ async fn send_on(store: Store, campaign: Campaign, way: String, stop: Arc<Atomic
     while !stop.load(Ordering::SeqCst) {
         let send = |n| {
             let recipient = format!("{way}{run}x{n}@example.com");
-            NewSend::new(&campaign, "ada@work.example", recipient, SystemClock.now())?.message(&message)
+            NewSend::new(&campaign, &mailbox, recipient, SystemClock.now())?.message(&message)
         };
         let sends = (sent..sent + BATCH).map(send).collect::<std::result::Result<Vec<_>, _>>()?;
         store.email_tracking.record_sends(sends).await?;

@@ -19,7 +19,7 @@ const BATCH: usize = 1_000;
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) plain: Database,
-    mailbox: Mailbox,
+    pub(crate) mailbox: Mailbox,
     pub(crate) campaigns: Vec<Campaign>,
     /// The rows in insertion order, alternating between the campaigns.
     pub(crate) ids: Vec<TrackingId>,
@@ -48,7 +48,7 @@ impl World {
             let mut sends = Vec::with_capacity(BATCH);
             for (n, campaign) in (first..rows.min(first + BATCH)).zip(campaigns.iter().cycle()) {
                 let recipient = format!("recipient{n}@example.com");
-                let send = NewSend::new(campaign, mailbox.email.as_str(), recipient, now)?;
+                let send = NewSend::new(campaign, &mailbox, recipient, now)?;
                 // With the other fields, a row has 1.5 KB.
                 let message = format!("Hello {n}, {}", "spring is here. ".repeat(66));
                 sends.push(send.recipient_name(format!("Recipient {n}"))?.message(message)?);

@@ -58,7 +58,7 @@ impl World {
     pub(crate) fn sends(&self, batch: u64) -> Result<Vec<NewSend>> {
         let now = SystemClock.now();
         let send = |n| {
-            let send = NewSend::new(&self.campaign, self.mailbox.email.as_str(), recipient(n), now)?;
+            let send = NewSend::new(&self.campaign, &self.mailbox, recipient(n), now)?;
             Ok(send.recipient_name(recipient_name(n))?.message(message(n))?)
         };
         numbers(batch).map(send).collect()

@@ -24,10 +24,10 @@ use support::Result;
 
 #[tokio::main]
 async fn main() -> Result {
-    let store = support::open("campaign_store_report").await?;
     let start: DateTime<Utc> = "2026-03-16T08:00:00Z".parse()?;
-    let campaign = support::new_campaign(&store, start).await?;
-    let events = simulation::run(&store, &campaign, 400).await?;
+    let store = support::open("campaign_store_report", start + TimeDelta::hours(72)).await?;
+    let (campaign, mailbox) = support::new_campaign(&store, start).await?;
+    let events = simulation::run(&store, &campaign, &mailbox, 400).await?;
     println!("Simulated: {events} events of 400 e-mails");
 
     let report = read(&store, &campaign).await?;
@@ -79,15 +79,18 @@ fn write(path: &Path, text: &str) -> Result {
 
 #[cfg(test)]
 mod tests {
-    use campaign_store::MemoryStore;
+    use std::sync::Arc;
+
+    use campaign_store::{ManualClock, MemoryStore};
 
     use super::*;
 
     async fn example() -> Report {
-        let store = MemoryStore::new().repositories();
-        let start = "2026-03-16T08:00:00Z".parse().unwrap();
-        let campaign = support::new_campaign(&store, start).await.unwrap();
-        simulation::run(&store, &campaign, 400).await.unwrap();
+        let start: DateTime<Utc> = "2026-03-16T08:00:00Z".parse().unwrap();
+        let clock = Arc::new(ManualClock::new(start + TimeDelta::hours(72)));
+        let store = MemoryStore::with_clock(clock).repositories();
+        let (campaign, mailbox) = support::new_campaign(&store, start).await.unwrap();
+        simulation::run(&store, &campaign, &mailbox, 400).await.unwrap();
         read(&store, &campaign).await.unwrap()
     }
 

@@ -1,19 +1,19 @@
 //! A simulation of what happens to a campaign's e-mails, always the same.
 
-use campaign_store::{Campaign, NewSend, Store, TrackingEvent, TrackingId};
+use campaign_store::{BounceKind, Campaign, Mailbox, NewSend, Store, TrackingEvent, TrackingId};
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
 use crate::support::Result;
 
 /// Sends `emails` e-mails and records what happens to them: late, out of order and partly twice, as in
 /// practice. Returns the number of events.
-pub(crate) async fn run(store: &Store, campaign: &Campaign, emails: u32) -> Result<usize> {
+pub(crate) async fn run(store: &Store, campaign: &Campaign, mailbox: &Mailbox, emails: u32) -> Result<usize> {
     let mut random = Random(2026);
     let mut sends = Vec::new();
     let mut events = Vec::new();
     for n in 0..emails {
         let at = campaign.start_time + seconds(f64::from(n) * 9.0);
-        let send = NewSend::new(campaign, "ada@work.example", format!("reader{n}@example.com"), at)?;
+        let send = NewSend::new(campaign, mailbox, format!("reader{n}@example.com"), at)?;
         life(&mut random, send.id(), at, &mut events)?;
         sends.push(send);
     }
@@ -33,7 +33,12 @@ fn life(random: &mut Random, id: TrackingId, sent: DateTime<Utc>, events: &mut V
         Ok(())
     };
     if random.chance(0.04) {
-        let event = TrackingEvent::bounced(id, sent + seconds(5.0), Some("550 5.1.1 user unknown"))?;
+        let event = TrackingEvent::bounced(
+            id,
+            sent + seconds(5.0),
+            BounceKind::Hard,
+            Some("550 5.1.1 user unknown"),
+        )?;
         return happen(event, "bounce");
     }
     happen(TrackingEvent::delivered(id, sent + seconds(2.0 + random.wait(10.0))), "delivery")?;

@@ -6,6 +6,7 @@
 //!
 //! A real service checks the HMAC in `signature` first.
 
+use campaign_store::BounceKind;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -59,7 +60,10 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
         "delivered" => Report::Delivered,
         "opened" => Report::Opened,
         "clicked" => Report::Clicked,
-        "failed" if event.severity.as_deref() == Some("permanent") => Report::Bounced(reason),
+        "failed" if event.severity.as_deref() == Some("permanent") => {
+            Report::Bounced(BounceKind::Hard, reason)
+        }
+        "failed" => Report::Bounced(BounceKind::Soft, reason),
         "unsubscribed" => Report::Unsubscribed,
         "complained" => Report::Complained,
         _ => {
@@ -93,9 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_failure_for_good_is_a_bounce() {
-        assert_eq!(kind(CALLS[8]), None);
-        assert_eq!(kind(CALLS[9]), Some(Kind::Bounced));
+    fn only_a_failure_for_good_is_a_hard_bounce() {
+        let kind = |n: usize| parse(CALLS[n]).unwrap().events[0].bounce_kind();
+        assert_eq!([8, 9].map(kind), [Some(BounceKind::Soft), Some(BounceKind::Hard)]);
     }
 
     #[test]

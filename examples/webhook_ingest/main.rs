@@ -20,7 +20,7 @@ mod tally;
 use campaign_store::{
     Campaign, CampaignMetrics, EventRecorder, NewSend, RecorderOptions, Store, TrackingEvent, TrackingId,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use serde::Deserialize;
 
@@ -51,7 +51,8 @@ struct Sent {
 
 #[tokio::main]
 async fn main() -> Result {
-    let store = support::open("campaign_store_webhooks").await?;
+    // The calls were recorded in the hours after the start.
+    let store = support::open("campaign_store_webhooks", start()? + TimeDelta::hours(12)).await?;
     let campaign = send(&store).await?;
     let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
     for round in ["First delivery", "Same calls again"] {
@@ -66,13 +67,17 @@ async fn main() -> Result {
     Ok(())
 }
 
+fn start() -> Result<DateTime<Utc>> {
+    Ok("2026-03-16T08:33:20Z".parse()?)
+}
+
 /// Records the sends, each with the tracking id that its provider will return.
 async fn send(store: &Store) -> Result<Campaign> {
-    let start: DateTime<Utc> = "2026-03-16T08:33:20Z".parse()?;
-    let campaign = support::new_campaign(store, start).await?;
+    let start = start()?;
+    let (campaign, mailbox) = support::new_campaign(store, start).await?;
     let sent: Vec<Sent> = serde_json::from_str(include_str!("fixtures/sends.json"))?;
     let send = |sent: &Sent| -> Result<NewSend> {
-        let send = NewSend::new(&campaign, "ada@work.example", &sent.recipient, start)?;
+        let send = NewSend::new(&campaign, &mailbox, &sent.recipient, start)?;
         Ok(send.tracking_id(sent.tracking_id))
     };
     store.email_tracking.record_sends(sent.iter().map(send).collect::<Result<_>>()?).await?;
@@ -109,9 +114,16 @@ fn print_metrics(metrics: &CampaignMetrics) {
 
 #[cfg(test)]
 mod tests {
-    use campaign_store::MemoryStore;
+    use std::sync::Arc;
+
+    use campaign_store::{ManualClock, MemoryStore};
 
     use super::*;
+
+    fn new_store() -> Store {
+        let clock = ManualClock::new(start().unwrap() + TimeDelta::hours(12));
+        MemoryStore::with_clock(Arc::new(clock)).repositories()
+    }
 
     async fn ingest_all(recorder: &EventRecorder) -> Vec<Tally> {
         let mut tallies = Vec::new();
@@ -123,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_called_twice_counts_once() {
-        let store = MemoryStore::new().repositories();
+        let store = new_store();
         let campaign = send(&store).await.unwrap();
         let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
 
@@ -132,6 +144,8 @@ mod tests {
         let [sendgrid, others @ ..] = first.as_slice() else { panic!("four providers") };
         assert_eq!((sendgrid.duplicates, sendgrid.unknown), (1, 1));
         assert!(others.iter().all(|tally| (tally.duplicates, tally.unknown) == (0, 0)));
+        // Each has a soft bounce.
+        assert!(first.iter().all(|tally| (tally.noted, tally.implausible) == (1, 0)));
 
         let metrics = metrics(&store, &campaign).await.unwrap();
         let totals = metrics.totals;
@@ -139,14 +153,14 @@ mod tests {
         assert_eq!((totals.opened, totals.clicked, totals.replied, totals.unsubscribed), (8, 4, 1, 8));
 
         let again = ingest_all(&recorder).await;
-        assert!(again.iter().all(|tally| (tally.first, tally.repeats) == (0, 0)));
+        assert!(again.iter().all(|tally| (tally.first, tally.repeats, tally.noted) == (0, 0, 0)));
         assert_eq!(super::metrics(&store, &campaign).await.unwrap(), metrics);
         assert_eq!(recorder.shutdown().await.failed, 0);
     }
 
     #[tokio::test]
     async fn the_times_are_those_of_the_events() {
-        let store = MemoryStore::new().repositories();
+        let store = new_store();
         send(&store).await.unwrap();
         let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
         ingest_all(&recorder).await;

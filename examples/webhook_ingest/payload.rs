@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use campaign_store::{Invalid, TrackingEvent};
+use campaign_store::{BounceKind, Invalid, TrackingEvent};
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
@@ -17,15 +17,14 @@ pub(crate) struct Payload {
 
 /// A report of a provider.
 ///
-/// Only a permanent bounce is a [`Bounced`](Report::Bounced): a bounced e-mail suppresses its recipient, and
-/// a full mailbox is no reason for that.
+/// Only a permanent bounce is a hard one: it suppresses its recipient, and a full mailbox is no reason for that.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Report<'a> {
     Delivered,
     Opened,
     Clicked,
     Replied,
-    Bounced(Option<&'a str>),
+    Bounced(BounceKind, Option<&'a str>),
     Unsubscribed,
     Complained,
 }
@@ -53,7 +52,9 @@ impl Payload {
             Report::Opened => TrackingEvent::opened(id, at),
             Report::Clicked => TrackingEvent::clicked(id, at),
             Report::Replied => TrackingEvent::replied(id, at),
-            Report::Bounced(reason) => TrackingEvent::bounced(id, at, reason.and_then(one_line).as_deref())?,
+            Report::Bounced(kind, reason) => {
+                TrackingEvent::bounced(id, at, kind, reason.and_then(one_line).as_deref())?
+            }
             Report::Unsubscribed => TrackingEvent::unsubscribed(id, at),
             Report::Complained => TrackingEvent::complained(id, at),
         };

@@ -8,6 +8,7 @@
 //! Except for bounces, records have no id of their own, so one is made of the fields that do not change when
 //! a record is repeated. A real service protects its URL with basic authentication.
 
+use campaign_store::BounceKind;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -84,7 +85,10 @@ fn report_of(record: &Record) -> Option<Report<'_>> {
         ("Open", _) => Some(Report::Opened),
         ("Click", _) => Some(Report::Clicked),
         ("Bounce", Some("HardBounce" | "BadEmailAddress")) => {
-            Some(Report::Bounced(record.details.as_deref()))
+            Some(Report::Bounced(BounceKind::Hard, record.details.as_deref()))
+        }
+        ("Bounce", Some("SoftBounce" | "Transient" | "DnsError")) => {
+            Some(Report::Bounced(BounceKind::Soft, record.details.as_deref()))
         }
         ("SpamComplaint", _) => Some(Report::Complained),
         // Suppressions after a bounce or a complaint have their own records.
@@ -121,9 +125,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_hard_bounce_is_a_bounce_and_it_is_told_once() {
-        assert_eq!(kind(CALLS[7]), None);
-        assert_eq!(kind(CALLS[8]), Some(Kind::Bounced));
+    fn a_bounce_is_hard_or_soft_and_it_is_told_once() {
+        let bounce_kind = |n: usize| parse(CALLS[n]).unwrap().events[0].bounce_kind();
+        assert_eq!([7, 8].map(bounce_kind), [Some(BounceKind::Soft), Some(BounceKind::Hard)]);
         assert_eq!(kind(CALLS[11]), None, "the subscription change that a hard bounce brings about");
     }
 

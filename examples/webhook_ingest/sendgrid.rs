@@ -6,6 +6,7 @@
 //!
 //! A real service checks `X-Twilio-Email-Event-Webhook-Signature` over the raw body first.
 
+use campaign_store::BounceKind;
 use serde::Deserialize;
 
 use crate::payload::{Payload, Refused, Report, json, required, unix_time};
@@ -33,8 +34,10 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
             "delivered" => Report::Delivered,
             "open" => Report::Opened,
             "click" => Report::Clicked,
-            "bounce" if event.bounce_type.as_deref() != Some("blocked") => {
-                Report::Bounced(event.reason.as_deref())
+            "bounce" => {
+                let is_soft = event.bounce_type.as_deref() == Some("blocked");
+                let kind = if is_soft { BounceKind::Soft } else { BounceKind::Hard };
+                Report::Bounced(kind, event.reason.as_deref())
             }
             "unsubscribe" | "group_unsubscribe" => Report::Unsubscribed,
             "spamreport" => Report::Complained,
@@ -52,7 +55,7 @@ pub(crate) fn parse(body: &str) -> Result<Payload, Refused> {
 
 #[cfg(test)]
 mod tests {
-    use campaign_store::Signal as Kind;
+    use campaign_store::{Signal as Kind, TrackingEvent};
 
     use super::*;
 
@@ -68,9 +71,11 @@ mod tests {
             Kind::Unsubscribed,
             Kind::Complained,
         ];
-        assert_eq!(kinds.map(count), [4, 4, 1, 1, 1, 1]);
-        // processed, deferred, blocked, and the delivery of an e-mail that is not of a campaign
-        assert_eq!(payload.skipped, 4);
+        assert_eq!(kinds.map(count), [4, 4, 1, 2, 1, 1]);
+        let bounces: Vec<_> = payload.events.iter().filter_map(TrackingEvent::bounce_kind).collect();
+        assert!(bounces.contains(&BounceKind::Hard) && bounces.contains(&BounceKind::Soft));
+        // processed, deferred, and the delivery of an e-mail that is not of a campaign
+        assert_eq!(payload.skipped, 3);
         assert_eq!(payload.events[0].at().timestamp(), 1_773_650_003);
     }
 

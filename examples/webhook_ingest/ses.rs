@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 
+use campaign_store::BounceKind;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -107,9 +108,12 @@ fn report_of(event: &Event) -> Option<Report<'_>> {
         "Click" => Some(Report::Clicked),
         // Automatic replies also arrive as transient bounces.
         "Bounce" => {
-            let bounce = happening.filter(|bounce| bounce.bounce_type.as_deref() == Some("Permanent"))?;
+            let bounce = happening?;
+            let is_hard = bounce.bounce_type.as_deref() == Some("Permanent");
+            let kind = if is_hard { BounceKind::Hard } else { BounceKind::Soft };
             let recipient = bounce.bounced_recipients.first();
-            Some(Report::Bounced(recipient.and_then(|recipient| recipient.diagnostic_code.as_deref())))
+            let reason = recipient.and_then(|recipient| recipient.diagnostic_code.as_deref());
+            Some(Report::Bounced(kind, reason))
         }
         "Complaint" => Some(Report::Complained),
         "Subscription" => {
@@ -141,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_permanent_bounce_is_a_bounce() {
-        assert_eq!(kind(CALLS[9]), None);
-        assert_eq!(kind(CALLS[10]), Some(Kind::Bounced));
+    fn only_a_permanent_bounce_is_a_hard_one() {
+        let kind = |n: usize| parse(CALLS[n]).unwrap().events[0].bounce_kind();
+        assert_eq!([9, 10].map(kind), [Some(BounceKind::Soft), Some(BounceKind::Hard)]);
     }
 
     #[test]

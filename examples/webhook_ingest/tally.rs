@@ -12,15 +12,26 @@ pub(crate) struct Tally {
     pub(crate) first: usize,
     pub(crate) repeats: usize,
     pub(crate) duplicates: usize,
+    pub(crate) noted: usize,
     pub(crate) unknown: usize,
+    pub(crate) implausible: usize,
 }
 
 impl Tally {
-    pub(crate) const HEADER: &str =
-        "  provider    calls  skipped  events   first  repeat  duplicate  unknown e-mail";
+    pub(crate) const HEADER: &str = "  provider    calls  skipped  events   first  repeat  duplicate  soft bounce  unknown e-mail  wrong time";
 
     pub(crate) fn new(provider: &'static str) -> Self {
-        Self { provider, calls: 0, skipped: 0, first: 0, repeats: 0, duplicates: 0, unknown: 0 }
+        Self {
+            provider,
+            calls: 0,
+            skipped: 0,
+            first: 0,
+            repeats: 0,
+            duplicates: 0,
+            noted: 0,
+            unknown: 0,
+            implausible: 0,
+        }
     }
 
     /// Counts a call.
@@ -32,6 +43,8 @@ impl Tally {
                 EventOutcome::First => self.first += 1,
                 EventOutcome::Repeat => self.repeats += 1,
                 EventOutcome::Duplicate => self.duplicates += 1,
+                EventOutcome::Noted => self.noted += 1,
+                EventOutcome::ImplausibleTime => self.implausible += 1,
                 _ => self.unknown += 1,
             }
         }
@@ -40,11 +53,12 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { provider, calls, skipped, first, repeats, duplicates, unknown } = self;
-        let events = first + repeats + duplicates + unknown;
+        let Self { provider, calls, skipped, first, repeats, duplicates, noted, unknown, implausible } = self;
+        let events = first + repeats + duplicates + noted + unknown + implausible;
         write!(
             f,
-            "  {provider:<10} {calls:>6} {skipped:>8} {events:>7} {first:>7} {repeats:>7} {duplicates:>10} {unknown:>15}"
+            "  {provider:<10} {calls:>6} {skipped:>8} {events:>7} {first:>7} {repeats:>7} {duplicates:>10} {noted:>12} \
+             {unknown:>15} {implausible:>11}"
         )
     }
 }

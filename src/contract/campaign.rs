@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::fixtures::{self, assert_fails, crowd, everything, metrics_of, only_winner};
 use super::{Opened, start};
+use crate::schema::index::CAMPAIGNS_CAMPAIGN_ID;
 use crate::{
     Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignStatus, CampaignSummary,
-    CampaignTransition, Collection, Error, Invalid, Mailbox, MailboxId, Message, MetricsFilter, NewCampaign,
-    Order, PageRequest, Problem, User, UserId,
+    CampaignTransition, Collection, Error, Mailbox, MailboxId, MailboxPatch, MailboxStatus, Message,
+    MetricsFilter, NewCampaign, Order, PageRequest, User, UserId,
 };
 
 pub(super) const MILLISECOND: TimeDelta = TimeDelta::milliseconds(1);
@@ -101,6 +102,62 @@ pub(super) fn renaming() -> CampaignPatch {
 
 pub(super) fn illegal(action: &'static str, status: CampaignStatus) -> Error {
     Error::IllegalStatus { action, status: status.as_str() }
+}
+
+pub(super) async fn set_active(db: &Opened, user: &User, is_active: bool) {
+    db.store.users.set_active(user.id, is_active).await.expect("a user");
+}
+
+pub(super) fn inactive(user: &User) -> Error {
+    Error::inactive_user(user.id)
+}
+
+/// A reason for which a campaign cannot be sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Obstacle {
+    InactiveUser,
+    SwitchedOff,
+    Status(MailboxStatus),
+}
+
+impl Obstacle {
+    pub(super) fn of_mailboxes() -> Vec<Self> {
+        let broken = MailboxStatus::ALL.iter().filter(|status| **status != MailboxStatus::Active);
+        [Self::SwitchedOff].into_iter().chain(broken.map(|status| Self::Status(*status))).collect()
+    }
+
+    pub(super) async fn put(self, db: &Opened, user: &User, mailbox: &Mailbox) {
+        self.set(db, user, mailbox, true).await;
+    }
+
+    pub(super) async fn clear(self, db: &Opened, user: &User, mailbox: &Mailbox) {
+        self.set(db, user, mailbox, false).await;
+    }
+
+    async fn set(self, db: &Opened, user: &User, mailbox: &Mailbox, is_there: bool) {
+        let mailboxes = &db.store.mailboxes;
+        match self {
+            Self::InactiveUser => set_active(db, user, !is_there).await,
+            Self::SwitchedOff => {
+                let found = mailboxes.get(mailbox.id).await.expect("a look-up").expect("a mailbox");
+                let patch = MailboxPatch::new().active(!is_there);
+                mailboxes.update(mailbox.id, patch, found.updated_at).await.expect("a mailbox");
+            }
+            Self::Status(status) => {
+                let status = if is_there { status } else { MailboxStatus::Active };
+                mailboxes.set_status(mailbox.id, status).await.expect("a mailbox");
+            }
+        }
+    }
+
+    pub(super) fn error(self, user: &User, mailbox: &Mailbox) -> Error {
+        let status = match self {
+            Self::InactiveUser => return inactive(user),
+            Self::SwitchedOff => "switched off",
+            Self::Status(status) => status.as_str(),
+        };
+        Error::unsendable_mailbox(mailbox.id, status)
+    }
 }
 
 fn foreign(mailbox: &Mailbox) -> Error {
@@ -308,7 +365,8 @@ pub async fn a_patch_can_change_many_fields(db: &Opened) {
     campaign.start_time = start() + TimeDelta::days(2);
     campaign.duration = hours(0.5);
     campaign.end_time = campaign.start_time + TimeDelta::minutes(30);
-    let patch = renaming().mailbox(other.id).start_time(campaign.start_time).duration(campaign.duration);
+    let patch = renaming().mailbox(other.id).duration(campaign.duration);
+    let patch = patch.start_time(campaign.start_time).expect("a plausible start");
     update_to(db, patch, &mut campaign).await;
 }
 
@@ -318,7 +376,7 @@ pub async fn a_new_start_moves_the_end(db: &Opened) {
     for shift in [TimeDelta::days(40), TimeDelta::days(-80), -MILLISECOND] {
         campaign.start_time += shift;
         campaign.end_time += shift;
-        let patch = CampaignPatch::new().start_time(campaign.start_time);
+        let patch = CampaignPatch::new().start_time(campaign.start_time).expect("a plausible start");
         update_to(db, patch, &mut campaign).await;
     }
 }
@@ -384,10 +442,63 @@ pub async fn a_paused_campaign_can_be_changed(db: &Opened) {
     update_to(db, renaming(), &mut campaign).await;
 }
 
+/// A campaign with an id can be created again, also when it has changed since in what no patch changes.
+pub async fn a_campaign_with_an_id_can_be_created_again(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let id = CampaignId::from(Uuid::from_u128(7));
+    let new = fixtures::new_campaign(&scene.user, &scene.mailbox).id(id).recipients(3);
+    let created = create(db, new.clone()).await;
+    assert_eq!(created.id, id);
+    db.clock.advance(MILLISECOND);
+    assert_eq!(db.second.campaigns.create(new.clone()).await, Ok(created.clone()));
+    assert_eq!(metrics_of(db, id).await.created_at, created.created_at);
+
+    db.store.campaigns.add_recipients(id, 2.into()).await.expect("more recipients");
+    let cancelled = db.store.campaigns.cancel(id).await.expect("a scheduled campaign");
+    assert_eq!(db.store.campaigns.create(new.clone()).await, Ok(cancelled));
+    let all = db.store.campaigns.list(&CampaignFilter::all(), &everything()).await.expect("a page");
+    assert_eq!(all.items.len(), 2);
+
+    // Without an id each call makes one.
+    let plain = fixtures::new_campaign(&scene.user, &scene.mailbox);
+    assert_ne!(create(db, plain.clone()).await.id, create(db, plain).await.id);
+}
+
+/// The id of a campaign with other content is refused, and changes nothing.
+pub async fn the_id_of_another_campaign_is_refused(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let (user, mailbox) = (&scene.user, &scene.mailbox);
+    let id = CampaignId::from(Uuid::from_u128(7));
+    let created = create(db, fixtures::new_campaign(user, mailbox).id(id).recipients(3)).await;
+    let eve = fixtures::user(db, "eve").await;
+    let own = fixtures::mailbox(db, &eve, "eve@work.example").await;
+    for other in [
+        planned(user.id, mailbox.id, created.start_time),
+        fixtures::new_campaign(user, mailbox).recipients(4),
+        fixtures::new_campaign(user, mailbox).created_by(eve.id),
+        fixtures::new_campaign(&eve, &own),
+    ] {
+        fixtures::assert_unique(db.store.campaigns.create(other.id(id)).await, CAMPAIGNS_CAMPAIGN_ID);
+        assert_eq!(stored(db, id).await, created);
+    }
+}
+
+/// If many callers create a campaign with one id at once, all get the same campaign.
+pub async fn many_who_create_a_campaign_id_get_the_same_campaign(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let id = CampaignId::from(Uuid::from_u128(7));
+    let new = fixtures::new_campaign(&scene.user, &scene.mailbox).id(id);
+    let created = crowd(db, async |store, _| store.campaigns.create(new.clone()).await).await;
+    let found = stored(db, id).await;
+    for created in created {
+        assert_eq!(created, Ok(found.clone()));
+    }
+}
+
 /// A patch of any version but the current one is a conflict and changes nothing.
 pub async fn a_stale_version_is_a_conflict(db: &Opened) {
     let old = fixtures::scene(db).await.campaign;
-    let present = db.store.campaigns.add_recipients(old.id, 1).await.expect("more recipients");
+    let present = db.store.campaigns.add_recipients(old.id, 1.into()).await.expect("more recipients");
     for version in [old.updated_at, present.updated_at + MILLISECOND] {
         let update = db.second.campaigns.update(old.id, renaming(), version).await;
         assert_fails(update, &Error::conflict(Collection::Campaigns, old.id));
@@ -415,22 +526,67 @@ pub async fn an_unknown_campaign_is_not_found(db: &Opened) {
     assert_eq!(campaigns.get(unknown).await.expect("a look-up"), None);
     let missing = Error::not_found(Collection::Campaigns, unknown);
     assert_fails(campaigns.update(unknown, renaming(), start()).await, &missing);
-    assert_fails(campaigns.add_recipients(unknown, 1).await, &missing);
+    assert_fails(campaigns.add_recipients(unknown, 1.into()).await, &missing);
     for transition in CampaignTransition::ALL {
         assert_fails(campaigns.transition(unknown, *transition).await, &missing);
     }
     assert_eq!(list(db, &CampaignFilter::all()).await, []);
 }
 
-/// A patch that would move the end beyond the calendar changes nothing.
-pub async fn an_end_out_of_the_calendar_is_refused(db: &Opened) {
-    let campaign = fixtures::scene(db).await.campaign;
-    let expected = Error::from(Invalid::new("start_time", Problem::OutOfCalendar));
-    let last = DateTime::<Utc>::MAX_UTC;
-    for start_time in [last, last - TimeDelta::hours(23)] {
-        let patch = renaming().start_time(start_time);
-        refuse_to_update(db, &campaign, patch, &expected).await;
+/// A campaign whose owner or creator was deactivated is not created.
+pub async fn a_deactivated_user_creates_no_campaigns(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let new = || planned(scene.user.id, scene.mailbox.id, start());
+    set_active(db, &bob, false).await;
+    refuse_to_create(db, &scene.campaign, new().created_by(bob.id), &inactive(&bob)).await;
+    set_active(db, &scene.user, false).await;
+    refuse_to_create(db, &scene.campaign, new(), &inactive(&scene.user)).await;
+    set_active(db, &bob, true).await;
+    refuse_to_create(db, &scene.campaign, new().created_by(bob.id), &inactive(&scene.user)).await;
+    set_active(db, &scene.user, true).await;
+    create(db, new().created_by(bob.id)).await;
+}
+
+/// A mailbox that cannot send gets no campaign, neither a new one nor one of another mailbox. A campaign that has
+/// it already can be changed.
+pub async fn a_mailbox_that_cannot_send_gets_no_campaigns(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let mut campaign = scene.campaign;
+    let other = fixtures::mailbox(db, &scene.user, "other@work.example").await;
+    for obstacle in Obstacle::of_mailboxes() {
+        obstacle.put(db, &scene.user, &other).await;
+        let expected = obstacle.error(&scene.user, &other);
+        let new = planned(scene.user.id, other.id, start());
+        refuse_to_create(db, &campaign, new, &expected).await;
+        refuse_to_update(db, &campaign, renaming().mailbox(other.id), &expected).await;
+        obstacle.clear(db, &scene.user, &other).await;
     }
+    campaign.mailbox_id = other.id;
+    update_to(db, CampaignPatch::new().mailbox(other.id), &mut campaign).await;
+    db.store.mailboxes.set_status(other.id, MailboxStatus::Error).await.expect("a mailbox");
+    campaign.campaign_name = "Winter".to_owned();
+    update_to(db, renaming().mailbox(other.id), &mut campaign).await;
+}
+
+/// Users who are deactivated while they create campaigns have created none after that.
+pub async fn no_campaign_appears_after_its_user_was_deactivated(db: &Opened) {
+    let ada = fixtures::user(db, "ada").await;
+    let mailbox = fixtures::mailbox(db, &ada, "ada@work.example").await;
+    let seen = crowd(db, async |store, n| {
+        if n == 5 {
+            store.users.set_active(ada.id, false).await.expect("a user");
+            return Some(list(db, &CampaignFilter::user(ada.id)).await.len());
+        }
+        match store.campaigns.create(planned(ada.id, mailbox.id, start())).await {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error, inactive(&ada)),
+        }
+        None
+    })
+    .await;
+    let seen: Vec<_> = seen.into_iter().flatten().collect();
+    assert_eq!(seen, [list(db, &CampaignFilter::user(ada.id)).await.len()]);
 }
 
 /// Lists and streams return exactly the campaigns that match the filter.
@@ -509,7 +665,7 @@ pub async fn every_write_makes_a_later_version(db: &Opened) {
     let (campaigns, id) = (&db.store.campaigns, campaign.id);
     let writes = [
         campaigns.update(id, renaming(), campaign.updated_at).await,
-        campaigns.add_recipients(id, 5).await,
+        campaigns.add_recipients(id, 5.into()).await,
         campaigns.start(id).await,
         campaigns.pause(id).await,
         campaigns.resume(id).await,

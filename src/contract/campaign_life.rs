@@ -1,14 +1,19 @@
 //! Status transitions of campaigns.
 
-use super::campaign::{MILLISECOND, campaign_in, create, illegal, list, planned, stored};
+use super::campaign::{
+    MILLISECOND, Obstacle, campaign_in, create, illegal, inactive, list, planned, set_active, stored,
+};
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 
-use super::fixtures::{self, CROWD, assert_fails, crowd, only_winner};
+use super::fixtures::{self, CROWD, Scene, assert_fails, crowd, only_winner};
 use super::{Opened, start};
-use crate::{Campaign, CampaignFilter, CampaignStatus, CampaignTransition, Error, PageRequest, UserId};
+use crate::{
+    Campaign, CampaignFilter, CampaignStatus, CampaignTransition, Error, MailboxStatus, NewRecipients,
+    PageRequest, UserId,
+};
 
 /// Each legal transition sets its status and changes nothing else.
 pub async fn every_legal_transition_is_made(db: &Opened) {
@@ -60,6 +65,114 @@ pub async fn the_named_methods_make_their_transitions(db: &Opened) {
     ]
     .map(|campaign| campaign.expect("a legal transition").status);
     assert_eq!(statuses, [Paused, Scheduled, Active, Paused, Active, Completed, Cancelled]);
+}
+
+/// A campaign whose owner is inactive or whose mailbox cannot send does not become active; all other transitions
+/// are made.
+pub async fn a_campaign_that_nobody_can_send_does_not_become_active(db: &Opened) {
+    use CampaignStatus::{Active, Paused, Scheduled};
+    use CampaignTransition::{Resume, Start};
+    let Scene { user, mailbox, .. } = fixtures::scene(db).await;
+    for obstacle in [Obstacle::InactiveUser].into_iter().chain(Obstacle::of_mailboxes()) {
+        let mut campaigns = Vec::new();
+        for (transition, status) in [(Start, Scheduled), (Resume, Paused)] {
+            campaigns.push((transition, campaign_in(db, &user, &mailbox, status).await));
+        }
+        let active = campaign_in(db, &user, &mailbox, Active).await;
+        obstacle.put(db, &user, &mailbox).await;
+        for (transition, campaign) in &campaigns {
+            let refused = db.store.campaigns.transition(campaign.id, *transition).await;
+            assert_fails(refused, &obstacle.error(&user, &mailbox));
+            assert_eq!(stored(db, campaign.id).await, *campaign);
+        }
+        let [(_, scheduled), (_, paused)] = &campaigns[..] else { panic!("two campaigns") };
+        db.store.campaigns.pause(scheduled.id).await.expect("a legal transition");
+        db.store.campaigns.reschedule(paused.id).await.expect("a legal transition");
+        db.store.campaigns.complete(active.id).await.expect("a legal transition");
+        obstacle.clear(db, &user, &mailbox).await;
+        let resumed = db.store.campaigns.resume(scheduled.id).await.expect("a legal transition");
+        assert_eq!(resumed.status, Active);
+        db.store.campaigns.cancel(paused.id).await.expect("a legal transition");
+    }
+}
+
+/// Due campaigns that nobody can send are not claimed, and are in nobody's way. They are claimed once they can be
+/// sent.
+pub async fn campaigns_that_nobody_can_send_are_passed_over(db: &Opened) {
+    let Scene { user, mailbox, campaign } = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    let other = fixtures::mailbox(db, &bob, "other@work.example").await;
+    let at = |minutes| campaign.start_time + TimeDelta::minutes(minutes);
+    let first = create(db, planned(bob.id, bobs.id, at(1))).await;
+    let second = create(db, planned(bob.id, other.id, at(2))).await;
+    let claim = async |limit| {
+        let claimed = db.store.campaigns.claim_due(at(3), limit).await.expect("due campaigns");
+        claimed.into_iter().map(|campaign| campaign.id).collect::<Vec<_>>()
+    };
+    set_active(db, &user, false).await;
+    Obstacle::SwitchedOff.put(db, &bob, &bobs).await;
+    assert_eq!(claim(1).await, [second.id]);
+    assert_eq!(claim(9).await, []);
+    assert_eq!(stored(db, campaign.id).await, campaign);
+    assert_eq!(stored(db, first.id).await, first);
+    Obstacle::SwitchedOff.clear(db, &bob, &bobs).await;
+    assert_eq!(claim(9).await, [first.id]);
+    Obstacle::Status(MailboxStatus::Error).put(db, &user, &mailbox).await;
+    set_active(db, &user, true).await;
+    assert_eq!(claim(9).await, []);
+    Obstacle::Status(MailboxStatus::Error).clear(db, &user, &mailbox).await;
+    assert_eq!(claim(9).await, [campaign.id]);
+}
+
+/// More campaigns than a store looks at in one step can be in the way of none.
+pub async fn many_campaigns_that_nobody_can_send_block_none(db: &Opened) {
+    let Scene { user, mailbox, campaign } = fixtures::scene(db).await;
+    let bob = fixtures::user(db, "bob").await;
+    let bobs = fixtures::mailbox(db, &bob, "bob@work.example").await;
+    for minutes in 0..120 {
+        let early = campaign.start_time - TimeDelta::minutes(240 - minutes);
+        create(db, planned(bob.id, bobs.id, early)).await;
+    }
+    set_active(db, &bob, false).await;
+    let mut expected = vec![campaign.id];
+    for minutes in 1..4 {
+        let late = planned(user.id, mailbox.id, campaign.start_time + TimeDelta::minutes(minutes));
+        expected.push(create(db, late).await.id);
+    }
+    let now = campaign.start_time + TimeDelta::hours(1);
+    let claimed = db.store.campaigns.claim_due(now, 3).await.expect("due campaigns");
+    assert_eq!(claimed.iter().map(|campaign| campaign.id).collect::<Vec<_>>(), expected[..3]);
+    let claimed = db.second.campaigns.claim_due(now, 3).await.expect("due campaigns");
+    assert_eq!(claimed.iter().map(|campaign| campaign.id).collect::<Vec<_>>(), expected[3..]);
+}
+
+/// Once a user was deactivated, campaigns that are being started and claimed do not become active any more.
+pub async fn no_campaign_becomes_active_after_its_user_was_deactivated(db: &Opened) {
+    let Scene { user, mailbox, campaign } = fixtures::scene(db).await;
+    let mut campaigns = vec![campaign];
+    for _ in 1..CROWD {
+        campaigns.push(fixtures::campaign(db, &user, &mailbox).await);
+    }
+    let now = campaigns[0].start_time;
+    let active = CampaignFilter::user(user.id).status(CampaignStatus::Active);
+    let seen = crowd(db, async |store, n| {
+        if n == 7 {
+            store.users.set_active(user.id, false).await.expect("a user");
+            return Some(list(db, &active).await.len());
+        }
+        if n % 2 == 0 {
+            store.campaigns.claim_due(now, 2).await.expect("a claim");
+        } else if let Err(error) = store.campaigns.start(campaigns[n].id).await {
+            let is_claimed = error == illegal("start", CampaignStatus::Active);
+            assert!(is_claimed || error == inactive(&user), "{error}");
+        }
+        None
+    })
+    .await;
+    let seen: Vec<_> = seen.into_iter().flatten().collect();
+    assert_eq!(seen, [list(db, &active).await.len()]);
+    assert_eq!(db.store.campaigns.claim_due(now, 10).await.expect("a claim"), []);
 }
 
 /// If many callers start a campaign at once, one succeeds.
@@ -261,7 +374,7 @@ pub async fn recipients_added_at_once_add_up(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     let additions = crowd(db, async |store, n| {
         let more = u32::try_from(n + 1).expect("a small number");
-        store.campaigns.add_recipients(campaign.id, more).await
+        store.campaigns.add_recipients(campaign.id, more.into()).await
     })
     .await;
     let mut versions = BTreeSet::from([campaign.updated_at]);
@@ -276,6 +389,50 @@ pub async fn recipients_added_at_once_add_up(db: &Opened) {
     assert_eq!(Some(&found.updated_at), versions.last());
 }
 
+/// Of additions with one key the first one counts, in each campaign.
+pub async fn recipients_with_a_key_are_added_once(db: &Opened) {
+    let scene = fixtures::scene(db).await;
+    let campaigns = &db.store.campaigns;
+    let import = |n, key| NewRecipients::new(n).key(key).expect("a valid key");
+    let id = scene.campaign.id;
+    let added = campaigns.add_recipients(id, import(5, "import-1")).await.expect("more recipients");
+    for n in [5, 7] {
+        let again = db.second.campaigns.add_recipients(id, import(n, "import-1\n")).await;
+        assert_eq!(again, Ok(added.clone()));
+    }
+    let more = campaigns.add_recipients(id, import(5, "import-2")).await.expect("more recipients");
+    assert_eq!(more.total_recipients, added.total_recipients + 5);
+    assert!(more.updated_at > added.updated_at);
+
+    let other = campaign_in(db, &scene.user, &scene.mailbox, CampaignStatus::Active).await;
+    let changed = campaigns.add_recipients(other.id, import(5, "import-1")).await.expect("more recipients");
+    assert_eq!(changed.total_recipients, other.total_recipients + 5);
+
+    // A repeat says what is, also when the campaign is over; what was refused has left no receipt.
+    let over = campaigns.cancel(id).await.expect("a scheduled campaign");
+    assert_eq!(campaigns.add_recipients(id, import(5, "import-2")).await, Ok(over.clone()));
+    let refused = campaigns.add_recipients(id, import(5, "import-3")).await;
+    assert_fails(refused, &illegal("add_recipients", CampaignStatus::Cancelled));
+    let refused = campaigns.add_recipients(id, import(5, "import-3")).await;
+    assert_fails(refused, &illegal("add_recipients", CampaignStatus::Cancelled));
+    assert_eq!(stored(db, id).await, over);
+}
+
+/// Additions at once with one key count once.
+pub async fn recipients_added_at_once_with_a_key_count_once(db: &Opened) {
+    let campaign = fixtures::scene(db).await.campaign;
+    let additions = crowd(db, async |store, _| {
+        let import = NewRecipients::new(5).key("import").expect("a valid key");
+        store.campaigns.add_recipients(campaign.id, import).await
+    })
+    .await;
+    let found = stored(db, campaign.id).await;
+    assert_eq!(found.total_recipients, campaign.total_recipients + 5);
+    for added in additions {
+        assert_eq!(added, Ok(found.clone()));
+    }
+}
+
 /// Recipients can be added until the campaign is over; the count can exceed 32 bits.
 pub async fn recipients_are_added_until_the_campaign_is_over(db: &Opened) {
     use CampaignStatus::{Active, Paused, Scheduled};
@@ -283,7 +440,7 @@ pub async fn recipients_are_added_until_the_campaign_is_over(db: &Opened) {
     for status in [Scheduled, Active, Paused] {
         let before = campaign_in(db, &scene.user, &scene.mailbox, status).await;
         for round in 1..=2 {
-            let changed = db.store.campaigns.add_recipients(before.id, u32::MAX).await;
+            let changed = db.store.campaigns.add_recipients(before.id, u32::MAX.into()).await;
             let changed = changed.expect("more recipients");
             let added = round * u64::from(u32::MAX);
             assert_eq!(changed.total_recipients, before.total_recipients + added);
@@ -298,7 +455,7 @@ pub async fn a_campaign_that_is_over_gets_no_recipients(db: &Opened) {
     let scene = fixtures::scene(db).await;
     for status in [CampaignStatus::Completed, CampaignStatus::Cancelled] {
         let before = campaign_in(db, &scene.user, &scene.mailbox, status).await;
-        let refused = db.store.campaigns.add_recipients(before.id, 1).await;
+        let refused = db.store.campaigns.add_recipients(before.id, 1.into()).await;
         assert_fails(refused, &illegal("add_recipients", status));
         assert_eq!(stored(db, before.id).await, before);
     }

@@ -1,12 +1,15 @@
 //! The contract of [`CampaignMetricsRepository`](crate::CampaignMetricsRepository).
 
+use std::ops::Range;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::fixtures::{self, metrics_of, only_sent, pages, record, sends};
+use super::fixtures::{self, Scene, metrics_of, only_sent, pages, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, CampaignMetrics, CampaignPatch, Contribution, Error, MailboxId, MetricsFilter,
-    Order, PageRequest, Rates, Totals, TrackingFilter, UserId,
+    BounceKind, Campaign, CampaignId, CampaignMetrics, CampaignPatch, Contribution, Error, MailboxId,
+    MetricsFilter, NewSend, Order, PageRequest, Rates, Totals, TrackingEvent, TrackingFilter, UserId,
 };
 
 /// Ada's campaign, another one from her second mailbox, and one of Bob's.
@@ -184,6 +187,53 @@ pub async fn totals_by_mailbox_follow_the_campaign(db: &Opened) {
     record(db, vec![late]).await;
     assert_eq!(totals(db, &MetricsFilter::mailbox(campaign.mailbox_id)).await, only_sent(0));
     assert_eq!(totals(db, &MetricsFilter::mailbox(second.mailbox_id)).await, only_sent(4));
+}
+
+/// The totals of a mailbox are of the e-mails that it sent in the period, whatever their campaigns.
+pub async fn totals_of_a_mailbox_are_of_what_it_sent(db: &Opened) {
+    let Scene { user, mailbox, campaign } = fixtures::scene(db).await;
+    let other = fixtures::mailbox(db, &user, "other@work.example").await;
+    let second = fixtures::campaign(db, &user, &other).await;
+    let at = |hours| start() - TimeDelta::hours(hours);
+    let mut ids = Vec::new();
+    // In rotation: both mailboxes send both campaigns, an e-mail in each hour.
+    for (hours, campaign, mailbox) in
+        [(4, &campaign, &mailbox), (3, &campaign, &other), (2, &second, &mailbox), (1, &second, &other)]
+    {
+        let send = NewSend::new(campaign, mailbox, format!("r{hours}@example.com"), at(hours));
+        let send = send.expect("valid inputs");
+        ids.push(send.id());
+        record(db, vec![send]).await;
+    }
+    let events = vec![
+        TrackingEvent::clicked(ids[0], start()),
+        TrackingEvent::bounced(ids[2], start(), BounceKind::Hard, None).expect("no reason"),
+        TrackingEvent::unsubscribed(ids[1], start()),
+    ];
+    db.store.email_tracking.record_events(events).await.expect("the outcomes");
+    let metrics = &db.second.campaign_metrics;
+    let totals = async |mailbox: MailboxId, period: Range<DateTime<Utc>>| {
+        let sum = metrics.mailbox_totals(mailbox, period).await.expect("totals");
+        assert_eq!(sum.unreadable, 0);
+        sum.totals
+    };
+    let clicked = Totals { delivered: 1, opened: 1, clicked: 1, ..only_sent(1) };
+    let bounced = Totals { bounced: 1, ..only_sent(1) };
+    let unsubscribed = Totals { unsubscribed: 1, ..only_sent(2) };
+    let always = DateTime::<Utc>::MIN_UTC..DateTime::<Utc>::MAX_UTC;
+    let nanosecond = TimeDelta::nanoseconds(1);
+    for (mailbox, period, expected) in [
+        (mailbox.id, always.clone(), clicked + bounced),
+        (other.id, always.clone(), unsubscribed),
+        (MailboxId::new(), always, only_sent(0)),
+        (mailbox.id, at(4)..at(2), clicked),
+        (mailbox.id, at(4) + nanosecond..at(2) + nanosecond, bounced),
+        (mailbox.id, at(4)..at(4) + nanosecond, clicked),
+        (mailbox.id, at(2)..at(4), only_sent(0)),
+        (mailbox.id, at(4)..at(4), only_sent(0)),
+    ] {
+        assert_eq!(totals(mailbox, period.clone()).await, expected, "{period:?}");
+    }
 }
 
 /// The totals of one campaign and of all campaigns are the sum of what their rows contribute.

@@ -38,14 +38,25 @@ macro_rules! contract_tests {
             a_user_can_be_switched_twice,
             one_of_many_creates_a_login_id,
             one_of_many_updates_a_version,
-            an_unknown_clerk_id_creates_a_user,
-            a_known_clerk_id_updates_its_user,
-            one_of_many_creates_the_user_of_a_clerk_id,
-            clerk_cannot_take_the_values_of_another_user,
             a_deleted_user_is_gone_and_its_values_are_free,
             a_user_with_mailboxes_is_in_use,
             campaigns_that_are_over_keep_naming_a_deleted_user,
             another_handle_sees_every_write_of_a_user,
+        }
+        $crate::contract_module! {
+            $harness, $test, clerk:
+            an_unknown_clerk_id_creates_a_user,
+            a_known_clerk_id_updates_its_user,
+            one_of_many_creates_the_user_of_a_clerk_id,
+            clerk_cannot_take_the_values_of_another_user,
+            an_older_event_changes_nothing,
+            an_address_that_clerk_removed_is_removed,
+            a_user_deleted_at_clerk_stays_deleted,
+            a_deleted_user_with_mailboxes_is_deactivated,
+            an_address_has_the_latest_owner,
+            a_login_id_has_the_latest_owner,
+            what_a_user_deleted_here_had_goes_back,
+            events_at_once_leave_the_latest_states,
         }
         $crate::contract_module! {
             $harness, $test, mailbox:
@@ -66,6 +77,7 @@ macro_rules! contract_tests {
             a_touch_records_the_time_of_the_store,
             mailboxes_take_turns,
             mailboxes_that_cannot_be_used_have_no_turn,
+            mailboxes_of_a_deactivated_user_have_no_turn,
             a_list_holds_what_fits_its_filter,
             another_handle_sees_every_write_of_a_mailbox,
         }
@@ -156,6 +168,9 @@ macro_rules! contract_tests {
         }
         $crate::contract_module! {
             $harness, $test, campaign:
+            a_campaign_with_an_id_can_be_created_again,
+            the_id_of_another_campaign_is_refused,
+            many_who_create_a_campaign_id_get_the_same_campaign,
             every_field_of_a_new_campaign_is_read_back,
             the_longest_texts_are_kept,
             texts_that_look_like_operators_are_kept,
@@ -179,7 +194,9 @@ macro_rules! contract_tests {
             a_stale_version_is_a_conflict,
             of_concurrent_patches_of_one_version_one_wins,
             an_unknown_campaign_is_not_found,
-            an_end_out_of_the_calendar_is_refused,
+            a_deactivated_user_creates_no_campaigns,
+            a_mailbox_that_cannot_send_gets_no_campaigns,
+            no_campaign_appears_after_its_user_was_deactivated,
             lists_and_streams_hold_what_the_filter_names,
             summaries_are_the_campaigns_without_bodies,
             lists_are_in_the_order_of_creation,
@@ -191,6 +208,10 @@ macro_rules! contract_tests {
             every_legal_transition_is_made,
             every_illegal_transition_is_refused,
             the_named_methods_make_their_transitions,
+            a_campaign_that_nobody_can_send_does_not_become_active,
+            campaigns_that_nobody_can_send_are_passed_over,
+            many_campaigns_that_nobody_can_send_block_none,
+            no_campaign_becomes_active_after_its_user_was_deactivated,
             of_concurrent_starts_one_wins,
             a_campaign_is_due_at_its_start,
             the_earliest_due_campaigns_are_claimed_first,
@@ -204,6 +225,8 @@ macro_rules! contract_tests {
             concurrent_completions_count_each_campaign_once,
             campaigns_are_counted_by_status,
             recipients_added_at_once_add_up,
+            recipients_with_a_key_are_added_once,
+            recipients_added_at_once_with_a_key_count_once,
             recipients_are_added_until_the_campaign_is_over,
             a_campaign_that_is_over_gets_no_recipients,
         }
@@ -220,6 +243,7 @@ macro_rules! contract_tests {
             totals_are_of_what_the_filter_names,
             totals_of_nothing_are_zeros,
             totals_by_mailbox_follow_the_campaign,
+            totals_of_a_mailbox_are_of_what_it_sent,
             totals_are_the_sum_of_the_rows,
         }
         $crate::contract_module! {
@@ -239,6 +263,7 @@ macro_rules! contract_tests {
             different_sends_recorded_at_once_are_all_counted,
             sends_of_a_campaign_that_is_over_are_recorded,
             rows_keep_the_mailbox_that_they_were_sent_from,
+            a_send_in_the_future_is_implausible,
             a_send_has_the_id_of_its_recipient_and_number,
             a_send_can_have_an_id_of_the_callers,
             the_emails_to_a_recipient_are_found_oldest_first,
@@ -278,6 +303,8 @@ macro_rules! contract_tests {
             outcomes_are_in_the_order_of_the_batch,
             a_bounce_stands_above_all,
             the_smallest_bounce_reason_stays,
+            a_soft_bounce_is_noted,
+            an_event_at_an_implausible_time_is_not_recorded,
             a_batch_of_thousands_is_counted_by_campaign,
             an_empty_batch_of_events_is_no_error,
             the_same_events_by_many_at_once_count_once,

@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::fixtures::{self, address, crowd, metrics_of, only_sent, record, send, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, EmailTracking, EventOutcome, PageRequest, Rates, Signal, Totals, TrackingEvent,
-    TrackingFilter, TrackingId, UserId,
+    BounceKind, Campaign, CampaignId, EmailTracking, EventOutcome, PageRequest, Rates, Signal, Totals,
+    TrackingEvent, TrackingFilter, TrackingId, UserId,
 };
 
-use EventOutcome::{Duplicate, First, Repeat, UnknownTracking};
+use EventOutcome::{Duplicate, First, ImplausibleTime, Noted, Repeat, UnknownTracking};
 
 /// The `n`-th minute after the start.
 fn minute(n: i64) -> DateTime<Utc> {
@@ -47,7 +47,7 @@ async fn totals(db: &Opened, campaign: CampaignId) -> Totals {
 }
 
 fn bounced(id: TrackingId, at: DateTime<Utc>) -> TrackingEvent {
-    TrackingEvent::bounced(id, at, Some("550 no such user")).expect("a valid reason")
+    TrackingEvent::bounced(id, at, BounceKind::Hard, Some("550 no such user")).expect("a valid reason")
 }
 
 fn named(event: TrackingEvent, id: &str) -> TrackingEvent {
@@ -228,7 +228,8 @@ pub async fn a_bounce_stands_above_all(db: &Opened) {
 /// Of several bounce reasons the smallest text stays; a missing reason never replaces one.
 pub async fn the_smallest_bounce_reason_stays(db: &Opened) {
     let (_, ids) = sent(db, 1).await;
-    let bounce = |reason| TrackingEvent::bounced(ids[0], minute(1), reason).expect("a valid reason");
+    let bounce =
+        |reason| TrackingEvent::bounced(ids[0], minute(1), BounceKind::Hard, reason).expect("a valid reason");
     for (reason, expected) in [
         (None, None),
         (Some("b"), Some("b")),
@@ -239,6 +240,58 @@ pub async fn the_smallest_bounce_reason_stays(db: &Opened) {
         happen(db, vec![bounce(reason)]).await;
         assert_eq!(row(db, ids[0]).await.bounce_reason.as_deref(), expected);
     }
+}
+
+/// A soft bounce changes neither the row nor the metrics, and suppresses nobody. Its id is remembered.
+pub async fn a_soft_bounce_is_noted(db: &Opened) {
+    let (campaign, ids) = sent(db, 2).await;
+    let soft = |n: usize| {
+        TrackingEvent::bounced(ids[n], minute(1), BounceKind::Soft, Some("452 full")).expect("a valid reason")
+    };
+    let (before, totals_before) = (row(db, ids[0]).await, metrics_of(db, campaign.id).await);
+    let batch = vec![soft(0), named(soft(0), "1"), named(soft(0), "1"), soft(1)];
+    assert_eq!(happen(db, batch.clone()).await, [Noted, Noted, Duplicate, Noted]);
+    assert_eq!(happen(db, batch).await, [Noted, Duplicate, Duplicate, Noted]);
+    assert_eq!(row(db, ids[0]).await, before);
+    assert_eq!(metrics_of(db, campaign.id).await, totals_before);
+    let tracking = &db.store.email_tracking;
+    let recipient = &before.recipient_email;
+    assert!(!tracking.is_suppressed(campaign.user_id, recipient).await.expect("an answer"));
+
+    // What follows counts as if there had been none.
+    let delivered = named(TrackingEvent::delivered(ids[0], minute(2)), "2");
+    assert_eq!(happen(db, vec![delivered, bounced(ids[1], minute(3))]).await, [First, First]);
+    assert_eq!(totals(db, campaign.id).await, Totals { delivered: 1, bounced: 1, ..only_sent(2) });
+    let unknown = TrackingId::from(Uuid::nil());
+    let unknown = TrackingEvent::bounced(unknown, minute(1), BounceKind::Soft, None).expect("no reason");
+    assert_eq!(happen(db, vec![unknown]).await, [UnknownTracking]);
+}
+
+/// An event more than a day before its send, or more than a day after the time of the store, is not recorded; the
+/// others of its batch are. Its id is not remembered, so that the event can come again with the right time.
+pub async fn an_event_at_an_implausible_time_is_not_recorded(db: &Opened) {
+    let (campaign, ids) = sent(db, 1).await;
+    let id = ids[0];
+    db.clock.set(minute(7 * 24 * 60));
+    let (day, millisecond) = (TimeDelta::days(1), TimeDelta::milliseconds(1));
+    let (earliest, latest) = (start() - day, minute(7 * 24 * 60) + day);
+    let before = row(db, id).await;
+    let year_0 = "0000-01-01T00:00:00Z".parse().expect("a time");
+    let year_58174 = "+58174-01-01T00:00:00Z".parse().expect("a time");
+    let bad = [earliest - millisecond, latest + millisecond, year_0, year_58174, DateTime::UNIX_EPOCH];
+    for signal in Signal::ALL {
+        let events = bad.map(|at| named(TrackingEvent::new(*signal, id, at), "1"));
+        for _ in 0..2 {
+            assert_eq!(happen(db, events.to_vec()).await, [ImplausibleTime; 5], "{signal}");
+        }
+    }
+    assert_eq!(row(db, id).await, before);
+    let open = |at| TrackingEvent::opened(id, at);
+    let batch = vec![open(year_0), named(open(latest), "1"), open(earliest), open(year_58174)];
+    assert_eq!(happen(db, batch).await, [ImplausibleTime, First, Repeat, ImplausibleTime]);
+    let row = row(db, id).await;
+    assert_eq!((row.opened_at, row.delivered_at, row.opens), (Some(earliest), Some(earliest), 2));
+    assert_eq!(totals(db, campaign.id).await, Totals { delivered: 1, opened: 1, ..only_sent(1) });
 }
 
 /// A batch can span many campaigns; each is counted separately.

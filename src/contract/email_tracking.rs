@@ -4,11 +4,11 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use super::fixtures::{self, address, everything, metrics_of, only_sent, pages, record, sends};
+use super::fixtures::{self, Scene, address, everything, metrics_of, only_sent, pages, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, CampaignPatch, EmailSummary, EmailTracking, Message, NewSend, Order, PageRequest,
-    SendOutcome, Signal, TrackingEvent, TrackingFilter, TrackingId, UserId,
+    BounceKind, Campaign, CampaignId, CampaignPatch, EmailSummary, EmailTracking, MailboxStatus, Message,
+    NewSend, Order, PageRequest, SendOutcome, Signal, TrackingEvent, TrackingFilter, TrackingId, UserId,
 };
 
 async fn outcomes(db: &Opened, sends: Vec<NewSend>) -> Vec<SendOutcome> {
@@ -46,10 +46,13 @@ fn unknown(campaign: &Campaign) -> Campaign {
 
 /// A send is stored with all fields as given.
 pub async fn every_field_of_a_send_is_read_back(db: &Opened) {
-    let campaign = fixtures::scene(db).await.campaign;
+    let scene = fixtures::scene(db).await;
+    let campaign = scene.campaign;
+    // It need not be the campaign's own.
+    let mailbox = fixtures::mailbox(db, &scene.user, "Other@Work.Example").await;
     let sent_at = start() - TimeDelta::milliseconds(5_001);
     let (subject, message) = ("$set.x Привет", "$$ROOT.a\r\n\tline 2 👋\n");
-    let send = NewSend::new(&campaign, "Ada@Work.Example", "Bob+x@Example.com", sent_at)
+    let send = NewSend::new(&campaign, &mailbox, "Bob+x@Example.com", sent_at)
         .and_then(|send| send.recipient_name("$name.Bob Ødegård"))
         .and_then(|send| send.subject(subject))
         .and_then(|send| send.message(message))
@@ -58,8 +61,8 @@ pub async fn every_field_of_a_send_is_read_back(db: &Opened) {
         id: send.id(),
         campaign_id: campaign.id,
         user_id: campaign.user_id,
-        mailbox_id: campaign.mailbox_id,
-        sender_email: address("ada@work.example"),
+        mailbox_id: mailbox.id,
+        sender_email: address("other@work.example"),
         recipient_email: address("bob+x@example.com"),
         recipient_name: Some("$name.Bob Ødegård".to_owned()),
         subject: subject.to_owned(),
@@ -302,6 +305,23 @@ pub async fn a_send_has_the_id_of_its_recipient_and_number(db: &Opened) {
     assert_eq!(metrics_of(db, campaign.id).await.totals, only_sent(3));
 }
 
+/// A send more than a day after the time of the store is not recorded, and the others of its batch are. Whatever has
+/// happened to its user and mailbox since, any other send is recorded.
+pub async fn a_send_in_the_future_is_implausible(db: &Opened) {
+    use SendOutcome::{AlreadyRecorded, ImplausibleTime, Recorded};
+    let Scene { user, mailbox, campaign } = fixtures::scene(db).await;
+    let day = TimeDelta::days(1);
+    let times = [start() + day, start() + day + TimeDelta::milliseconds(1), start() - day * 9_000];
+    let send = |n: usize| NewSend::new(&campaign, &mailbox, format!("r{n}@example.com"), times[n]);
+    let batch: Vec<_> = (0..3).map(|n| send(n).expect("valid inputs")).collect();
+    db.store.users.set_active(user.id, false).await.expect("a user");
+    db.store.mailboxes.set_status(mailbox.id, MailboxStatus::Error).await.expect("a mailbox");
+    assert_eq!(outcomes(db, batch.clone()).await, [Recorded, ImplausibleTime, Recorded]);
+    assert_eq!(outcomes(db, batch.clone()).await, [AlreadyRecorded, ImplausibleTime, AlreadyRecorded]);
+    assert_eq!(row(db, batch[1].id()).await, None);
+    assert_eq!(metrics_of(db, campaign.id).await.totals, only_sent(2));
+}
+
 /// The caller can choose the id of a send.
 pub async fn a_send_can_have_an_id_of_the_callers(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
@@ -321,7 +341,7 @@ pub async fn the_emails_to_a_recipient_are_found_oldest_first(db: &Opened) {
     for (minutes, n) in [(0, 3), (1, 0), (2, 1), (3, 2)] {
         let now = start() + TimeDelta::minutes(minutes);
         db.clock.set(now);
-        let send = NewSend::new(&scene.campaign, "ada@work.example", "bob@example.com", now);
+        let send = NewSend::new(&scene.campaign, &scene.mailbox, "bob@example.com", now);
         let send = send.expect("valid addresses").nth(n);
         expected.push(send.id());
         let to_eve = fixtures::send(&scene.campaign, "eve@example.com").nth(n);
@@ -402,12 +422,12 @@ pub async fn a_plain_send_is_in_no_state(db: &Opened) {
 
 /// E-mails are listed in the order in which they were recorded or its reverse, whenever they were sent.
 pub async fn lists_are_in_the_order_of_recording(db: &Opened) {
-    let campaign = fixtures::scene(db).await.campaign;
+    let Scene { campaign, mailbox, .. } = fixtures::scene(db).await;
     let mut recorded = Vec::new();
     for minutes in [5, 1, 4, 2, 3] {
         let sent_at = start() + TimeDelta::minutes(minutes);
         let recipient = format!("after{minutes}@example.com");
-        let send = NewSend::new(&campaign, "ada@work.example", recipient, sent_at);
+        let send = NewSend::new(&campaign, &mailbox, recipient, sent_at);
         let send = send.expect("valid addresses");
         recorded.push(send.id());
         record(db, vec![send]).await;
@@ -426,7 +446,8 @@ pub async fn lists_are_in_the_order_of_recording(db: &Opened) {
 pub async fn summaries_are_the_emails_without_bodies(db: &Opened) {
     let campaign = fixtures::scene(db).await.campaign;
     record(db, sends(&campaign, 5)).await;
-    let event = TrackingEvent::bounced(sends(&campaign, 1)[0].id(), start(), None).expect("no reason");
+    let event = TrackingEvent::bounced(sends(&campaign, 1)[0].id(), start(), BounceKind::Hard, None);
+    let event = event.expect("no reason");
     db.store.email_tracking.record_events(vec![event]).await.expect("an outcome");
     let filter = TrackingFilter::campaign(campaign.id);
     let expected: Vec<_> = list(db, &filter).await.into_iter().map(EmailSummary::from).collect();

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 
-use super::{Opened, start};
+use super::{Opened, sender_of, start};
 use crate::{
     Campaign, CampaignDuration, CampaignId, CampaignMetrics, EmailAddress, Error, LoginId, Mailbox,
     MailboxFilter, NewCampaign, NewMailbox, NewSend, NewUser, Page, PageRequest, Provider, RecordStream,
@@ -80,7 +80,8 @@ pub(crate) fn new_campaign(user: &User, mailbox: &Mailbox) -> NewCampaign {
 
 /// The first e-mail of `campaign` to `recipient`.
 pub(crate) fn send(campaign: &Campaign, recipient: &str) -> NewSend {
-    NewSend::new(campaign, "ada@work.example", recipient, start()).expect("a valid address")
+    let mailbox = sender_of(campaign, "ada@work.example");
+    NewSend::new(campaign, &mailbox, recipient, start()).expect("a valid address")
 }
 
 /// A login id.

@@ -396,6 +396,19 @@ pub async fn mailboxes_that_cannot_be_used_have_no_turn(db: &Opened) {
     assert_eq!(next_in_turn(db, &ada).await, Some(boxes[0].id));
 }
 
+/// The mailboxes of a deactivated user have no turn.
+pub async fn mailboxes_of_a_deactivated_user_have_no_turn(db: &Opened) {
+    let ada = user(db, "ada").await;
+    let mailbox = mailbox(db, &ada, "ada@work.example").await;
+    db.store.users.set_active(ada.id, false).await.expect("a user");
+    let refused = db.second.mailboxes.least_recently_used(ada.id).await;
+    assert_fails(refused, &Error::inactive_user(ada.id));
+    db.store.users.set_active(ada.id, true).await.expect("a user");
+    assert_eq!(next_in_turn(db, &ada).await, Some(mailbox.id));
+    let nobody = db.store.mailboxes.least_recently_used(UserId::new()).await;
+    assert_eq!(nobody.expect("a look-up"), None);
+}
+
 /// All combinations of owner, address, activity and status.
 fn every_filter(owners: [UserId; 2], email: &EmailAddress) -> Vec<MailboxFilter> {
     let mut filters = Vec::new();

@@ -38,6 +38,7 @@ pub mod campaign;
 pub mod campaign_life;
 pub mod campaign_metrics;
 mod cases;
+pub mod clerk;
 pub mod credentials;
 pub mod email_events;
 pub mod email_tracking;
@@ -63,6 +64,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::clock::ManualClock;
+use crate::model::{Campaign, Mailbox, NewMailbox, Provider};
 use crate::repository::Store;
 use crate::secret::{PasswordOptions, PasswordPolicy, Vault};
 
@@ -136,6 +138,14 @@ impl fmt::Debug for Opened {
             .field("guarded", &self.guard.is_some())
             .finish_non_exhaustive()
     }
+}
+
+/// The mailbox that a campaign is sent from, under this address, for sends whose sender does not matter. It need
+/// not be in the store.
+#[must_use]
+pub fn sender_of(campaign: &Campaign, address: &str) -> Mailbox {
+    let new = NewMailbox::new(campaign.user_id, address, Provider::Gmail).expect("a valid address");
+    new.build(campaign.mailbox_id, true, start())
 }
 
 /// The time that the clock of a fresh store shows: 2026-01-05 09:00:00.123 UTC.

@@ -135,12 +135,14 @@ pub async fn equivalent_forms_are_one_password_and_nothing_else_is(db: &Opened) 
 
 /// A user from Clerk cannot log in with a password until one is set.
 pub async fn a_user_of_clerk_has_no_password(db: &Opened) {
-    let clerk = ClerkUser::new("user_ada", "Ada", "ada").expect("valid input");
+    let clerk = ClerkUser::new("user_ada", "Ada", "ada", super::start()).expect("valid input");
     let ada = db.store.users.upsert_from_clerk(clerk.clone()).await.expect("free values").into_user();
+    let ada = ada.expect("the user exists");
     assert_eq!(verify(&db.store, "ada", RIGHT).await, LoginOutcome::Rejected);
     set_password(&db.store, ada.id, RIGHT).await;
     // Later updates from Clerk keep the password.
     let ada = db.store.users.upsert_from_clerk(clerk).await.expect("free values").into_user();
+    let ada = ada.expect("the user exists");
     assert_eq!(verify(&db.store, "ada", RIGHT).await, LoginOutcome::Accepted(ada));
 }
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::fixtures::{self, assert_fails, drain, metrics_of, only_sent, record, sends};
 use super::{Opened, start};
 use crate::{
-    Campaign, CampaignId, Collection, Error, MetricsFilter, RecountProgress, SeriesPoint, SeriesStep, Signal,
-    Store, Totals, TrackingEvent,
+    BounceKind, Campaign, CampaignId, Collection, Error, MetricsFilter, RecountProgress, SeriesPoint,
+    SeriesStep, Signal, Store, Totals, TrackingEvent,
 };
 
 /// A campaign with three e-mails: the first was clicked, the second opened, the third bounced.
@@ -24,7 +24,7 @@ async fn lively(db: &Opened) -> Campaign {
         TrackingEvent::clicked(ids[0], at(30)),
         TrackingEvent::opened(ids[1], at(90)),
         TrackingEvent::opened(ids[1], at(95)),
-        TrackingEvent::bounced(ids[2], at(5), None).expect("no reason"),
+        TrackingEvent::bounced(ids[2], at(5), BounceKind::Hard, None).expect("no reason"),
     ];
     db.store.email_tracking.record_events(events).await.expect("the outcomes");
     campaign

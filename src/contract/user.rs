@@ -8,9 +8,7 @@ use super::fixtures::{
 };
 use super::{Opened, start};
 use crate::schema::index::{USERS_CLERK_USER_ID, USERS_EMAIL, USERS_LOGIN_ID};
-use crate::{
-    ClerkUpsert, ClerkUser, ClerkUserId, Clock, Collection, Error, NewUser, Store, User, UserId, UserPatch,
-};
+use crate::{ClerkUser, ClerkUserId, Clock, Collection, Error, NewUser, Store, User, UserId, UserPatch};
 
 /// Ada, with a value in every field.
 fn new_ada() -> NewUser {
@@ -23,11 +21,6 @@ fn new_ada() -> NewUser {
 async fn ada(db: &Opened) -> User {
     let ada = db.store.users.create(new_ada()).await;
     ada.expect("free values")
-}
-
-/// Clerk's data on Ada when she has this name.
-fn clerk_ada(name: &str) -> ClerkUser {
-    ClerkUser::new("user_ada", name, "ada").expect("valid input")
 }
 
 fn clerk_id(text: &str) -> ClerkUserId {
@@ -59,24 +52,19 @@ async fn update(db: &Opened, user: &User, patch: UserPatch) -> User {
     updated.await.expect("the current version and free values")
 }
 
-/// Creates or updates a user from Clerk's data.
-async fn upsert(db: &Opened, user: ClerkUser) -> ClerkUpsert {
-    let upserted = db.store.users.upsert_from_clerk(user).await;
-    upserted.expect("free values")
-}
-
 /// [`ada`] after each of a series of writes, one of every kind.
 async fn after_every_write(db: &Opened, ada: &User) -> Vec<User> {
     let users = &db.store.users;
     let patched = update(db, ada, UserPatch::new()).await;
     let logged_in = users.record_login(ada.id).await;
     let switched = users.set_active(ada.id, !ada.is_active).await;
-    let upserted = upsert(db, clerk_ada("Ada Lovelace")).await;
+    let clerk = ClerkUser::new("user_ada", "Ada Lovelace", "ada", start()).expect("valid input");
+    let upserted = users.upsert_from_clerk(clerk).await.expect("free values");
     vec![
         patched,
         logged_in.expect("the user exists"),
         switched.expect("the user exists"),
-        upserted.into_user(),
+        upserted.into_user().expect("the user exists"),
     ]
 }
 
@@ -372,82 +360,6 @@ pub async fn one_of_many_updates_a_version(db: &Opened) {
     let conflict = Error::conflict(Collection::Users, ada.id);
     let winner = only_winner(results, &conflict);
     assert_eq!(all_users(db).await, [winner]);
-}
-
-/// A new Clerk id creates a user.
-pub async fn an_unknown_clerk_id_creates_a_user(db: &Opened) {
-    let clerk = clerk_ada(" Ada ").email("Ada@example.com");
-    let created = upsert(db, clerk.expect("a valid address")).await;
-    assert!(matches!(created, ClerkUpsert::Created(_)));
-    let ada = created.into_user();
-    assert_eq!(ada.user_name, "Ada");
-    assert_eq!(ada.login_id, login("ada"));
-    assert_eq!(ada.email, Some(address("ada@example.com")));
-    assert_eq!(ada.clerk_user_id, Some(clerk_id("user_ada")));
-    assert_eq!((ada.created_at, ada.updated_at), (start(), start()));
-    assert_eq!((ada.is_active, ada.last_login), (true, None));
-    assert_eq!(all_users(db).await, [ada]);
-}
-
-/// A known Clerk id updates the name, the address if there is one, and nothing else.
-pub async fn a_known_clerk_id_updates_its_user(db: &Opened) {
-    let created = ada(db).await;
-    let switched = db.store.users.set_active(created.id, false).await;
-    let mut ada = switched.expect("the user exists");
-    let bob = user(db, "bob").await;
-
-    // Bob's login id does not conflict, because Ada keeps hers.
-    let renamed = ClerkUser::new("user_ada", "Ada Lovelace", "bob").expect("valid input");
-    let updated = upsert(db, renamed.clone()).await;
-    assert!(matches!(updated, ClerkUpsert::Updated(_)));
-    let updated = updated.into_user();
-    ada.user_name = "Ada Lovelace".to_owned();
-    ada.updated_at = updated.updated_at;
-    assert_eq!(updated, ada);
-
-    let moved = renamed.email("lovelace@example.com");
-    let updated = upsert(db, moved.expect("a valid address")).await;
-    let updated = updated.into_user();
-    ada.email = Some(address("lovelace@example.com"));
-    ada.updated_at = updated.updated_at;
-    assert_eq!(updated, ada);
-    assert_eq!(all_users(db).await, [ada, bob]);
-}
-
-/// If many callers see a new Clerk id at once, one creates the user and the others update it.
-pub async fn one_of_many_creates_the_user_of_a_clerk_id(db: &Opened) {
-    let results = crowd(db, async |store, n| {
-        let ada = clerk_ada(&format!("Ada {n}"));
-        let upserted = store.users.upsert_from_clerk(ada).await;
-        upserted.expect("a user, created or updated")
-    })
-    .await;
-    let is_new = |upsert: &&ClerkUpsert| matches!(upsert, ClerkUpsert::Created(_));
-    assert_eq!(results.iter().filter(is_new).count(), 1);
-
-    let mut history: Vec<User> = results.into_iter().map(ClerkUpsert::into_user).collect();
-    history.sort_by_key(|user| user.updated_at);
-    assert!(history.is_sorted_by(|a, b| a.updated_at < b.updated_at));
-    assert_eq!(all_users(db).await, Vec::from_iter(history.pop()));
-}
-
-/// Clerk's data cannot give a user the login id or address of another one.
-pub async fn clerk_cannot_take_the_values_of_another_user(db: &Opened) {
-    let bob = new_user("bob").email("bob@example.com");
-    let bob = db.store.users.create(bob.expect("a valid address")).await;
-    let bob = bob.expect("free values");
-    let login_id = ClerkUser::new("user_ada", "Ada", "BOB").expect("valid input");
-    let email = clerk_ada("Ada").email("Bob@example.com");
-    let email = email.expect("a valid address");
-
-    assert_unique(db.store.users.upsert_from_clerk(login_id).await, USERS_LOGIN_ID);
-    assert_unique(db.store.users.upsert_from_clerk(email.clone()).await, USERS_EMAIL);
-    assert_eq!(all_users(db).await, [bob]);
-
-    ada(db).await;
-    let before = all_users(db).await;
-    assert_unique(db.store.users.upsert_from_clerk(email).await, USERS_EMAIL);
-    assert_eq!(all_users(db).await, before);
 }
 
 /// A deleted user is gone, and others can take the values.

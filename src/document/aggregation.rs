@@ -36,10 +36,20 @@ impl AddAssign for Group {
 /// The stage that groups rows by what they have as the id of their campaign. A campaign has a group for each
 /// spelling of its id.
 pub(crate) fn group_by_spelling() -> Document {
+    group_by(reference(field::campaign_id.as_str()))
+}
+
+/// The stage that groups rows by whether only the reader can count them. [`grouped`] reads its output.
+pub(crate) fn group_by_oddness() -> Document {
+    group_by(is_odd())
+}
+
+fn group_by(id: impl Into<Bson>) -> Document {
+    let id: Bson = id.into();
     let number = |condition: Document| doc! { "$sum": { "$cond": [condition, 1_i64, 0_i64] } };
     let is_bounced = any(signs(Signal::Bounced));
     let mut group = doc! {
-        "_id": reference(field::campaign_id.as_str()),
+        "_id": id,
         ROWS.as_str(): { "$sum": 1_i64 },
         ODD.as_str(): number(is_odd()),
     };

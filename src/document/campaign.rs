@@ -9,9 +9,10 @@ use crate::clock::whole_millis;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::model::{
-    Campaign, CampaignFilter, CampaignPatch, CampaignStatus, CampaignSummary, MailboxId, Period,
+    Campaign, CampaignFilter, CampaignPatch, CampaignStatus, CampaignSummary, MailboxId, NewCampaign, Period,
     new_object_id,
 };
+use crate::schema::index::CAMPAIGNS_CAMPAIGN_ID;
 
 part! {
     Campaign {
@@ -88,6 +89,16 @@ impl Campaign {
         }
         self.require("update", CampaignStatus::EDITABLE)?;
         Ok(patch.changes(patch.period(self)?, now))
+    }
+}
+
+impl NewCampaign {
+    /// The campaign that has the id of this one, if this one is a repeat.
+    pub(crate) fn repeated(&self, existing: Campaign) -> Result<Campaign> {
+        if self.is_content_of(&existing) {
+            return Ok(existing);
+        }
+        Err(Error::unique(Collection::Campaigns, CAMPAIGNS_CAMPAIGN_ID))
     }
 }
 

@@ -116,29 +116,6 @@ impl Changes {
         rawdoc! { "$set": set }
     }
 
-    /// The pipeline of an upsert: if the document does not exist yet, it becomes `new` in the same step.
-    #[cfg(feature = "mongo")]
-    pub(crate) fn to_upsert_pipeline(&self, new: &Document) -> Vec<Document> {
-        let created = doc! { "$eq": [{ "$type": "$_id" }, "missing"] };
-        let mut pipeline = self.to_pipeline();
-        for stage in &mut pipeline {
-            if let Ok(set) = stage.get_document_mut("$set") {
-                for (field, changed) in set.iter_mut() {
-                    let fresh = doc! { "$literal": new.get(field).cloned().unwrap_or(Bson::Null) };
-                    *changed = doc! { "$cond": [created.clone(), fresh, changed.clone()] }.into();
-                }
-                for (field, value) in new {
-                    if !set.contains_key(field) {
-                        let fresh = doc! { "$literal": value.clone() };
-                        let kept = format!("${field}");
-                        set.insert(field, doc! { "$cond": [created.clone(), fresh, kept] });
-                    }
-                }
-            }
-        }
-        pipeline
-    }
-
     /// The document after the changes.
     pub(crate) fn apply_to(&self, document: &RawDocument) -> RawDocumentBuf {
         let mut values: Vec<(Field, Option<RawBson>)> = Vec::with_capacity(self.set.len() + 2);

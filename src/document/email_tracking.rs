@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 #[cfg(feature = "mongo")]
 use bson::Document;
 #[cfg(feature = "mongo")]
@@ -5,14 +7,17 @@ use bson::oid::ObjectId;
 #[cfg(feature = "mongo")]
 use bson::raw::CStr;
 use bson::raw::{RawDocument, RawDocumentBuf};
+use chrono::{DateTime, Utc};
 
 #[cfg(feature = "mongo")]
 use super::Shape;
 use super::{Changes, Decode, Fields, ID, Part, Query, Record, Texts, marks, part, spelling};
+use crate::clock::first_whole_millis;
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::model::{
-    CampaignId, EmailAddress, EmailSummary, EmailTracking, TrackingFilter, TrackingId, UserId, new_object_id,
+    CampaignId, EmailAddress, EmailSummary, EmailTracking, MailboxId, TrackingFilter, TrackingId, UserId,
+    new_object_id,
 };
 
 part! {
@@ -140,6 +145,12 @@ pub(crate) fn event_changes(before: &EmailTracking, after: &EmailTracking) -> Ch
 pub(crate) fn of_campaigns(ids: impl IntoIterator<Item = CampaignId>) -> Query {
     let ids = ids.into_iter().flat_map(|id| spelling::spellings(id.as_uuid()));
     Query::all().one_of(field::campaign_id, ids)
+}
+
+/// The rows that a mailbox sent in a period, which excludes its end.
+pub(crate) fn sent_from(mailbox_id: MailboxId, sent: &Range<DateTime<Utc>>) -> Query {
+    let (start, end) = (first_whole_millis(sent.start), first_whole_millis(sent.end));
+    Query::all().is(field::mailbox_id, &mailbox_id).within(field::sent_at, &start, &end)
 }
 
 /// The rows that spell one of these ids in another way than this store.

@@ -8,7 +8,10 @@ use super::Shape;
 use super::{Changes, Decode, Field, Fields, Part, Query, Record, Texts, part};
 use crate::collection::Collection;
 use crate::error::Result;
-use crate::model::{Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, SecretField, UserId};
+use crate::model::{
+    EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus, SecretField, UserId,
+};
+use crate::schema::index::MAILBOXES_USER_ID_EMAIL;
 #[cfg(feature = "mongo")]
 use crate::secret::KeyId;
 use crate::secret::{Reencrypted, SealedCredentials, SealedField, StoredSecret};
@@ -128,7 +131,7 @@ impl MailboxFilter {
     pub(crate) fn query(&self) -> Query {
         Query::all()
             .and_is(field::user_id, self.user_id.as_ref())
-            .and_is(field::email, self.email.as_ref())
+            .and_spelled(field::email, self.email.as_ref())
             .and_is(field::is_active, self.is_active.as_ref())
             .and_is(field::status, self.status.as_ref())
     }
@@ -137,6 +140,18 @@ impl MailboxFilter {
     pub(crate) fn sendable(user_id: UserId) -> Self {
         Self::user(user_id).active(true).status(MailboxStatus::Active)
     }
+}
+
+/// Mailboxes that have this address of a user in another spelling, besides the one with this id, and the index
+/// that a second one would violate.
+pub(crate) fn spelled_elsewhere(
+    user_id: UserId,
+    email: &EmailAddress,
+    own: Option<MailboxId>,
+) -> Option<(Query, &'static str)> {
+    email.other_spelling()?;
+    let query = MailboxFilter::user(user_id).email(email.clone()).query();
+    Some((query.except_if(own.map(MailboxId::as_object_id)), MAILBOXES_USER_ID_EMAIL))
 }
 
 /// The primary mailbox of a user.

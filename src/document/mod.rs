@@ -11,6 +11,7 @@ pub(crate) mod bookkeeping;
 pub(crate) mod campaign;
 pub(crate) mod campaign_metrics;
 mod changes;
+pub(crate) mod clerk_user;
 pub(crate) mod date_text;
 pub(crate) mod email_tracking;
 mod fields;
@@ -36,7 +37,7 @@ pub(crate) use changes::Changes;
 pub(crate) use fields::{Fields, id_of};
 pub(crate) use marks::Marked;
 pub(crate) use problem::Problem;
-pub(crate) use query::{Condition, Query};
+pub(crate) use query::{Condition, Query, Spellings, nearest};
 pub(crate) use record::{Decode, Part, Record, Texts, is_same, names_of, part};
 #[cfg(feature = "mongo")]
 pub(crate) use shape::Shape;

@@ -2,12 +2,14 @@
 
 use std::cmp::Ordering;
 
+use bson::oid::ObjectId;
 use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
 
-use super::{Field, Marked, Stored};
+use super::{Field, ID, Marked, Stored};
 use crate::collection::Collection;
+use crate::model::{EmailAddress, LoginId};
 use crate::page::ListTag;
 
 /// A value that a field can be compared with.
@@ -39,6 +41,48 @@ impl Wanted for bson::oid::ObjectId {
     fn wanted(self) -> Bson {
         self.into()
     }
+}
+
+/// A text that older programs stored in another spelling than this store does.
+pub(crate) trait Spellings {
+    /// The text, and the spelling to prefer.
+    fn text(&self) -> &str;
+
+    /// The spelling to ask for besides.
+    fn other(&self) -> Option<&str>;
+}
+
+macro_rules! spellings {
+    ($($text:ident),+) => {
+        $(impl Spellings for $text {
+            fn text(&self) -> &str {
+                self.as_str()
+            }
+
+            fn other(&self) -> Option<&str> {
+                self.other_spelling()
+            }
+        })+
+    };
+}
+
+spellings!(LoginId, EmailAddress);
+
+/// Of rows with one of the spellings of a text, the one with the text itself, or else the first one.
+pub(crate) fn nearest<R>(
+    rows: impl IntoIterator<Item = R>,
+    document: impl Fn(&R) -> &RawDocument,
+    field: Field,
+    text: &impl Spellings,
+) -> Option<R> {
+    let mut nearest = None;
+    for row in rows {
+        if document(&row).get_str(field.as_str()).is_ok_and(|stored| stored == text.text()) {
+            return Some(row);
+        }
+        nearest.get_or_insert(row);
+    }
+    nearest
 }
 
 /// Conditions that must all hold.
@@ -102,6 +146,30 @@ impl Query {
     /// Also requires that the field has one of these values.
     pub(crate) fn one_of<T: Wanted>(self, field: Field, values: impl IntoIterator<Item = T>) -> Self {
         self.and(Condition::OneOf(field.as_str(), values.into_iter().map(Wanted::wanted).collect()))
+    }
+
+    /// Also requires that the field has this text, or the other spelling of it if there is one.
+    pub(crate) fn spelled(self, field: Field, text: &impl Spellings) -> Self {
+        match text.other() {
+            None => self.is(field, text.text()),
+            Some(other) => self.one_of(field, [text.text(), other]),
+        }
+    }
+
+    /// The same, if there is a text.
+    pub(crate) fn and_spelled(self, field: Field, text: Option<&impl Spellings>) -> Self {
+        match text {
+            Some(text) => self.spelled(field, text),
+            None => self,
+        }
+    }
+
+    /// Also requires that the document has another id than this one, if there is one.
+    pub(crate) fn except_if(self, id: Option<ObjectId>) -> Self {
+        match id {
+            Some(id) => self.and(Condition::None(vec![Condition::Is(ID.as_str(), id.into())])),
+            None => self,
+        }
     }
 
     /// Also requires that the field is a date at or before this one.

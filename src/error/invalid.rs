@@ -86,6 +86,18 @@ pub enum Problem {
     /// A period whose end is not after its start.
     #[error("ends before it starts")]
     EndBeforeStart,
+    /// A mailbox of another user than the campaign's owner.
+    #[error("belongs to another user")]
+    ForeignMailbox,
+    /// A time outside of the years in which campaigns are sent.
+    #[error("is not in the years {first} to {last}")]
+    #[non_exhaustive]
+    ImplausibleYear {
+        /// The first year that is allowed.
+        first: i32,
+        /// The last year that is allowed.
+        last: i32,
+    },
     /// A time that the database or the calendar cannot hold.
     #[error("is out of the calendar")]
     OutOfCalendar,

@@ -5,7 +5,7 @@
 /// | `Invalid` | `Invalid`, `InvalidCursor`, `ForeignMailbox` | 422, or 400 | no: the request is wrong |
 /// | `Unauthorized` | `Unauthorized` | 500 | no: the operator must mend the login or the rights of this service |
 /// | `NotFound` | `NotFound` | 404 | no |
-/// | `Conflict` | `Conflict`, `IllegalStatus`, `InUse` | 409 | `Conflict`: after reading the record again |
+/// | `Conflict` | `Conflict`, `IllegalStatus`, `InactiveUser`, `UnsendableMailbox`, `InUse` | 409 | `Conflict`: after reading the record again |
 /// | `Unique` | `Unique` | 409 | no: another record has the value |
 /// | `Busy` | `Busy`, `Throttled` | 429 | yes, after a pause (`Throttled` says how long); nothing was done |
 /// | `Unavailable` | `Unavailable`, `ShutDown` | 503 | `Unavailable`: yes, as the method allows; `ShutDown`: elsewhere |

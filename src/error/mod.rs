@@ -87,6 +87,24 @@ pub enum Error {
         mailbox: String,
     },
 
+    /// The user was deactivated, and cannot create campaigns or be given work.
+    #[error("users: {user} is not active")]
+    #[non_exhaustive]
+    InactiveUser {
+        /// The id of the user.
+        user: String,
+    },
+
+    /// The mailbox cannot send now, and campaigns cannot be given to it.
+    #[error("mailboxes: {mailbox} cannot send: its status is {status}")]
+    #[non_exhaustive]
+    UnsendableMailbox {
+        /// The id of the mailbox.
+        mailbox: String,
+        /// Its status, such as `error`; `switched off` if its owner does not allow its use.
+        status: &'static str,
+    },
+
     /// The record cannot be removed while others need it.
     #[error("{collection}: {id} is still needed by {by}")]
     #[non_exhaustive]
@@ -252,7 +270,11 @@ impl Error {
             Self::Invalid(_) | Self::ForeignMailbox { .. } | Self::InvalidCursor => ErrorKind::Invalid,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Unique { .. } => ErrorKind::Unique,
-            Self::Conflict { .. } | Self::IllegalStatus { .. } | Self::InUse { .. } => ErrorKind::Conflict,
+            Self::Conflict { .. }
+            | Self::IllegalStatus { .. }
+            | Self::InactiveUser { .. }
+            | Self::UnsendableMailbox { .. }
+            | Self::InUse { .. } => ErrorKind::Conflict,
             Self::Busy { .. } | Self::Throttled { .. } => ErrorKind::Busy,
             Self::Unauthorized { .. } => ErrorKind::Unauthorized,
             Self::Unavailable { .. } | Self::ShutDown => ErrorKind::Unavailable,
@@ -326,6 +348,20 @@ impl Error {
         Self::IllegalStatus { action, status }
     }
 
+    /// The user was deactivated.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
+    pub fn inactive_user(user: impl ToString) -> Self {
+        Self::InactiveUser { user: user.to_string() }
+    }
+
+    /// The mailbox cannot send.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small")]
+    pub fn unsendable_mailbox(mailbox: impl ToString, status: &'static str) -> Self {
+        Self::UnsendableMailbox { mailbox: mailbox.to_string(), status }
+    }
+
     /// The database cannot be reached. `target` must not hold a password.
     #[must_use]
     pub fn unavailable(target: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
@@ -358,6 +394,8 @@ mod tests {
             Error::unique(Collection::Users, "login_id_1"),
             Error::conflict(Collection::Campaigns, "66f0"),
             Error::IllegalStatus { action: "pause", status: "completed" },
+            Error::inactive_user("66f0"),
+            Error::unsendable_mailbox("66f0", "error"),
             Error::in_use(Collection::Users, "66f0", Collection::Mailboxes),
             Error::InvalidCursor,
             Error::unavailable("localhost:1", "timed out"),
@@ -377,6 +415,8 @@ mod tests {
                 "users: the unique index login_id_1 already has this value",
                 "campaigns: 66f0 was changed by another caller; read it again",
                 "campaigns: pause is not allowed while the campaign is completed",
+                "users: 66f0 is not active",
+                "mailboxes: 66f0 cannot send: its status is error",
                 "users: 66f0 is still needed by mailboxes",
                 "the page cursor does not belong to this list",
                 "the database at localhost:1 is unavailable: timed out",

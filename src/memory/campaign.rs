@@ -13,7 +13,8 @@ use crate::document::{Changes, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
-    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+    CampaignSummary, CampaignTransition, Mailbox, MailboxId, MetricId, MetricsFilter, NewCampaign,
+    NewRecipients, UserId,
 };
 use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
@@ -36,8 +37,16 @@ impl State {
         self.find_campaign(id)?.ok_or_else(|| Error::not_found(Collection::Campaigns, id))
     }
 
-    fn require_mailbox_of(&self, user_id: UserId, mailbox_id: MailboxId) -> Result<()> {
-        self.require_mailbox(mailbox_id)?.require_owner(user_id)
+    fn require_mailbox_of(&self, user_id: UserId, mailbox_id: MailboxId) -> Result<Mailbox> {
+        let mailbox = self.require_mailbox(mailbox_id)?;
+        mailbox.require_owner(user_id)?;
+        Ok(mailbox)
+    }
+
+    /// Refuses a campaign whose owner or mailbox cannot be given work.
+    fn require_sender(&self, campaign: &Campaign) -> Result<()> {
+        self.require_user(campaign.user_id)?.require_active()?;
+        self.require_mailbox(campaign.mailbox_id)?.require_sendable()
     }
 }
 
@@ -45,10 +54,16 @@ impl State {
 impl CampaignRepository for Campaigns {
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign> {
         self.call(|state, now| {
-            state.require_user(campaign.user_id)?;
-            state.require_user(campaign.created_by)?;
-            state.require_mailbox_of(campaign.user_id, campaign.mailbox_id)?;
-            let campaign = campaign.build(CampaignId::new_at(now), now);
+            if let Some(id) = campaign.id
+                && let Some((_, existing)) = state.find_campaign(id)?
+            {
+                return campaign.repeated(existing);
+            }
+            state.require_user(campaign.user_id)?.require_active()?;
+            state.require_user(campaign.created_by)?.require_active()?;
+            state.require_mailbox_of(campaign.user_id, campaign.mailbox_id)?.require_sendable()?;
+            let id = campaign.id.unwrap_or_else(|| CampaignId::new_at(now));
+            let campaign = campaign.build(id, now);
             state.campaigns.insert(&campaign)?;
             state.campaign_metrics.insert(&CampaignMetrics::new(MetricId::new(), &campaign))?;
             Ok(campaign)
@@ -69,7 +84,10 @@ impl CampaignRepository for Campaigns {
             let (row, campaign) = state.require_campaign(id)?;
             let changes = campaign.patched(&patch, expected_updated_at, now)?;
             if let Some(mailbox_id) = patch.mailbox_id {
-                state.require_mailbox_of(campaign.user_id, mailbox_id)?;
+                let mailbox = state.require_mailbox_of(campaign.user_id, mailbox_id)?;
+                if mailbox_id != campaign.mailbox_id {
+                    mailbox.require_sendable()?;
+                }
                 let metrics = MetricsFilter::campaigns([id]).query();
                 if let Some((row, _)) = state.campaign_metrics.find_one::<CampaignMetrics>(&metrics)? {
                     state
@@ -85,6 +103,9 @@ impl CampaignRepository for Campaigns {
         self.call(|state, now| {
             let (row, campaign) = state.require_campaign(id)?;
             campaign.require(transition.as_str(), transition.from())?;
+            if transition.to() == CampaignStatus::Active {
+                state.require_sender(&campaign)?;
+            }
             state.campaigns.change(row, &status_change(transition.to(), now))
         })
     }
@@ -93,8 +114,9 @@ impl CampaignRepository for Campaigns {
         check_limit(limit)?;
         self.call(|state, now| {
             let due = state.campaigns.find_all(&CampaignFilter::due(due)).into_iter();
-            // What cannot be read stays as it is.
+            // What cannot be read stays as it is, and what nobody can send.
             let mut rows: Vec<(ObjectId, Campaign)> = due.filter_map(Result::ok).collect();
+            rows.retain(|(_, campaign)| state.require_sender(campaign).is_ok());
             rows.sort_by_key(|(row, campaign)| (campaign.start_time, *row));
             rows.truncate(limit);
             let claim = status_change(CampaignStatus::Active, now);
@@ -128,11 +150,21 @@ impl CampaignRepository for Campaigns {
         })
     }
 
-    async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
+    async fn add_recipients(&self, id: CampaignId, new: NewRecipients) -> Result<Campaign> {
         self.call(|state, now| {
             let (row, campaign) = state.require_campaign(id)?;
+            state.receipts.expire(now);
+            let receipt = new.receipt(id);
+            if receipt.is_some_and(|receipt| state.receipts.contains(&receipt)) {
+                return Ok(campaign);
+            }
             campaign.require("add_recipients", CampaignStatus::UNFINISHED)?;
-            state.campaigns.change(row, &Changes::at(now).add(field::total_recipients, n))
+            let changed =
+                state.campaigns.change(row, &Changes::at(now).add(field::total_recipients, new.n))?;
+            if let Some(receipt) = receipt {
+                state.receipts.insert(receipt, now);
+            }
+            Ok(changed)
         })
     }
 

@@ -10,10 +10,12 @@ use super::state::State;
 use crate::collection::Collection;
 use crate::document::Query;
 use crate::document::campaign_metrics::totals_change;
+use crate::document::email_tracking::sent_from;
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, FoundMetrics, MetricId, MetricsFilter,
-    MetricsSum, RecountProgress, SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta, TrackingFilter,
+    CampaignId, CampaignMetrics, Contribution, Drift, EmailTracking, FoundMetrics, MailboxId, MetricId,
+    MetricsFilter, MetricsSum, RecountProgress, SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta,
+    TrackingFilter,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
@@ -118,6 +120,16 @@ impl CampaignMetricsRepository for Metrics {
             let mut sum = MetricsSum::default();
             for metrics in state.campaign_metrics.records::<CampaignMetrics>(&filter.query()) {
                 sum.add(metrics.map(|metrics| metrics.totals))?;
+            }
+            Ok(sum)
+        })
+    }
+
+    async fn mailbox_totals(&self, mailbox_id: MailboxId, sent: Range<DateTime<Utc>>) -> Result<MetricsSum> {
+        self.0.call(Collection::CampaignMetrics, |state, _| {
+            let mut sum = MetricsSum::default();
+            for row in state.email_tracking.records::<EmailTracking>(&sent_from(mailbox_id, &sent)) {
+                sum.add_row(row.as_ref())?;
             }
             Ok(sum)
         })

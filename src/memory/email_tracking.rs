@@ -63,7 +63,7 @@ impl State {
         }
         let receipts = events.iter().filter_map(TrackingEvent::receipt);
         let seen = receipts.filter(|receipt| self.receipts.contains(receipt)).collect();
-        let mut batch = EventBatch::new(events, rows.into_values(), &unreadable, seen);
+        let mut batch = EventBatch::new(events, rows.into_values(), &unreadable, seen, now);
         let metrics = self.metrics_of(batch.deltas().into_keys().collect());
         batch.leave_out(&metrics, events);
         let deltas = batch.deltas();

@@ -8,12 +8,14 @@ use super::MemoryStore;
 use super::state::State;
 use crate::collection::Collection;
 use crate::document::mailbox::field;
-use crate::document::mailbox::{primary_change, primary_of, reencryption, secret_texts, secrets_change};
+use crate::document::mailbox::{
+    primary_change, primary_of, reencryption, secret_texts, secrets_change, spelled_elsewhere,
+};
 use crate::document::{Changes, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignFilter, Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch,
-    MailboxStatus, NewMailbox, UserId,
+    MailboxStatus, NewMailbox, User, UserId,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, MailboxSecretsRepository, RecordStream};
@@ -62,7 +64,7 @@ impl SecretStorage for Mailboxes {
         sealed: &[SealedField],
     ) -> Result<Mailbox> {
         self.call(|state, now| {
-            state.mailboxes.change_version(id.as_object_id(), version, &secrets_change(sealed, now))
+            state.mailboxes.change_version(id.as_object_id(), version, &secrets_change(sealed, now), &[])
         })
     }
 
@@ -86,6 +88,8 @@ impl MailboxRepository for Mailboxes {
     async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox> {
         self.call(|state, now| {
             state.require_user(mailbox.user_id)?;
+            let taken = spelled_elsewhere(mailbox.user_id, &mailbox.email, None);
+            state.mailboxes.refuse_taken(taken.as_slice())?;
             let primary = state.primary_mailbox(mailbox.user_id)?;
             let takes_over = mailbox.primary;
             let id = MailboxId::new();
@@ -107,8 +111,8 @@ impl MailboxRepository for Mailboxes {
     }
 
     async fn find_by_user_and_email(&self, user_id: UserId, email: &EmailAddress) -> Result<Option<Mailbox>> {
-        let query = MailboxFilter::user(user_id).email(email.clone()).query();
-        self.call(|state, _| Ok(state.mailboxes.find_one(&query)?.map(|(_, mailbox)| mailbox)))
+        let query = MailboxFilter::user(user_id).query();
+        self.call(|state, _| state.mailboxes.find_spelled(query, field::email, email))
     }
 
     async fn primary(&self, user_id: UserId) -> Result<Option<Mailbox>> {
@@ -118,6 +122,9 @@ impl MailboxRepository for Mailboxes {
     async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>> {
         let query = MailboxFilter::sendable(user_id).query();
         self.call(|state, _| {
+            if let Some(user) = state.users.get::<User>(user_id.as_object_id())? {
+                user.require_active()?;
+            }
             let mut mailboxes: Vec<Mailbox> =
                 state.mailboxes.records(&query).into_iter().collect::<Result<_>>()?;
             mailboxes.sort_by_key(|mailbox| (mailbox.last_used, mailbox.id));
@@ -132,7 +139,11 @@ impl MailboxRepository for Mailboxes {
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Mailbox> {
         self.call(|state, now| {
-            state.mailboxes.change_version(id.as_object_id(), expected_updated_at, &patch.changes(now))
+            let owner = state.mailboxes.get::<Mailbox>(id.as_object_id())?.map(|mailbox| mailbox.user_id);
+            let taken = owner.zip(patch.email.as_ref());
+            let taken = taken.and_then(|(owner, email)| spelled_elsewhere(owner, email, Some(id)));
+            let (changes, taken) = (patch.changes(now), Vec::from_iter(taken));
+            state.mailboxes.change_version(id.as_object_id(), expected_updated_at, &changes, &taken)
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod campaign_metrics;
+mod clerk;
 mod email_tracking;
 mod index;
 mod mailbox;

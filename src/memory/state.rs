@@ -15,6 +15,7 @@ pub(super) struct State {
     pub(super) campaigns: Table,
     pub(super) campaign_metrics: Table,
     pub(super) email_tracking: Table,
+    pub(super) clerk_users: Table,
     pub(super) receipts: Receipts,
     failures: VecDeque<(Collection, Error)>,
 }
@@ -27,6 +28,7 @@ impl State {
             campaigns: Table::new(Collection::Campaigns),
             campaign_metrics: Table::new(Collection::CampaignMetrics),
             email_tracking: Table::new(Collection::EmailTracking),
+            clerk_users: Table::new(Collection::ClerkUsers),
             receipts: Receipts::default(),
             failures: VecDeque::new(),
         }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::index::Index;
 use crate::collection::Collection;
-use crate::document::{Changes, Decode, ID, Query, Record, UPDATED_AT, id_of};
+use crate::document::{Changes, Decode, Field, ID, Query, Record, Spellings, UPDATED_AT, id_of, nearest};
 use crate::error::{Error, Result};
 use crate::page::{Order, Page, PageRequest};
 use crate::schema;
@@ -62,18 +62,22 @@ impl Table {
         Ok(record)
     }
 
-    /// Changes the row with this id if it still has this version, and returns it.
+    /// Changes the row with this id if it still has this version, and returns it. `taken` finds
+    /// rows that have one of the new values in another spelling.
     pub(super) fn change_version<T: Decode>(
         &mut self,
         id: ObjectId,
         version: DateTime<Utc>,
         changes: &Changes,
+        taken: &[(Query, &'static str)],
     ) -> Result<T> {
         let same_version = Query::all().is(UPDATED_AT, &version);
         match self.rows.get(&id) {
-            Some(row) if !same_version.matches(row) => Err(Error::conflict(self.collection, id)),
-            _ => self.change(id, changes),
+            Some(row) if !same_version.matches(row) => return Err(Error::conflict(self.collection, id)),
+            Some(_) => self.refuse_taken(taken)?,
+            None => {}
         }
+        self.change(id, changes)
     }
 
     /// Changes the row that matches the query, and returns whether there was one.
@@ -101,6 +105,27 @@ impl Table {
     /// The first row that matches the query.
     pub(super) fn find_one<T: Decode>(&self, query: &Query) -> Result<Option<(ObjectId, T)>> {
         self.find(query, Order::OldestFirst, None, 1).pop().transpose()
+    }
+
+    /// The row that matches the query and has one of the spellings of this text, if possible the text itself.
+    pub(super) fn find_spelled<T: Decode>(
+        &self,
+        query: Query,
+        field: Field,
+        text: &impl Spellings,
+    ) -> Result<Option<T>> {
+        let query = query.spelled(field, text);
+        let rows = self.candidates(&query, Order::OldestFirst, None);
+        let rows = rows.map(|(_, row)| row).filter(|row| query.matches(row));
+        nearest(rows, |row| row, field, text).map(|row| T::decode(row)).transpose()
+    }
+
+    /// Refuses values that other rows have in another spelling.
+    pub(super) fn refuse_taken(&self, taken: &[(Query, &'static str)]) -> Result<()> {
+        match taken.iter().find(|(query, _)| self.any(query)) {
+            Some((_, index)) => Err(Error::unique(self.collection, *index)),
+            None => Ok(()),
+        }
     }
 
     /// The rows after this id, each with the record read from it.

@@ -4,17 +4,18 @@ use futures_util::stream::{self, StreamExt};
 
 use super::MemoryStore;
 use super::state::State;
+use crate::clock::whole_millis;
 use crate::collection::Collection;
 use crate::document::user::field;
 use crate::document::user::{PASSWORD, hash_replacement, password_change};
 use crate::document::{Changes, Query, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxFilter,
-    NewUser, User, UserFilter, UserId, UserPatch,
+    ClerkState, ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword,
+    MailboxFilter, NewUser, User, UserFilter, UserId, UserPatch,
 };
 use crate::page::{Page, PageRequest};
-use crate::repository::{ClerkUpsert, RecordStream, UserRepository};
+use crate::repository::{ClerkDeletion, ClerkUpsert, RecordStream, UserRepository};
 use crate::secret::{Logins, StoredLogin, verify};
 
 #[derive(Debug)]
@@ -39,8 +40,7 @@ impl State {
 #[async_trait]
 impl Logins for Users {
     async fn find(&self, login_id: &LoginId) -> Result<Option<StoredLogin>> {
-        let query = Query::all().is(field::login_id, login_id);
-        self.call(|state, _| Ok(state.users.find_one(&query)?.map(|(_, found)| found)))
+        self.call(|state, _| state.users.find_spelled(Query::all(), field::login_id, login_id))
     }
 
     async fn replace_hash(&self, user: UserId, old: &str, new: &str) -> Result<()> {
@@ -54,6 +54,7 @@ impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
         let hash = self.0.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
         self.call(|state, now| {
+            state.users.refuse_taken(&user.spelled_elsewhere())?;
             let user = user.build(UserId::new(), now);
             let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
             state.users.insert_document(with_texts(user.encode(), hash))?;
@@ -66,11 +67,11 @@ impl UserRepository for Users {
     }
 
     async fn find_by_login_id(&self, login_id: &LoginId) -> Result<Option<User>> {
-        self.find(&Query::all().is(field::login_id, login_id))
+        self.call(|state, _| state.users.find_spelled(Query::all(), field::login_id, login_id))
     }
 
     async fn find_by_email(&self, email: &EmailAddress) -> Result<Option<User>> {
-        self.find(&Query::all().is(field::email, email))
+        self.call(|state, _| state.users.find_spelled(Query::all(), field::email, email))
     }
 
     async fn find_by_clerk_user_id(&self, id: &ClerkUserId) -> Result<Option<User>> {
@@ -79,23 +80,18 @@ impl UserRepository for Users {
 
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
         self.call(|state, now| {
-            state.users.change_version(id.as_object_id(), expected_updated_at, &patch.changes(now))
+            let (changes, taken) = (patch.changes(now), patch.spelled_elsewhere(id));
+            state.users.change_version(id.as_object_id(), expected_updated_at, &changes, &taken)
         })
     }
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
-        self.call(|state, now| {
-            let query = Query::all().is(field::clerk_user_id, &user.clerk_user_id);
-            if let Some((_, User { id, .. })) = state.users.find_one(&query)? {
-                return state
-                    .users
-                    .change(id.as_object_id(), &user.as_patch().changes(now))
-                    .map(ClerkUpsert::Updated);
-            }
-            let user = user.as_new().build(UserId::new(), now);
-            state.users.insert(&user)?;
-            Ok(ClerkUpsert::Created(user))
-        })
+        self.call(|state, now| state.upsert_from_clerk(ClerkState::of(&user), now))
+    }
+
+    async fn delete_from_clerk(&self, id: &ClerkUserId, at: DateTime<Utc>) -> Result<ClerkDeletion> {
+        let tombstone = ClerkState::tombstone(id.clone(), whole_millis(at));
+        self.call(|state, now| state.delete_from_clerk(tombstone, now))
     }
 
     async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User> {
@@ -118,13 +114,13 @@ impl UserRepository for Users {
     }
 
     async fn delete(&self, id: UserId) -> Result<()> {
-        self.call(|state, _| {
-            state.require_user(id)?;
+        self.call(|state, now| {
+            let user = state.require_user(id)?;
             if state.mailboxes.any(&MailboxFilter::user(id).query()) {
                 return Err(Error::in_use(Collection::Users, id, Collection::Mailboxes));
             }
             state.users.remove(id.as_object_id());
-            Ok(())
+            user.clerk_user_id.map_or(Ok(()), |id| state.forget_clerk_user(&id, now))
         })
     }
 

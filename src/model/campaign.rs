@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::debug::discreet_debug;
+use super::plausible_time::in_years;
 use super::{CampaignDuration, CampaignId, CampaignStatus, MailboxId, Message, UserId, text};
-use crate::clock::whole_millis;
 use crate::error::{Error, Invalid, Result};
 
 /// A message that is sent to many recipients from one mailbox.
@@ -63,9 +63,11 @@ impl Campaign {
 ///
 /// ```
 /// use campaign_store::{CampaignDuration, MailboxId, NewCampaign, UserId};
-/// use chrono::DateTime;
+/// use chrono::{DateTime, Utc};
 ///
-/// let (user, mailbox, start) = (UserId::new(), MailboxId::new(), DateTime::UNIX_EPOCH);
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let start: DateTime<Utc> = "2026-03-01T09:00:00Z".parse()?;
+/// let (user, mailbox) = (UserId::new(), MailboxId::new());
 /// let day = CampaignDuration::hours(24.0)?;
 /// let spring = NewCampaign::new(user, mailbox, "Spring", "Hello", "Flowers are out.", start, day)?;
 /// let spring = spring.recipients(500);
@@ -73,11 +75,13 @@ impl Campaign {
 /// // A line break in a subject could start another header.
 /// let subject = "Hello\r\nBcc: eve@example.com";
 /// assert!(NewCampaign::new(user, mailbox, "Spring", subject, "Flowers are out.", start, day).is_err());
-/// # Ok::<(), campaign_store::Invalid>(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, PartialEq)]
 #[must_use]
 pub struct NewCampaign {
+    pub(crate) id: Option<CampaignId>,
     pub(crate) user_id: UserId,
     pub(crate) mailbox_id: MailboxId,
     pub(crate) campaign_name: String,
@@ -100,7 +104,7 @@ impl NewCampaign {
     ///
     /// # Errors
     /// [`Invalid`] names the refused input and the reason: a text that is empty, too long, or contains
-    /// a control character (in the message, a NUL), or an end that is out of the calendar.
+    /// a control character (in the message, a NUL), or a start before 2000 or after 2100.
     pub fn new(
         user_id: UserId,
         mailbox_id: MailboxId,
@@ -111,17 +115,26 @@ impl NewCampaign {
         duration: CampaignDuration,
     ) -> Result<Self, Invalid> {
         Ok(Self {
+            id: None,
             user_id,
             mailbox_id,
             campaign_name: text::name("campaign_name", campaign_name.as_ref())?,
             subject: text::subject(subject.as_ref())?,
             message: text::message(message.as_ref())?,
-            start_time: whole_millis(start_time),
+            start_time: in_years("start_time", start_time)?,
             end_time: duration.end_of(start_time)?,
             duration,
             total_recipients: 0,
             created_by: user_id,
         })
+    }
+
+    /// Sets the id, so that it is safe to [create](crate::CampaignRepository::create) the campaign again when it
+    /// is unknown whether it was created. A new `Uuid`, of version 7 for instance, makes one. Unless it is set,
+    /// the store makes an id in each call.
+    pub fn id(mut self, id: CampaignId) -> Self {
+        self.id = Some(id);
+        self
     }
 
     /// Sets the number of recipients.
@@ -134,6 +147,20 @@ impl NewCampaign {
     pub fn created_by(mut self, user: UserId) -> Self {
         self.created_by = user;
         self
+    }
+
+    /// Whether `existing` was created from the same content. Since then its status may have changed, and
+    /// recipients may have been added.
+    pub(crate) fn is_content_of(&self, existing: &Campaign) -> bool {
+        self.user_id == existing.user_id
+            && self.mailbox_id == existing.mailbox_id
+            && self.campaign_name == existing.campaign_name
+            && self.subject == existing.subject
+            && self.message == existing.message
+            && self.start_time == existing.start_time
+            && self.duration == existing.duration
+            && self.created_by == existing.created_by
+            && self.total_recipients <= existing.total_recipients
     }
 
     /// The record of a campaign that is created at `now`.
@@ -219,9 +246,12 @@ impl CampaignPatch {
     }
 
     /// Sets the start, cut to whole milliseconds.
-    pub fn start_time(mut self, start: DateTime<Utc>) -> Self {
-        self.start_time = Some(whole_millis(start));
-        self
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is before 2000 or after 2100.
+    pub fn start_time(mut self, start: DateTime<Utc>) -> Result<Self, Invalid> {
+        self.start_time = Some(in_years("start_time", start)?);
+        Ok(self)
     }
 
     /// Sets the duration.
@@ -332,4 +362,27 @@ impl CampaignCounts {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_in_an_implausible_year_is_refused() {
+        let (user, mailbox) = (UserId::new(), MailboxId::new());
+        let day = CampaignDuration::hours(24.0).unwrap();
+        let new = |start| NewCampaign::new(user, mailbox, "Spring", "Hello", "Hi", start, day).map(|_| ());
+        let patch = |start| CampaignPatch::new().start_time(start).map(|_| ());
+        for text in ["1999-12-31T23:59:59.999Z", "2101-01-01T00:00:00Z", "+58174-01-01T00:00:00Z"] {
+            let start = text.parse().unwrap();
+            for refused in [new(start), patch(start)] {
+                assert_eq!(refused.unwrap_err().to_string(), "start_time is not in the years 2000 to 2100");
+            }
+        }
+        for text in ["2000-01-01T00:00:00Z", "2100-12-31T23:59:59.999Z"] {
+            let start = text.parse().unwrap();
+            assert_eq!((new(start), patch(start)), (Ok(()), Ok(())));
+        }
+    }
 }

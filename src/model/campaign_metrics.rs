@@ -5,7 +5,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Campaign, CampaignId, MailboxId, MetricId, Rates, Totals, UserId};
+use super::{Campaign, CampaignId, Contribution, EmailTracking, MailboxId, MetricId, Rates, Totals, UserId};
 use crate::clock::first_whole_millis;
 use crate::error::{Error, Invalid, Problem, Result};
 
@@ -57,15 +57,17 @@ impl CampaignMetrics {
     }
 }
 
-/// The sum of the metrics of many campaigns.
+/// The sum of the metrics of many campaigns, or of the e-mails of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[non_exhaustive]
 pub struct MetricsSum {
     /// The sum of the totals. [`Rates::of`] computes its percentages.
     #[serde(flatten)]
     pub totals: Totals,
-    /// The number of metrics records that the sum leaves out, because another program gave them totals that
-    /// cannot be read. A recount of their campaigns corrects them.
+    /// Of many campaigns: the number of metrics records that the sum leaves out, because another program gave them
+    /// totals that cannot be read. A recount of their campaigns corrects them.
+    ///
+    /// Of a mailbox: the number of e-mails that cannot be read. They count as sent and as nothing else.
     pub unreadable: u64,
 }
 
@@ -75,6 +77,19 @@ impl MetricsSum {
             Ok(totals) => self.totals += totals,
             Err(Error::Corrupt { .. }) => self.unreadable += 1,
             Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Adds a row; one that cannot be read was still sent.
+    pub(crate) fn add_row(&mut self, row: Result<&EmailTracking, &Error>) -> Result<()> {
+        match row {
+            Ok(row) => self.totals += Contribution::of(row),
+            Err(Error::Corrupt { .. }) => {
+                self.totals.sent += 1;
+                self.unreadable += 1;
+            }
+            Err(error) => return Err(error.clone()),
         }
         Ok(())
     }

@@ -8,10 +8,14 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::debug::discreet_debug;
+use super::spelled::Spelled;
 use super::text;
 use crate::error::{Invalid, Problem};
 
 /// An e-mail address, trimmed and in lower case, so equal addresses are equal texts.
+///
+/// Look-ups of users and mailboxes also find the text as it was given, which an older program may have
+/// stored. See [`MongoStore::rewrite_logins`](crate::MongoStore::rewrite_logins).
 ///
 /// ```
 /// use campaign_store::EmailAddress;
@@ -22,7 +26,7 @@ use crate::error::{Invalid, Problem};
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
-pub struct EmailAddress(String);
+pub struct EmailAddress(Spelled);
 
 discreet_debug!(EmailAddress {});
 
@@ -42,31 +46,36 @@ impl EmailAddress {
 
     /// The same, with errors that name the input `field`.
     pub(crate) fn of_field(field: &'static str, address: &str) -> Result<Self, Invalid> {
-        let address = text::token(field, address, Self::MAX_LEN)?.to_lowercase();
+        let address = Spelled::given(text::token(field, address, Self::MAX_LEN)?);
         // Lower case can be longer.
-        let address = text::token(field, &address, Self::MAX_LEN)?;
+        let stored = text::token(field, address.as_str(), Self::MAX_LEN)?;
         let options = Options::default().without_display_text().without_domain_literal();
-        match email_address::EmailAddress::parse_with_options(address, options) {
-            Ok(_) => Ok(Self(address.to_owned())),
+        match email_address::EmailAddress::parse_with_options(stored, options) {
+            Ok(_) => Ok(Self(address)),
             Err(_) => Err(Invalid::new(field, Problem::NotAnEmailAddress)),
         }
     }
 
     /// A stored address. An older program may have stored one that is not valid by today's rules.
     pub(crate) fn from_stored(address: &str) -> Self {
-        Self(address.to_owned())
+        Self(Spelled::from_stored(address))
+    }
+
+    /// The spelling that a look-up of a user or a mailbox asks for besides this one.
+    pub(crate) fn other_spelling(&self) -> Option<&str> {
+        self.0.other()
     }
 
     /// The address as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
 impl fmt::Display for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

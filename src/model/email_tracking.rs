@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::debug::discreet_debug;
-use super::{Campaign, CampaignId, EmailAddress, MailboxId, Message, Signal, TrackingId, UserId, text};
-use crate::clock::whole_millis;
-use crate::error::Invalid;
+use super::plausible_time::in_years;
+use super::{
+    Campaign, CampaignId, EmailAddress, Mailbox, MailboxId, Message, Signal, TrackingId, UserId, text,
+};
+use crate::error::{Invalid, Problem};
 
 /// A sent e-mail and the sum of its events: a tracking row.
 ///
@@ -73,10 +75,10 @@ discreet_debug!(EmailTracking { id, campaign_id, sent_at, opens, clicks, replies
 /// A send to record.
 ///
 /// ```
-/// # use campaign_store::{Campaign, Invalid, NewSend};
+/// # use campaign_store::{Campaign, Invalid, Mailbox, NewSend};
 /// # use chrono::{DateTime, Utc};
-/// # fn example(campaign: &Campaign, now: DateTime<Utc>) -> Result<(), Invalid> {
-/// let send = NewSend::new(campaign, "ada@work.example", "bob@example.com", now)?
+/// # fn example(campaign: &Campaign, mailbox: &Mailbox, now: DateTime<Utc>) -> Result<(), Invalid> {
+/// let send = NewSend::new(campaign, mailbox, "bob@example.com", now)?
 ///     .recipient_name("Bob")?
 ///     .subject("Hello Bob")?;
 /// # Ok(())
@@ -103,28 +105,34 @@ impl NewSend {
     /// The first e-mail of `campaign` to `recipient_email`, with the campaign's subject and
     /// message, sent at `sent_at`, which is cut to whole milliseconds.
     ///
-    /// Its id is [`TrackingId::for_send`] with `n` 0.
+    /// `mailbox` is the one that really sends it, with the address of the sender. It need not be the campaign's
+    /// own: mailboxes of the owner can send in
+    /// [rotation](crate::MailboxRepository::least_recently_used). Its id is [`TrackingId::for_send`] with `n` 0.
     ///
     /// # Errors
-    /// As [`EmailAddress::new`], for either address.
+    /// As [`EmailAddress::new`], for the recipient; [`Problem::ForeignMailbox`] unless the campaign's owner owns
+    /// the mailbox; [`Problem::ImplausibleYear`] when `sent_at` is before 2000 or after 2100.
     pub fn new(
         campaign: &Campaign,
-        sender_email: impl AsRef<str>,
+        mailbox: &Mailbox,
         recipient_email: impl AsRef<str>,
         sent_at: DateTime<Utc>,
     ) -> Result<Self, Invalid> {
+        if mailbox.user_id != campaign.user_id {
+            return Err(Invalid::new("mailbox_id", Problem::ForeignMailbox));
+        }
         let recipient_email = EmailAddress::of_field("recipient_email", recipient_email.as_ref())?;
         Ok(Self {
             id: TrackingId::for_send(campaign.id, &recipient_email, 0),
             campaign_id: campaign.id,
             user_id: campaign.user_id,
-            mailbox_id: campaign.mailbox_id,
-            sender_email: EmailAddress::of_field("sender_email", sender_email.as_ref())?,
+            mailbox_id: mailbox.id,
+            sender_email: mailbox.email.clone(),
             recipient_email,
             recipient_name: None,
             subject: campaign.subject.clone(),
             message: campaign.message.clone(),
-            sent_at: whole_millis(sent_at),
+            sent_at: in_years("sent_at", sent_at)?,
         })
     }
 
@@ -214,6 +222,9 @@ pub enum SendOutcome {
     AlreadyRecorded,
     /// Its campaign does not exist. Nothing was recorded.
     UnknownCampaign,
+    /// Its time is more than a day after the store's current time. Nothing was recorded. The clock of the sender or
+    /// of the store is wrong.
+    ImplausibleTime,
 }
 
 /// The e-mails to read.
@@ -260,5 +271,65 @@ impl TrackingFilter {
     pub fn state(mut self, state: Signal) -> Self {
         self.state = Some(state);
         self
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use bson::oid::ObjectId;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::{CampaignDuration, NewCampaign, NewMailbox, Provider};
+
+    fn start() -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(1_767_603_600_123).unwrap()
+    }
+
+    /// A mailbox and a campaign that is sent from it.
+    pub(crate) fn scene(message: &str) -> (Mailbox, Campaign) {
+        let [user, mailbox] = [1, 2].map(|byte| ObjectId::from_bytes([byte; 12]));
+        let new = NewMailbox::new(user.into(), "ada@work.example", Provider::Gmail).unwrap();
+        let mailbox = new.build(mailbox.into(), true, start());
+        let day = CampaignDuration::hours(24.0).unwrap();
+        let new =
+            NewCampaign::new(user.into(), mailbox.id, "Spring", "Hello", message, start(), day).unwrap();
+        (mailbox, new.build(Uuid::nil().into(), start()))
+    }
+
+    /// A row without events.
+    pub(crate) fn row_sent_at(sent_at: DateTime<Utc>, created_at: DateTime<Utc>) -> EmailTracking {
+        let (mailbox, campaign) = scene("Flowers are out.");
+        let send = NewSend::new(&campaign, &mailbox, "bob@example.com", start()).unwrap();
+        EmailTracking { sent_at, created_at, ..send.build(start()) }
+    }
+
+    #[test]
+    fn a_send_names_the_mailbox_that_sends_it() {
+        let (mailbox, campaign) = scene("Hello");
+        let other = Mailbox {
+            id: ObjectId::from_bytes([3; 12]).into(),
+            email: EmailAddress::new("other@work.example").unwrap(),
+            ..mailbox
+        };
+        let send = NewSend::new(&campaign, &other, "bob@example.com", start()).unwrap();
+        assert!((send.mailbox_id, send.sender_email) == (other.id, other.email));
+    }
+
+    #[test]
+    fn a_mailbox_of_another_user_sends_nothing() {
+        let (mailbox, campaign) = scene("Hello");
+        let foreign = Mailbox { user_id: ObjectId::from_bytes([9; 12]).into(), ..mailbox };
+        let refused = NewSend::new(&campaign, &foreign, "bob@example.com", start()).unwrap_err();
+        assert_eq!(refused, Invalid::new("mailbox_id", Problem::ForeignMailbox));
+    }
+
+    #[test]
+    fn a_send_in_an_implausible_year_is_refused() {
+        let (mailbox, campaign) = scene("Hello");
+        for at in [DateTime::UNIX_EPOCH, DateTime::<Utc>::MAX_UTC] {
+            let refused = NewSend::new(&campaign, &mailbox, "bob@example.com", at).unwrap_err();
+            assert_eq!(refused.to_string(), "sent_at is not in the years 2000 to 2100");
+        }
     }
 }

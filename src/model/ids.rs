@@ -20,7 +20,7 @@ macro_rules! text_form {
             type Err = Invalid;
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
-                $parse(text).map(Self).ok_or(Invalid::new($field, Problem::NotAnId))
+                $parse(text::without_line_end(text)).map(Self).ok_or(Invalid::new($field, Problem::NotAnId))
             }
         }
 
@@ -193,6 +193,7 @@ mod tests {
     fn texts_round_trip() {
         let user = UserId::new();
         assert_eq!(user.to_string().parse(), Ok(user));
+        assert_eq!(format!("{user}\r\n").parse(), Ok(user));
         let campaign = CampaignId::new_at(DateTime::UNIX_EPOCH);
         assert_eq!(campaign.to_string().parse(), Ok(campaign));
         assert_eq!(campaign.to_string().to_uppercase().parse(), Ok(campaign));
@@ -201,6 +202,7 @@ mod tests {
 
     #[test]
     fn a_refused_text_is_not_echoed() {
+        assert!("hunter2\n".parse::<CampaignId>().is_err());
         let error = "hunter2".parse::<CampaignId>().unwrap_err();
         assert_eq!(error.to_string(), "campaign_id is not an id of its kind");
         let error = serde_json::from_str::<UserId>("\"hunter2\"").unwrap_err();

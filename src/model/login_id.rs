@@ -7,10 +7,14 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::debug::discreet_debug;
+use super::spelled::Spelled;
 use super::text;
 use crate::error::Invalid;
 
 /// The name that a user logs in with: an e-mail address or a user name, trimmed and in lower case.
+///
+/// Look-ups also find the text as it was given, which an older program may have stored. See
+/// [`MongoStore::rewrite_logins`](crate::MongoStore::rewrite_logins).
 ///
 /// ```
 /// use campaign_store::LoginId;
@@ -20,7 +24,7 @@ use crate::error::Invalid;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
-pub struct LoginId(String);
+pub struct LoginId(Spelled);
 
 discreet_debug!(LoginId {});
 
@@ -34,26 +38,31 @@ impl LoginId {
     /// [`Invalid`] when it is empty, longer than [`LoginId::MAX_LEN`], or contains white space or
     /// a control character.
     pub fn new(login_id: impl AsRef<str>) -> Result<Self, Invalid> {
-        let login_id = text::token("login_id", login_id.as_ref(), Self::MAX_LEN)?.to_lowercase();
+        let login_id = Spelled::given(text::token("login_id", login_id.as_ref(), Self::MAX_LEN)?);
         // Lower case can be longer.
-        text::token("login_id", &login_id, Self::MAX_LEN)?;
+        text::token("login_id", login_id.as_str(), Self::MAX_LEN)?;
         Ok(Self(login_id))
     }
 
     pub(crate) fn from_stored(login_id: &str) -> Self {
-        Self(login_id.to_owned())
+        Self(Spelled::from_stored(login_id))
+    }
+
+    /// The spelling that a look-up asks for besides this one.
+    pub(crate) fn other_spelling(&self) -> Option<&str> {
+        self.0.other()
     }
 
     /// The login id as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
 impl fmt::Display for LoginId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -78,7 +87,7 @@ mod tests {
 
     #[test]
     fn white_space_and_control_characters_are_refused() {
-        for login_id in ["", "  ", "ada lovelace", "ada\n", "ada\0", &"a".repeat(255), &"İ".repeat(100)] {
+        for login_id in ["", "  ", "ada lovelace", "a\nda", "ada\0", &"a".repeat(255), &"İ".repeat(100)] {
             assert!(LoginId::new(login_id).is_err(), "{login_id:?}");
         }
     }

@@ -53,6 +53,16 @@ impl Mailbox {
             Err(Error::ForeignMailbox { mailbox: self.id.to_string() })
         }
     }
+
+    /// Refuses a mailbox that cannot send. [`MailboxFilter::sendable`] finds the others.
+    pub(crate) fn require_sendable(&self) -> Result<()> {
+        let status = match self.status {
+            _ if !self.is_active => "switched off",
+            MailboxStatus::Active => return Ok(()),
+            status @ (MailboxStatus::Inactive | MailboxStatus::Error) => status.as_str(),
+        };
+        Err(Error::unsendable_mailbox(self.id, status))
+    }
 }
 
 /// A mailbox to link. It is active, and has no secrets unless they are set.

@@ -8,6 +8,9 @@ mod campaign_metrics;
 mod campaign_status;
 mod campaign_summary;
 mod change;
+mod clerk_change;
+mod clerk_state;
+mod clerk_user;
 mod credentials;
 mod debug;
 mod email_address;
@@ -19,9 +22,12 @@ mod login_id;
 mod mailbox;
 mod mailbox_status;
 mod message;
+mod new_recipients;
+mod plausible_time;
 mod profile;
 mod provider;
 mod secret;
+mod spelled;
 pub(crate) mod text;
 pub(crate) mod text_enum;
 mod tracking;
@@ -34,6 +40,9 @@ pub use campaign_metrics::{CampaignMetrics, MetricsFilter, MetricsSum};
 pub use campaign_status::{CampaignStatus, CampaignTransition};
 pub use campaign_summary::CampaignSummary;
 pub use change::Change;
+pub(crate) use clerk_change::{ClerkChange, ClerkFacts, OwnChange};
+pub(crate) use clerk_state::{Claim, ClerkState};
+pub use clerk_user::ClerkUser;
 pub use credentials::{Credentials, SecretField};
 pub use email_address::EmailAddress;
 pub use email_summary::EmailSummary;
@@ -45,6 +54,7 @@ pub use login_id::LoginId;
 pub use mailbox::{Mailbox, MailboxFilter, MailboxPatch, NewMailbox};
 pub use mailbox_status::MailboxStatus;
 pub use message::Message;
+pub use new_recipients::NewRecipients;
 pub use profile::UserProfile;
 pub use provider::Provider;
 pub(crate) use secret::normalised;
@@ -52,10 +62,10 @@ pub use secret::{AccessToken, LoginPassword, MailboxPassword, RefreshToken, Secr
 #[cfg(feature = "mongo")]
 pub(crate) use tracking::ChangedRow;
 pub use tracking::{
-    Contribution, Drift, EventOutcome, Rate, RateBase, Rates, RecountProgress, SeriesPoint, SeriesStep,
-    Signal, Totals, TrackingEvent,
+    BounceKind, Contribution, Drift, EventOutcome, Rate, RateBase, Rates, RecountProgress, SeriesPoint,
+    SeriesStep, Signal, Totals, TrackingEvent,
 };
 pub(crate) use tracking::{EventBatch, FoundMetrics, Receipt, SendBatch, TotalsDelta, results_of};
 #[cfg(feature = "mongo")]
 pub(crate) use tracking::{Mark, Rule};
-pub use user::{ClerkUser, NewUser, User, UserFilter, UserPatch};
+pub use user::{NewUser, User, UserFilter, UserPatch};

@@ -61,7 +61,8 @@ impl UserProfile {
 }
 
 fn problem_of(key: &str, value: &Value, levels: usize) -> Option<Problem> {
-    if text::line("user_profile", key, UserProfile::MAX_LEN).is_err() {
+    // A key is kept as it is, so a line break at its end is refused too.
+    if text::without_line_end(key) != key || text::line("user_profile", key, UserProfile::MAX_LEN).is_err() {
         return Some(Problem::ControlCharacter);
     }
     if key.starts_with('$') {

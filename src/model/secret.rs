@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::text;
 use crate::error::{Invalid, Problem};
 
 /// A secret text.
@@ -108,7 +109,8 @@ impl<K: SecretKind> Secret<K> {
     /// The largest number of bytes.
     pub const MAX_LEN: usize = K::MAX_LEN;
 
-    /// Takes over a secret. The memory of `text` is wiped, even if the text is refused.
+    /// Takes over a secret. The memory of `text` is wiped, even if the text is refused. A line break at its end
+    /// is trimmed, unless the kind allows line breaks.
     ///
     /// # Errors
     /// [`Invalid`] when the text is empty, shorter than [`MIN_LEN`](Self::MIN_LEN), longer than
@@ -116,6 +118,9 @@ impl<K: SecretKind> Secret<K> {
     /// contains the text.
     pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
         let mut text = text.into();
+        if !K::allows('\n') {
+            text.truncate(text::without_line_end(&text).len());
+        }
         match check::<K>(&text) {
             Ok(()) => Ok(Self::from_checked(text)),
             Err(problem) => {
@@ -211,10 +216,14 @@ mod tests {
         assert_eq!(problem::<kind::LoginPassword>("with\0NUL and space "), None);
         assert_eq!(problem::<kind::LoginPassword>(&"x".repeat(1_024)), None);
         assert_eq!(problem::<kind::LoginPassword>(&"x".repeat(1_025)), Some(Problem::TooLong { max: 1_024 }));
-        for text in ["a\0", "a\r", "a\n"] {
+        for text in ["a\0", "a\rb", "a\nb", "\na"] {
             assert_eq!(problem::<kind::MailboxPassword>(text), Some(Problem::ForbiddenCharacter));
         }
         assert_eq!(problem::<kind::MailboxPassword>("ünï cödé"), None);
+        assert_eq!(problem::<kind::MailboxPassword>("\n"), Some(Problem::Empty));
+        assert_eq!(MailboxPassword::new(" a \r\n").unwrap().expose(), " a ");
+        assert_eq!(AccessToken::new("ya29\n").unwrap().expose(), "ya29");
+        assert_eq!(LoginPassword::new("correct horse\n").unwrap().expose(), "correct horse\n");
         for text in ["a b", "a\u{1}", "é"] {
             assert_eq!(problem::<kind::AccessToken>(text), Some(Problem::ForbiddenCharacter));
             assert_eq!(problem::<kind::RefreshToken>(text), Some(Problem::ForbiddenCharacter));

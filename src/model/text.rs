@@ -10,8 +10,14 @@ pub(crate) const MAX_SUBJECT: usize = 998;
 /// The largest size of a message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 1024 * 1024;
 
+/// A text without the line break at its end, which texts from files, variables and forms often have.
+pub(crate) fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
 /// A text for a header or a single line: trimmed, not empty, without control characters.
 pub(crate) fn line<'a>(field: &'static str, text: &'a str, max: usize) -> Result<&'a str, Invalid> {
+    let text = without_line_end(text);
     // The length is checked first, because the time of the other checks grows with it.
     let problem = if text.len() > max {
         Problem::TooLong { max }
@@ -76,6 +82,19 @@ mod tests {
         for text in ["Hi\r\nBcc: x@y.z", "a\nb", "a\0b", "a\u{7f}", "a\u{85}b", "a\u{2028}b", "\u{9}tab"] {
             assert_eq!(problem(subject(text)), Some(Problem::ControlCharacter), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_trailing_line_break_is_trimmed_and_no_other() {
+        for text in ["Hi\n", "Hi\r\n", "Hi\r", "Hi\n\r\n", " Hi \n"] {
+            assert_eq!(subject(text).as_deref(), Ok("Hi"), "{text:?}");
+            assert_eq!(token("field", text, 4), Ok("Hi"), "{text:?}");
+        }
+        for text in ["\nHi", "H\ni\n", "Hi\n ", "Hi\t\n", "Hi\u{2028}", "Hi\u{85}", "Hi\0\n"] {
+            assert_eq!(problem(subject(text)), Some(Problem::ControlCharacter), "{text:?}");
+        }
+        assert_eq!(problem(subject("\n")), Some(Problem::Empty));
+        assert_eq!(message("a\n").unwrap(), "a\n");
     }
 
     #[test]

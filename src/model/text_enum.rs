@@ -33,7 +33,7 @@ macro_rules! text_enum {
             type Err = $crate::error::Invalid;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
+                match $crate::model::text::without_line_end(text) {
                     $($text => Ok(Self::$variant),)+
                     _ => Err($crate::error::Invalid::new($field, $crate::error::Problem::UnknownValue)),
                 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::debug::discreet_debug;
 use super::{Change, ClerkUserId, EmailAddress, LoginId, LoginPassword, UserId, text};
-use crate::error::Invalid;
+use crate::error::{Error, Invalid, Result};
 
 /// A person who runs campaigns.
 #[derive(Clone, PartialEq, Serialize)]
@@ -36,6 +36,13 @@ pub struct User {
 }
 
 discreet_debug!(User { id, is_active, updated_at });
+
+impl User {
+    /// Refuses a user who was deactivated.
+    pub(crate) fn require_active(&self) -> Result<()> {
+        if self.is_active { Ok(()) } else { Err(Error::inactive_user(self.id)) }
+    }
+}
 
 /// A user to create. The user is active, and has no password unless one is set.
 ///
@@ -180,79 +187,15 @@ impl UserPatch {
         Ok(self)
     }
 
+    /// A patch that sets the address, or removes it.
+    pub(super) fn of_email(email: Option<EmailAddress>) -> Self {
+        Self { email: email.map_or(Change::Clear, Change::Set), ..Self::default() }
+    }
+
     /// Removes the identity at Clerk.
     pub fn clear_clerk_user_id(mut self) -> Self {
         self.clerk_user_id = Change::Clear;
         self
-    }
-}
-
-/// Clerk's data about a user, for
-/// [`upsert_from_clerk`](crate::UserRepository::upsert_from_clerk).
-///
-/// ```
-/// use campaign_store::ClerkUser;
-///
-/// let ada = ClerkUser::new("user_2abc", "Ada", "ada")?.email("ada@example.com")?;
-/// # Ok::<(), campaign_store::Invalid>(())
-/// ```
-#[derive(Clone, PartialEq)]
-#[must_use]
-#[expect(clippy::struct_field_names, reason = "the names of the schema")]
-pub struct ClerkUser {
-    pub(crate) clerk_user_id: ClerkUserId,
-    pub(crate) user_name: String,
-    pub(crate) login_id: LoginId,
-    pub(crate) email: Option<EmailAddress>,
-}
-
-discreet_debug!(ClerkUser {});
-
-impl ClerkUser {
-    /// A user of Clerk. The login id is used only if the record is created.
-    ///
-    /// # Errors
-    /// Those of [`ClerkUserId::new`] and [`NewUser::new`].
-    pub fn new(
-        clerk_user_id: impl AsRef<str>,
-        user_name: impl AsRef<str>,
-        login_id: impl AsRef<str>,
-    ) -> Result<Self, Invalid> {
-        Ok(Self {
-            clerk_user_id: ClerkUserId::new(clerk_user_id)?,
-            user_name: text::name("user_name", user_name.as_ref())?,
-            login_id: LoginId::new(login_id)?,
-            email: None,
-        })
-    }
-
-    /// Sets the e-mail address. If it is not set, an existing user keeps the stored address.
-    ///
-    /// # Errors
-    /// As [`EmailAddress::new`].
-    pub fn email(mut self, email: impl AsRef<str>) -> Result<Self, Invalid> {
-        self.email = Some(EmailAddress::new(email)?);
-        Ok(self)
-    }
-
-    /// The user to create when the record does not exist.
-    pub(crate) fn as_new(&self) -> NewUser {
-        NewUser {
-            user_name: self.user_name.clone(),
-            login_id: self.login_id.clone(),
-            clerk_user_id: Some(self.clerk_user_id.clone()),
-            email: self.email.clone(),
-            password: None,
-        }
-    }
-
-    /// The change to make when the record exists.
-    pub(crate) fn as_patch(&self) -> UserPatch {
-        UserPatch {
-            user_name: Some(self.user_name.clone()),
-            email: self.email.clone().map_or(Change::Keep, Change::Set),
-            ..UserPatch::default()
-        }
     }
 }
 

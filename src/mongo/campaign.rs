@@ -8,19 +8,20 @@ use mongodb::ClientSession;
 
 use super::link::connection::Connection;
 use super::link::error::{DriverResult, ours};
-use super::link::table::Session;
+use super::link::table::{Session, of_id};
 use super::mailbox::require_mailbox;
-use super::user::require_user;
+use super::tracking::Receipts;
 use crate::back_off::BackOff;
 use crate::collection::Collection;
 use crate::document::campaign::field;
 use crate::document::campaign::{status_change, status_count};
 use crate::document::campaign_metrics::mailbox_change;
-use crate::document::{Changes, Decode, ID, Query};
+use crate::document::{Changes, Query};
 use crate::error::{Error, Result};
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignMetrics, CampaignPatch, CampaignStatus,
-    CampaignSummary, CampaignTransition, MailboxId, MetricId, MetricsFilter, NewCampaign, UserId,
+    CampaignSummary, CampaignTransition, Mailbox, MailboxId, MetricId, MetricsFilter, NewCampaign,
+    NewRecipients, Receipt, User, UserId,
 };
 use crate::page::{Page, PageRequest, check_limit};
 use crate::repository::{CampaignRepository, RecordStream};
@@ -28,7 +29,10 @@ use crate::repository::{CampaignRepository, RecordStream};
 #[derive(Debug)]
 pub(super) struct Campaigns {
     pub(super) db: Arc<Connection>,
+    pub(super) receipts: Arc<Receipts>,
 }
+
+const ADD_RECIPIENTS: &str = "add_recipients";
 
 fn of_campaign(id: CampaignId) -> Query {
     Query::all().is(field::id, &id)
@@ -54,26 +58,45 @@ impl Campaigns {
         campaign.ok_or_else(|| ours(Error::not_found(Collection::Campaigns, id)))
     }
 
-    /// Ensures, until the transaction ends, that the mailbox exists and belongs to the user.
-    async fn hold_mailbox_of(
+    /// Ensures, until the transaction ends, that the mailbox stays as it is.
+    async fn hold_mailbox(
         &self,
         session: &mut ClientSession,
-        user_id: UserId,
         mailbox_id: MailboxId,
-    ) -> DriverResult<()> {
+    ) -> DriverResult<Mailbox> {
         let mailbox = require_mailbox(&self.db, Some(&mut *session), mailbox_id).await?;
-        mailbox.require_owner(user_id).map_err(ours)?;
-        self.db.mailboxes.lock(session, mailbox_id.as_object_id()).await
+        self.db.mailboxes.lock(session, mailbox_id.as_object_id()).await?;
+        Ok(mailbox)
+    }
+
+    /// Ensures, until the transaction ends, that the user is active.
+    async fn hold_active(&self, session: &mut ClientSession, user_id: UserId) -> DriverResult<()> {
+        self.require_active(session, user_id).await?;
+        self.db.users.lock(session, user_id.as_object_id()).await
+    }
+
+    async fn require_active(&self, session: &mut ClientSession, user_id: UserId) -> DriverResult<()> {
+        let id = user_id.as_object_id();
+        let user: Option<User> = self.db.users.find_one(Some(session), &of_id(id)).await?;
+        let user = user.ok_or_else(|| ours(Error::not_found(Collection::Users, user_id)))?;
+        user.require_active().map_err(ours)
     }
 
     async fn create_campaign(&self, session: &mut ClientSession, new: NewCampaign) -> DriverResult<Campaign> {
         let now = self.db.now();
-        require_user(&self.db, session, new.user_id).await?;
-        if new.created_by != new.user_id {
-            require_user(&self.db, session, new.created_by).await?;
+        if let Some(id) = new.id
+            && let Some(existing) = find_campaign(&self.db, Some(&mut *session), id).await?
+        {
+            return new.repeated(existing).map_err(ours);
         }
-        self.hold_mailbox_of(session, new.user_id, new.mailbox_id).await?;
-        let campaign = new.build(CampaignId::new_at(now), now);
+        self.hold_active(session, new.user_id).await?;
+        if new.created_by != new.user_id {
+            self.require_active(session, new.created_by).await?;
+        }
+        let mailbox = self.hold_mailbox(session, new.mailbox_id).await?;
+        mailbox.require_owner(new.user_id).and_then(|()| mailbox.require_sendable()).map_err(ours)?;
+        let id = new.id.unwrap_or_else(|| CampaignId::new_at(now));
+        let campaign = new.build(id, now);
         self.db.campaigns.insert(Some(&mut *session), &campaign).await?;
         self.db
             .campaign_metrics
@@ -93,7 +116,11 @@ impl Campaigns {
         let campaign = self.require_campaign(Some(&mut *session), id).await?;
         let changes = campaign.patched(patch, expected_updated_at, now).map_err(ours)?;
         if let Some(mailbox_id) = patch.mailbox_id {
-            self.hold_mailbox_of(session, campaign.user_id, mailbox_id).await?;
+            let mailbox = self.hold_mailbox(session, mailbox_id).await?;
+            mailbox.require_owner(campaign.user_id).map_err(ours)?;
+            if mailbox_id != campaign.mailbox_id {
+                mailbox.require_sendable().map_err(ours)?;
+            }
         }
         let same_version = of_campaign(id).is(field::updated_at, &expected_updated_at);
         let changed = self.db.campaigns.update(Some(&mut *session), &same_version, &changes).await?;
@@ -104,6 +131,24 @@ impl Campaigns {
             self.db.campaign_metrics.update::<CampaignMetrics>(Some(session), &metrics, &changes).await?;
         }
         Ok(changed)
+    }
+
+    /// Adds recipients unless that was done with the same receipt.
+    async fn add_once(
+        &self,
+        session: &mut ClientSession,
+        id: CampaignId,
+        receipt: Receipt,
+        changes: &Changes,
+    ) -> DriverResult<Campaign> {
+        let campaign = self.require_campaign(Some(&mut *session), id).await?;
+        if self.receipts.contains(session, &receipt).await? {
+            return Ok(campaign);
+        }
+        campaign.require(ADD_RECIPIENTS, CampaignStatus::UNFINISHED).map_err(ours)?;
+        self.receipts.write(session, std::iter::once(&receipt)).await?;
+        let changed = self.db.campaigns.update(Some(session), &of_campaign(id), changes).await?;
+        changed.ok_or_else(|| ours(Error::not_found(Collection::Campaigns, id)))
     }
 
     /// Changes a campaign whose status is one of `allowed`. It goes on until the call's deadline while others
@@ -127,37 +172,20 @@ impl Campaigns {
         }
     }
 
-    /// Claims campaigns one by one. Each is read before it is changed: a campaign that cannot be read must not
-    /// become active, since nobody would send it.
-    async fn claim(&self, due: DateTime<Utc>, limit: usize) -> DriverResult<Vec<Campaign>> {
-        let due = CampaignFilter::due(due).to_filter();
-        let (mut claimed, mut unreadable) = (Vec::new(), Vec::<Bson>::new());
-        while claimed.len() < limit {
-            let mut others = due.clone();
-            if !unreadable.is_empty() {
-                others.insert("_id", doc! { "$nin": unreadable.clone() });
-            }
-            let earliest = doc! { field::start_time.as_str(): 1, "_id": 1 };
-            let Some(next) = self.db.campaigns.raw.find_one(others).sort(earliest).await? else { break };
-            let Some(id) = next.get(ID.as_str())? else { break };
-            let id = Bson::try_from(id)?;
-            if Campaign::decode(&next).is_err() {
-                unreadable.push(id);
-                continue;
-            }
-            let mut still_due = due.clone();
-            still_due.insert("_id", id.clone());
-            let claim = status_change(CampaignStatus::Active, self.db.now());
-            let claim = self.db.campaigns.find_and_update(still_due, claim.to_pipeline()).await?;
-            match claim.map(|row| Campaign::decode(&row)) {
-                Some(Ok(campaign)) => claimed.push(campaign),
-                // Another program damaged it in this very moment.
-                Some(Err(_)) => unreadable.push(id),
-                // Another worker was faster.
-                None => {}
-            }
-        }
-        Ok(claimed)
+    /// Makes a campaign active, if its owner and its mailbox can be given work.
+    async fn activate(
+        &self,
+        session: &mut ClientSession,
+        id: CampaignId,
+        transition: CampaignTransition,
+    ) -> DriverResult<Campaign> {
+        let campaign = self.require_campaign(Some(&mut *session), id).await?;
+        campaign.require(transition.as_str(), transition.from()).map_err(ours)?;
+        self.hold_active(session, campaign.user_id).await?;
+        self.hold_mailbox(session, campaign.mailbox_id).await?.require_sendable().map_err(ours)?;
+        let changes = status_change(transition.to(), self.db.now());
+        let changed = self.db.campaigns.update(Some(session), &of_campaign(id), &changes).await?;
+        changed.ok_or_else(|| ours(Error::not_found(Collection::Campaigns, id)))
     }
 
     async fn complete(&self, expired: DateTime<Utc>) -> DriverResult<u64> {
@@ -187,11 +215,12 @@ impl Campaigns {
 #[async_trait]
 impl CampaignRepository for Campaigns {
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign> {
-        self.db
-            .transact("campaigns.create", (self, campaign), |session, (this, campaign)| {
+        let create = || {
+            self.db.transact("campaigns.create", (self, campaign.clone()), |session, (this, campaign)| {
                 this.create_campaign(session, campaign.clone()).boxed()
             })
-            .await
+        };
+        self.db.again_if_unique(create).await
     }
 
     async fn get(&self, id: CampaignId) -> Result<Option<Campaign>> {
@@ -212,16 +241,23 @@ impl CampaignRepository for Campaigns {
     }
 
     async fn transition(&self, id: CampaignId, transition: CampaignTransition) -> Result<Campaign> {
+        const OPERATION: &str = "campaigns.transition";
+        if transition.to() == CampaignStatus::Active {
+            return self
+                .db
+                .transact(OPERATION, self, move |session, this| {
+                    this.activate(session, id, transition).boxed()
+                })
+                .await;
+        }
         let changes = status_change(transition.to(), self.db.now());
-        let action = transition.as_str();
-        self.db
-            .write("campaigns.transition", self.change_campaign(id, action, transition.from(), &changes))
-            .await
+        let change = self.change_campaign(id, transition.as_str(), transition.from(), &changes);
+        self.db.write(OPERATION, change).await
     }
 
     async fn claim_due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Campaign>> {
         check_limit(limit)?;
-        self.db.write("campaigns.claim_due", self.claim(now, limit)).await
+        self.claim(now, limit).await
     }
 
     async fn complete_expired(&self, now: DateTime<Utc>) -> Result<u64> {
@@ -233,10 +269,19 @@ impl CampaignRepository for Campaigns {
         self.db.run("campaigns.count_by_status", self.count(&query)).await
     }
 
-    async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign> {
-        let changes = Changes::at(self.db.now()).add(field::total_recipients, n);
-        let change = self.change_campaign(id, "add_recipients", CampaignStatus::UNFINISHED, &changes);
-        self.db.write("campaigns.add_recipients", change).await
+    async fn add_recipients(&self, id: CampaignId, new: NewRecipients) -> Result<Campaign> {
+        const OPERATION: &str = "campaigns.add_recipients";
+        let changes = Changes::at(self.db.now()).add(field::total_recipients, new.n);
+        let Some(receipt) = new.receipt(id) else {
+            let change = self.change_campaign(id, ADD_RECIPIENTS, CampaignStatus::UNFINISHED, &changes);
+            return self.db.write(OPERATION, change).await;
+        };
+        let add = || {
+            self.db.transact(OPERATION, (self, &changes), move |session, (this, changes)| {
+                this.add_once(session, id, receipt, changes).boxed()
+            })
+        };
+        self.db.again_if_unique(add).await
     }
 
     async fn list(&self, filter: &CampaignFilter, page: &PageRequest) -> Result<Page<Campaign>> {

@@ -17,15 +17,16 @@ use super::link::table::{each, of_id, projection};
 use super::tracking::{Recounts, recount_notes};
 use crate::clock::{first_whole_millis, next_version};
 use crate::document::aggregation::{
-    odd_in_state, point, series, sum_of_totals, summed_totals, with_odd_totals,
+    Group, group_by_oddness, grouped, odd, odd_in_state, point, series, sum_of_totals, summed_totals,
+    with_odd_totals,
 };
 use crate::document::campaign_metrics::{campaign_of, field, read_totals, totals_change, totals_fields};
-use crate::document::email_tracking::{keyed_without_texts, of_campaigns, without_texts};
+use crate::document::email_tracking::{keyed_without_texts, of_campaigns, sent_from, without_texts};
 use crate::document::{Decode, Query};
 use crate::error::{Error, Result};
 use crate::model::{
-    CampaignId, CampaignMetrics, Drift, FoundMetrics, MetricId, MetricsFilter, MetricsSum, RecountProgress,
-    SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta,
+    CampaignId, CampaignMetrics, Drift, FoundMetrics, MailboxId, MetricId, MetricsFilter, MetricsSum,
+    RecountProgress, SeriesPoint, SeriesStep, Signal, Totals, TotalsDelta,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{CampaignMetricsRepository, RecordStream};
@@ -63,6 +64,30 @@ impl Metrics {
             }
         }
         Ok(all)
+    }
+
+    /// The sum of the rows that match the query.
+    async fn sum_of_rows(&self, rows: &Query) -> DriverResult<MetricsSum> {
+        let mut sum = MetricsSum::default();
+        let stages = [doc! { "$match": rows.to_filter() }, group_by_oddness()];
+        let mut groups = self.db.email_tracking.aggregate_in_lists(stages).await?;
+        let mut has_odd = false;
+        while groups.advance().await? {
+            match grouped(groups.current()).map_err(ours)? {
+                (_, Group { odd: 0, totals }) => sum.totals += totals,
+                _ => has_odd = true,
+            }
+        }
+        if has_odd {
+            let find =
+                self.db.email_tracking.find_in_lists(odd(rows)).projection(projection(without_texts()));
+            each(None, find, |row| {
+                let row = keyed_without_texts(row).map(|(_, row)| row);
+                sum.add_row(row.as_ref()).map_err(ours)
+            })
+            .await?;
+        }
+        Ok(sum)
     }
 
     /// The filters that find the rows of the campaigns, for a few campaigns each if they must be looked up.
@@ -226,6 +251,11 @@ impl CampaignMetricsRepository for Metrics {
 
     async fn totals(&self, filter: &MetricsFilter) -> Result<MetricsSum> {
         self.db.run("campaign_metrics.totals", self.sum(filter)).await
+    }
+
+    async fn mailbox_totals(&self, mailbox_id: MailboxId, sent: Range<DateTime<Utc>>) -> Result<MetricsSum> {
+        let rows = sent_from(mailbox_id, &sent);
+        self.db.run("campaign_metrics.mailbox_totals", self.sum_of_rows(&rows)).await
     }
 
     async fn series(

@@ -15,12 +15,14 @@ use super::originals;
 use super::user::require_user;
 use crate::collection::Collection;
 use crate::document::mailbox::field;
-use crate::document::mailbox::{primary_change, primary_of, reencryption, secret_texts, secrets_change};
+use crate::document::mailbox::{
+    primary_change, primary_of, reencryption, secret_texts, secrets_change, spelled_elsewhere,
+};
 use crate::document::{Changes, ID, Query, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignFilter, Credentials, EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch,
-    MailboxStatus, NewMailbox, UserId,
+    MailboxStatus, NewMailbox, User, UserId,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, MailboxSecretsRepository, RecordStream};
@@ -94,10 +96,25 @@ impl Mailboxes {
         self.db.mailboxes.find_one(Some(session), &primary_of(user_id)).await
     }
 
+    /// Mailboxes of the same user that have the new address in another spelling.
+    async fn spelled_elsewhere(
+        &self,
+        id: MailboxId,
+        patch: &MailboxPatch,
+    ) -> DriverResult<Option<(Query, &'static str)>> {
+        let Some(email) = patch.email.as_ref().filter(|email| email.other_spelling().is_some()) else {
+            return Ok(None);
+        };
+        let mailbox: Option<Mailbox> = self.db.mailboxes.find_one(None, &of_mailbox(id)).await?;
+        Ok(mailbox.and_then(|mailbox| spelled_elsewhere(mailbox.user_id, email, Some(id))))
+    }
+
     async fn link_in(&self, session: &mut ClientSession, mailbox: NewMailbox) -> DriverResult<Mailbox> {
         let user_id = mailbox.user_id;
         require_user(&self.db, session, user_id).await?;
         self.db.users.lock(session, user_id.as_object_id()).await?;
+        let taken = spelled_elsewhere(user_id, &mailbox.email, None);
+        self.db.mailboxes.refuse_taken(Some(&mut *session), taken).await?;
         let is_first = self.primary_mailbox(session, user_id).await?.is_none();
         let takes_over = mailbox.primary && !is_first;
         let id = MailboxId::new();
@@ -183,7 +200,7 @@ impl SecretStorage for Mailboxes {
         sealed: &[SealedField],
     ) -> Result<Mailbox> {
         let changes = secrets_change(sealed, self.db.now());
-        let change = self.db.mailboxes.change_version(id.as_object_id(), version, &changes);
+        let change = self.db.mailboxes.change_version(id.as_object_id(), version, &changes, None);
         self.db.write("mailboxes.refresh_tokens", change).await
     }
 
@@ -225,7 +242,9 @@ impl MailboxRepository for Mailboxes {
     }
 
     async fn find_by_user_and_email(&self, user_id: UserId, email: &EmailAddress) -> Result<Option<Mailbox>> {
-        self.find(MailboxFilter::user(user_id).email(email.clone()).query()).await
+        let query = MailboxFilter::user(user_id).query();
+        let find = self.db.mailboxes.find_spelled(None, query, field::email, email);
+        self.db.run("mailboxes.find", find).await
     }
 
     async fn primary(&self, user_id: UserId) -> Result<Option<Mailbox>> {
@@ -235,7 +254,12 @@ impl MailboxRepository for Mailboxes {
     async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>> {
         let query = MailboxFilter::sendable(user_id).query();
         let order = doc! { field::last_used.as_str(): 1, "_id": 1 };
-        self.db.run("mailboxes.least_recently_used", self.db.mailboxes.find_first(None, &query, order)).await
+        let find = async {
+            let user: Option<User> = self.db.users.find_one(None, &of_id(user_id.as_object_id())).await?;
+            user.map_or(Ok(()), |user| user.require_active()).map_err(ours)?;
+            self.db.mailboxes.find_first(None, &query, order).await
+        };
+        self.db.run("mailboxes.least_recently_used", find).await
     }
 
     async fn update(
@@ -245,7 +269,10 @@ impl MailboxRepository for Mailboxes {
         expected_updated_at: DateTime<Utc>,
     ) -> Result<Mailbox> {
         let changes = patch.changes(self.db.now());
-        let change = self.db.mailboxes.change_version(id.as_object_id(), expected_updated_at, &changes);
+        let change = async {
+            let taken = self.spelled_elsewhere(id, &patch).await?;
+            self.db.mailboxes.change_version(id.as_object_id(), expected_updated_at, &changes, taken).await
+        };
         self.db.write("mailboxes.update", change).await
     }
 

@@ -2,6 +2,8 @@
 
 mod campaign;
 mod campaign_metrics;
+mod claims;
+mod clerk;
 mod email_tracking;
 pub(crate) mod keys;
 pub(crate) mod lease;
@@ -16,7 +18,7 @@ mod user;
 pub use link::{Encryption, MongoOptions, ServerInfo, Topology, Warning};
 pub(crate) use link::{connection, error, table};
 pub use provision::{
-    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, ProvisionOptions, ProvisionPlan,
-    SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
+    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, LoginCollision, LoginReport,
+    ProvisionOptions, ProvisionPlan, SchemaDrift, ValidatorMode, ValidatorPlan, ValidatorState,
 };
 pub use store::MongoStore;

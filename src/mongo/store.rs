@@ -12,8 +12,9 @@ use super::link::{ServerInfo, Warning, server_info};
 use super::mailbox::Mailboxes;
 use super::tracking::{CampaignLocks, Receipts};
 use super::user::Users;
-use super::{MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
+use super::{LoginReport, MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, ProvisionError, Result};
+use crate::migrate::Stop;
 use crate::repository::Store;
 use crate::secret::Passwords;
 
@@ -114,7 +115,9 @@ impl MongoStore {
     /// that begin later, or that have further steps to do, fail with [`Error::ShutDown`](crate::Error::ShutDown),
     /// and streams end with it. A client that was [given](Self::from_client) to the store stays open.
     ///
-    /// It is not needed before a process ends. Shut an [`EventRecorder`](crate::EventRecorder) down first.
+    /// Shut an [`EventRecorder`](crate::EventRecorder) down first. A process may end without closing the store:
+    /// nothing is lost. But the driver ends its sessions in tasks of its own, and one that is cut off by the end
+    /// of the runtime can print a panic. After `close` none is left.
     pub async fn close(&self) {
         self.db.close().await;
     }
@@ -199,6 +202,50 @@ impl MongoStore {
         provision::offenders(&self.db, options).await
     }
 
+    /// Finds the login ids and addresses of users that an older program stored in another form than this store,
+    /// such as `Ada@Example.com`, and what [`rewrite_logins`](Self::rewrite_logins) would do about them. It
+    /// reads all users, twice, and writes nothing.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn check_logins(&self, stop: &Stop) -> Result<LoginReport, ProvisionError> {
+        provision::logins::check(&self.db, stop).await
+    }
+
+    /// Rewrites login ids and addresses of users to the stored form, trimmed and in lower case, where no other
+    /// user has it or would have it too. The others are reported, by the ids of the users.
+    ///
+    /// Look-ups ask for the stored form and for the text as it was given, so they find `Ada@Example.com` by
+    /// `Ada@Example.com` but not by `ada@example.com`. After this call they find it by any spelling.
+    /// Of two users `ADA@Example.com` and `Ada@Example.com` neither is rewritten: an operator must decide
+    /// whose login it is, and change or delete one of them.
+    ///
+    /// It is meant to run once, after [`provision`](Self::provision) and a look at
+    /// [`check_logins`](Self::check_logins). Each text is changed only if it is still what was read, and the
+    /// user's `updated_at` becomes later. A run that was stopped or that failed keeps what it did; the next one
+    /// does the rest. It keeps a hash in memory of each text that is not in the stored form, and it must end
+    /// within a day.
+    ///
+    /// ```no_run
+    /// use campaign_store::{MongoStore, Stop};
+    ///
+    /// # async fn mend(store: MongoStore) -> Result<(), campaign_store::ProvisionError> {
+    /// let expected = store.check_logins(&Stop::default()).await?;
+    /// println!("{} would be rewritten, {} collide", expected.rewritten, expected.collisions);
+    /// let report = store.rewrite_logins(&Stop::default()).await?;
+    /// for collision in &report.first_collisions {
+    ///     println!("{collision}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn rewrite_logins(&self, stop: &Stop) -> Result<LoginReport, ProvisionError> {
+        provision::logins::rewrite(&self.db, stop).await
+    }
+
     /// Problems of the database that [`connect`](Self::connect) found: the store works, but an operator
     /// should mend them.
     #[must_use]
@@ -223,7 +270,7 @@ impl MongoStore {
             users: Arc::new(Users { db: db.clone(), passwords }),
             mailboxes: mailboxes.clone(),
             mailbox_secrets: mailboxes,
-            campaigns: Arc::new(Campaigns { db: db.clone() }),
+            campaigns: Arc::new(Campaigns { db: db.clone(), receipts: receipts.clone() }),
             campaign_metrics: Arc::new(Metrics { db: db.clone() }),
             email_tracking: Arc::new(Tracking { db, receipts, locks }),
         }

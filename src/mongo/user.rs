@@ -1,25 +1,26 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bson::Document;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use mongodb::ClientSession;
 
+use super::clerk::forget_clerk_user;
 use super::link::connection::Connection;
-use super::link::error::{DriverResult, is_duplicate, ours};
+use super::link::error::{DriverResult, ours};
 use super::link::table::of_id;
+use crate::clock::whole_millis;
 use crate::collection::Collection;
 use crate::document::user::field;
-use crate::document::user::{PASSWORD, hash_replacement, password_change};
-use crate::document::{Changes, Decode, Query, Record, with_texts};
+use crate::document::user::{ClerkLink, PASSWORD, hash_replacement, password_change};
+use crate::document::{Changes, Query, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
-    ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxFilter,
-    NewUser, User, UserFilter, UserId, UserPatch,
+    ClerkState, ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword,
+    MailboxFilter, NewUser, User, UserFilter, UserId, UserPatch,
 };
 use crate::page::{Page, PageRequest};
-use crate::repository::{ClerkUpsert, RecordStream, UserRepository};
+use crate::repository::{ClerkDeletion, ClerkUpsert, RecordStream, UserRepository};
 use crate::secret::{Logins, Passwords, StoredLogin, verify};
 
 #[derive(Debug)]
@@ -39,23 +40,15 @@ impl Users {
 
     async fn hash_and_create(&self, user: NewUser) -> Result<User> {
         let hash = self.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
+        let taken = user.spelled_elsewhere();
         let user = user.build(UserId::new(), self.db.now());
         let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
-        let insert = self.db.users.insert_document(None, with_texts(user.encode(), hash));
+        let insert = async {
+            self.db.users.refuse_taken(None, taken).await?;
+            self.db.users.insert_document(None, with_texts(user.encode(), hash)).await
+        };
         self.db.write("users.create", insert).await?;
         Ok(user)
-    }
-
-    async fn upsert(&self, user: &ClerkUser) -> DriverResult<ClerkUpsert> {
-        let now = self.db.now();
-        let new = user.as_new().build(UserId::new(), now);
-        let document: Document = new.encode().try_into()?;
-        let query = Query::all().is(field::clerk_user_id, &user.clerk_user_id);
-        let pipeline = user.as_patch().changes(now).to_upsert_pipeline(&document);
-        let row = self.db.users.find_and_update(query.to_filter(), pipeline).upsert(true).await?;
-        let missing = || ours(Error::not_found(Collection::Users, new.id));
-        let stored = User::decode(&row.ok_or_else(missing)?).map_err(ours)?;
-        Ok(if stored.id == new.id { ClerkUpsert::Created(stored) } else { ClerkUpsert::Updated(stored) })
     }
 }
 
@@ -78,8 +71,8 @@ pub(super) async fn require_user(
 #[async_trait]
 impl Logins for Users {
     async fn find(&self, login_id: &LoginId) -> Result<Option<StoredLogin>> {
-        let query = Query::all().is(field::login_id, login_id);
-        self.db.run("users.verify_login", self.db.users.find_one(None, &query)).await
+        let find = self.db.users.find_spelled(None, Query::all(), field::login_id, login_id);
+        self.db.run("users.verify_login", find).await
     }
 
     async fn replace_hash(&self, user: UserId, old: &str, new: &str) -> Result<()> {
@@ -101,11 +94,13 @@ impl UserRepository for Users {
     }
 
     async fn find_by_login_id(&self, login_id: &LoginId) -> Result<Option<User>> {
-        self.find(Query::all().is(field::login_id, login_id)).await
+        let find = self.db.users.find_spelled(None, Query::all(), field::login_id, login_id);
+        self.db.run("users.find", find).await
     }
 
     async fn find_by_email(&self, email: &EmailAddress) -> Result<Option<User>> {
-        self.find(Query::all().is(field::email, email)).await
+        let find = self.db.users.find_spelled(None, Query::all(), field::email, email);
+        self.db.run("users.find", find).await
     }
 
     async fn find_by_clerk_user_id(&self, id: &ClerkUserId) -> Result<Option<User>> {
@@ -114,21 +109,17 @@ impl UserRepository for Users {
 
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User> {
         let changes = patch.changes(self.db.now());
-        let change = self.db.users.change_version(id.as_object_id(), expected_updated_at, &changes);
+        let taken = patch.spelled_elsewhere(id);
+        let change = self.db.users.change_version(id.as_object_id(), expected_updated_at, &changes, taken);
         self.db.write("users.update", change).await
     }
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
-        self.db
-            .write("users.upsert_from_clerk", async {
-                match self.upsert(&user).await {
-                    // Another caller may have created this user at the same moment; then it can be updated
-                    // now. The server may name any of the indexes that both users would be in.
-                    Err(error) if is_duplicate(&error) => self.upsert(&user).await,
-                    done => done,
-                }
-            })
-            .await
+        self.upsert_state(ClerkState::of(&user)).await
+    }
+
+    async fn delete_from_clerk(&self, id: &ClerkUserId, at: DateTime<Utc>) -> Result<ClerkDeletion> {
+        self.delete_state(ClerkState::tombstone(id.clone(), whole_millis(at))).await
     }
 
     async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User> {
@@ -157,15 +148,20 @@ impl UserRepository for Users {
         self.db
             .transact("users.delete", &self.db, move |session, db| {
                 async move {
-                    require_user(db, session, id).await?;
+                    let missing = || ours(Error::not_found(Collection::Users, id));
+                    let user = db.users.find_one(Some(&mut *session), &of_user(id)).await?;
+                    let ClerkLink(clerk_user_id) = user.ok_or_else(missing)?;
                     let mailboxes = MailboxFilter::user(id).query();
                     if db.mailboxes.any(Some(&mut *session), &mailboxes).await? {
                         return Err(ours(Error::in_use(Collection::Users, id, Collection::Mailboxes)));
                     }
-                    if db.users.remove(Some(session), id.as_object_id()).await? {
-                        return Ok(());
+                    if !db.users.remove(Some(&mut *session), id.as_object_id()).await? {
+                        return Err(missing());
                     }
-                    Err(ours(Error::not_found(Collection::Users, id)))
+                    match &clerk_user_id {
+                        Some(id) => forget_clerk_user(db, session, id).await,
+                        None => Ok(()),
+                    }
                 }
                 .boxed()
             })

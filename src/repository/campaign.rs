@@ -7,7 +7,7 @@ use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignPatch, CampaignSummary, CampaignTransition,
-    NewCampaign, UserId,
+    NewCampaign, NewRecipients, UserId,
 };
 use crate::page::{Page, PageRequest};
 
@@ -38,13 +38,35 @@ use crate::page::{Page, PageRequest};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | all that only read | what is stored now |
+/// | `create` with an [id](NewCampaign::id) | the same campaign |
+/// | `create` without an id | perhaps a second campaign |
+/// | `update` | `Conflict`, if the first call took effect: read the campaign, and compare |
+/// | `transition`, `start`, `pause`, `resume`, `reschedule`, `complete`, `cancel` | `IllegalStatus`, if it took effect: read the campaign |
+/// | `claim_due` | other campaigns; those of the first call are active, and [`list`](Self::list) finds them |
+/// | `complete_expired` | the number of those that are left |
+/// | `add_recipients` with a [key](NewRecipients::key) | the campaign; they are counted once |
+/// | `add_recipients` without a key | perhaps counted twice |
 #[async_trait]
 pub trait CampaignRepository: Debug + Send + Sync {
     /// Creates a campaign together with its metrics record.
     ///
+    /// A campaign with an [id](NewCampaign::id) can be created again: if there is a campaign with this id that
+    /// was created from the same content, the call returns it as it is now. The content is all that
+    /// [`NewCampaign`] has, as long as no [`update`](Self::update) changed it; the number of recipients may have
+    /// grown since.
+    ///
     /// # Errors
-    /// `NotFound` when the owner, the creator or the mailbox does not exist; `ForeignMailbox` when
-    /// the mailbox is another user's.
+    /// `NotFound` when the owner, the creator or the mailbox does not exist; `InactiveUser` when the owner or the
+    /// creator was deactivated; `ForeignMailbox` when the mailbox is another user's; `UnsendableMailbox` when
+    /// it cannot send; `Unique` when another campaign has the id.
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign>;
 
     /// The campaign with this id.
@@ -59,7 +81,8 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` when the campaign or the new mailbox does not exist; `Conflict` when the campaign has
     /// changed since; `IllegalStatus` when it is neither scheduled nor paused; `ForeignMailbox` when the
-    /// new mailbox is another user's; `Invalid` when the end would be out of the calendar.
+    /// new mailbox is another user's; `UnsendableMailbox` when it cannot send; `Invalid` when another program
+    /// stored a start so late that the end would be out of the calendar.
     async fn update(
         &self,
         id: CampaignId,
@@ -70,9 +93,14 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// Changes the status of a campaign atomically. If several callers try the same transition at once,
     /// one succeeds.
     ///
+    /// A campaign becomes active only if its owner is active and its mailbox can send. Once a call that deactivates
+    /// the user or the mailbox has returned, none of their campaigns becomes active any more. Those that are active
+    /// already stay so: pause them.
+    ///
     /// # Errors
     /// `NotFound`; `IllegalStatus` when the campaign's status does not allow the transition, for example
-    /// because another caller was faster.
+    /// because another caller was faster. When it would become active: `InactiveUser`, `UnsendableMailbox`, and
+    /// `NotFound` also when the owner or the mailbox does not exist.
     async fn transition(&self, id: CampaignId, transition: CampaignTransition) -> Result<Campaign>;
 
     /// Starts a scheduled campaign without waiting for its start time. See [`transition`](Self::transition).
@@ -127,9 +155,11 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// Claims due campaigns: starts at most `limit` scheduled campaigns whose start time is at or before
     /// `now`, the earliest first, and returns those that *this* call started. Any number of workers can
     /// call it at once, and each campaign goes to one of them. A call that returns fewer than `limit`
-    /// campaigns has left none.
+    /// campaigns has left none that can be sent.
     ///
-    /// A due campaign that cannot be read stays scheduled. [`list`](Self::list) names it.
+    /// Due campaigns that nobody can send stay scheduled and are passed over: those whose owner or mailbox could not
+    /// [start](Self::start) them, and those that cannot be read. They are claimed once that has changed. Until
+    /// then each call looks at them again; pause or cancel them if they are many.
     ///
     /// If the call fails or its future is dropped, campaigns that it has already started stay active.
     /// [`list`](Self::list) finds them.
@@ -151,11 +181,15 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// Only those of the database.
     async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts>;
 
-    /// Adds `n` to the number of recipients of a campaign that is scheduled, active or paused.
+    /// Adds to the number of recipients of a campaign that is scheduled, active or paused.
+    ///
+    /// An addition with a [key](NewRecipients::key) counts once for each key and campaign, for at least as long
+    /// as the store keeps receipts (7 days by default). Its repeat returns the campaign as it is now, whatever
+    /// its status and the number of the repeat.
     ///
     /// # Errors
     /// `NotFound`; `IllegalStatus` when the campaign is completed or cancelled.
-    async fn add_recipients(&self, id: CampaignId, n: u32) -> Result<Campaign>;
+    async fn add_recipients(&self, id: CampaignId, new: NewRecipients) -> Result<Campaign>;
 
     /// A page of the campaigns that match `filter`. Campaigns that cannot be read are named in
     /// [`Page::unreadable`].

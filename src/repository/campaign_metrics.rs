@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
-    CampaignId, CampaignMetrics, Drift, MetricsFilter, MetricsSum, RecountProgress, SeriesPoint, SeriesStep,
-    Signal,
+    CampaignId, CampaignMetrics, Drift, MailboxId, MetricsFilter, MetricsSum, RecountProgress, SeriesPoint,
+    SeriesStep, Signal,
 };
 use crate::page::{Page, PageRequest};
 
@@ -22,6 +22,7 @@ use crate::page::{Page, PageRequest};
 /// use campaign_store::{MetricsFilter, Rates};
 /// # use campaign_store::{CampaignDuration, MemoryStore, NewCampaign, NewMailbox, NewSend, NewUser};
 /// # use campaign_store::{Provider, TrackingEvent};
+/// use chrono::TimeDelta;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
@@ -32,7 +33,7 @@ use crate::page::{Page, PageRequest};
 /// # let (start, day) = (ada.created_at, CampaignDuration::hours(24.0)?);
 /// # let spring = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
 /// # let spring = store.campaigns.create(spring).await?;
-/// let send = NewSend::new(&spring, "ada@work.example", "bob@example.com", start)?;
+/// let send = NewSend::new(&spring, &mailbox, "bob@example.com", start)?;
 /// let opened = TrackingEvent::opened(send.id(), start);
 /// store.email_tracking.record_sends(vec![send]).await?;
 /// store.email_tracking.record_events(vec![opened]).await?;
@@ -41,9 +42,21 @@ use crate::page::{Page, PageRequest};
 /// assert_eq!((metrics.totals.sent, metrics.totals.opened), (1, 1));
 /// let sum = store.campaign_metrics.totals(&MetricsFilter::user(ada.id)).await?;
 /// assert_eq!(Rates::of(&sum.totals).open_rate, 100.0);
+/// let day = start..start + TimeDelta::days(1);
+/// assert_eq!(store.campaign_metrics.mailbox_totals(mailbox.id, day).await?, sum);
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | all that only read | what is stored now |
+/// | `recount` | the same metrics |
+/// | `recount_all` | it finds nothing to correct in what was corrected |
 #[async_trait]
 pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// The metrics of a campaign.
@@ -65,6 +78,15 @@ pub trait CampaignMetricsRepository: Debug + Send + Sync {
     /// # Errors
     /// Only those of the database.
     async fn totals(&self, filter: &MetricsFilter) -> Result<MetricsSum>;
+
+    /// The totals of the e-mails that a mailbox sent in this period, which excludes its end: of all campaigns, and
+    /// also of those that have another mailbox of their own. It is counted from the e-mails, so the cost grows with
+    /// their number. E-mails that cannot be read are in [`MetricsSum::unreadable`]; those whose time of sending is no
+    /// date are in no period.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    async fn mailbox_totals(&self, mailbox_id: MailboxId, sent: Range<DateTime<Utc>>) -> Result<MetricsSum>;
 
     /// The number of e-mails of these campaigns that reached a state in each hour or day of a period. The
     /// earliest step comes first, and steps without e-mails are left out.

@@ -26,7 +26,7 @@ use crate::page::{Page, PageRequest};
 /// # let (start, day) = (ada.created_at, CampaignDuration::hours(24.0)?);
 /// # let spring = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
 /// # let spring = store.campaigns.create(spring).await?;
-/// let send = NewSend::new(&spring, "ada@work.example", "bob@example.com", start)?;
+/// let send = NewSend::new(&spring, &mailbox, "bob@example.com", start)?;
 /// let opened = TrackingEvent::opened(send.id(), start).provider_event_id("evt-1")?;
 ///
 /// // Recording again after a failure is safe: each send and each event counts once.
@@ -38,6 +38,17 @@ use crate::page::{Page, PageRequest};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | all that only read | what is stored now |
+/// | `record_sends`, `record_sends_each` | `AlreadyRecorded` for each send that was recorded; each counts once |
+/// | `record_events`, `record_events_each`, events with a provider event id | `Duplicate` for each event that was recorded; each counts once |
+/// | the same, events without one | perhaps counted twice |
 #[async_trait]
 pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// Records sends, counts them in the metrics of their campaigns, and returns the outcome of each, in
@@ -49,8 +60,10 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// sends fail, the others stay recorded.
     ///
     /// Only the tracking id decides whether a send was recorded before; its other fields are not compared.
-    /// Sends of completed and cancelled campaigns are recorded too. The owner and the mailbox of a row are
-    /// those that [`NewSend::new`] took from the campaign.
+    /// Sends of completed and cancelled campaigns are recorded too, and so are those of deactivated users and of
+    /// mailboxes that cannot send any more: they have happened. The owner of a row is that of the campaign, and the
+    /// mailbox is the one that [`NewSend::new`] was given. A send more than a day in the future is
+    /// [`ImplausibleTime`](SendOutcome::ImplausibleTime), and not recorded.
     ///
     /// # Errors
     /// The first one of [`record_sends_each`](Self::record_sends_each).
@@ -73,6 +86,11 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// change by the difference of the rows' [contributions](crate::Contribution) before and after. Rows,
     /// metrics and receipts change together, in atomic steps of at most 1,000 events. If a step fails, the
     /// other steps that were recorded stay recorded.
+    ///
+    /// An event more than a day before its e-mail was sent, or more than a day in the future, is
+    /// [`ImplausibleTime`](EventOutcome::ImplausibleTime), and not recorded: it would give its row a wrong time for
+    /// good. A [soft](crate::BounceKind::Soft) bounce is [`Noted`](EventOutcome::Noted): its provider event id is
+    /// remembered, and nothing else is stored.
     ///
     /// An event with a [provider event id](TrackingEvent::provider_event_id) counts once for at least as
     /// long as the store keeps receipts (7 days by default), so it can be recorded again after any

@@ -33,6 +33,19 @@ use crate::page::{Page, PageRequest};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | all that only read | what is stored now |
+/// | `link` | `Unique`, if the first call took effect: `find_by_user_and_email` finds the mailbox |
+/// | `update` | `Conflict`, if it took effect: read the mailbox, and compare |
+/// | `set_primary` | the same state; nothing is written |
+/// | `set_status`, `touch` | the same state, with a later version |
+/// | `unlink` | `NotFound`, if it took effect |
 #[async_trait]
 pub trait MailboxRepository: Debug + Send + Sync {
     /// Links a mailbox to its user. A user's first mailbox becomes the primary one. Secrets are sealed
@@ -66,7 +79,7 @@ pub trait MailboxRepository: Debug + Send + Sync {
     /// [`touch`](Self::touch) it gives a rotation.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// `InactiveUser` when the user was deactivated; those of [`get`](Self::get).
     async fn least_recently_used(&self, user_id: UserId) -> Result<Option<Mailbox>>;
 
     /// Changes a mailbox whose `updated_at` is still `expected_updated_at`.

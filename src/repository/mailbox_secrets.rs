@@ -35,6 +35,17 @@ use crate::secret::{ReencryptPlan, ReencryptReport};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | `credentials` | what is stored now |
+/// | `replace_credentials` | the same secrets, sealed once more |
+/// | `refresh_tokens` | `Conflict`, if the first call took effect: read the credentials, and compare |
+/// | `reencrypt` | it finds nothing to do in what was re-encrypted |
 #[async_trait]
 pub trait MailboxSecretsRepository: Debug + Send + Sync {
     /// The opened secrets of a mailbox; `None` if the mailbox does not exist.

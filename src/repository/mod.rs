@@ -5,7 +5,7 @@
 //! These rules hold for every method of every trait, on every store:
 //!
 //! - A call that fails changes nothing. [`Error::Unavailable`](crate::Error::Unavailable) is the exception:
-//!   it is unknown whether the write took effect. A retry is safe where the method says so.
+//!   it is unknown whether the write took effect. Each trait has a table of what a repeat gives.
 //! - Look-ups return `None` for records that do not exist; writes that need the record fail with
 //!   [`Error::NotFound`](crate::Error::NotFound).
 //! - Every write of a record makes its `updated_at` (`last_updated` of metrics) strictly later, so it
@@ -37,7 +37,7 @@ pub use mailbox::MailboxRepository;
 pub use mailbox_secrets::MailboxSecretsRepository;
 pub use store::Store;
 pub use store_builder::StoreBuilder;
-pub use user::{ClerkUpsert, UserRepository};
+pub use user::{ClerkDeletion, ClerkUpsert, UserRepository};
 
 use crate::error::Result;
 

@@ -36,6 +36,21 @@ use crate::page::{Page, PageRequest};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # A repeat after `Unavailable`
+///
+/// A call that ended in a time-out may have taken effect. The same call again gives:
+///
+/// | Method | The repeat |
+/// |---|---|
+/// | all that only read | what is stored now |
+/// | `create` | `Unique`, if the first call took effect: `find_by_login_id` finds the user |
+/// | `update` | `Conflict`, if it took effect: read the user, and compare |
+/// | `upsert_from_clerk` | the same user, `Updated` |
+/// | `delete_from_clerk` | `Unknown` or `Deactivated`, if it took effect; the user is gone all the same |
+/// | `set_password`, `record_login`, `set_active` | the same state, with a later version |
+/// | `verify_login` | the same answer |
+/// | `delete` | `NotFound`, if it took effect |
 #[async_trait]
 pub trait UserRepository: Debug + Send + Sync {
     /// Creates a user. Only a hash of the password is stored.
@@ -76,13 +91,31 @@ pub trait UserRepository: Debug + Send + Sync {
     async fn update(&self, id: UserId, patch: UserPatch, expected_updated_at: DateTime<Utc>) -> Result<User>;
 
     /// Creates or updates the user with the Clerk id of `user`, atomically. If several callers do so at
-    /// once, one creates the user. An existing user keeps the login id, the state and, if `user` has none,
-    /// the e-mail address.
+    /// once, one creates the user.
+    ///
+    /// Clerk's events can come in any order, late and repeatedly: the result is that of the order of their
+    /// [times](ClerkUser::new). An event that is older than one that was here before changes nothing, and a user
+    /// whom Clerk [deleted](Self::delete_from_clerk) stays deleted. The name and the e-mail address become those
+    /// of the event; an address that Clerk removed is removed. So does the login id of a user whom this method
+    /// created; other users keep theirs. Everybody keeps the state (`is_active`).
+    ///
+    /// An address belongs to one user at Clerk. If several claim one, it goes to the user with the latest event,
+    /// and the others have none, until that user gives it up. The same holds for a login id, but the schema
+    /// requires one: a user who loses it gets `clerk-` and 32 digits that are made from the Clerk id.
     ///
     /// # Errors
-    /// `Unique` when the login id or the e-mail address is another user's: accounts are never joined by
-    /// address.
+    /// `Unique` when the login id or the e-mail address is that of a user who did not get it from Clerk, in the
+    /// stored form or as given: accounts are never joined by address.
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert>;
+
+    /// Deletes the user whom Clerk deleted at `at`, for ever: a late event does not bring the user back. Nothing
+    /// of the person is kept, except for users with mailboxes. These are deactivated, and lose the e-mail
+    /// address and the login id that Clerk gave them; [`delete`](Self::delete) them once the mailboxes are
+    /// unlinked, or call this method again.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    async fn delete_from_clerk(&self, id: &ClerkUserId, at: DateTime<Utc>) -> Result<ClerkDeletion>;
 
     /// Sets the password. Only its hash is stored, and replaces the previous one.
     ///
@@ -149,14 +182,36 @@ pub enum ClerkUpsert {
     Created(User),
     /// The user existed, and was updated to this record.
     Updated(User),
+    /// The event is older than one that was here before, and changed nothing. This is the user.
+    Outdated(User),
+    /// The same, and the user does not exist: it was deleted at Clerk or here.
+    Gone,
 }
 
 impl ClerkUpsert {
-    /// The user, created or updated.
+    /// The user as it is now, if it exists.
     #[must_use]
-    pub fn into_user(self) -> User {
+    pub fn into_user(self) -> Option<User> {
         match self {
-            Self::Created(user) | Self::Updated(user) => user,
+            Self::Created(user) | Self::Updated(user) | Self::Outdated(user) => Some(user),
+            Self::Gone => None,
         }
     }
+
+    /// Of an event that changed nothing.
+    pub(crate) fn unchanged(user: Option<User>) -> Self {
+        user.map_or(Self::Gone, Self::Outdated)
+    }
+}
+
+/// The outcome of [`UserRepository::delete_from_clerk`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ClerkDeletion {
+    /// The user is deleted.
+    Deleted,
+    /// The user has mailboxes, and was deactivated.
+    Deactivated(User),
+    /// There was no user. Late events will not create one.
+    Unknown,
 }

@@ -115,9 +115,12 @@ macro_rules! rare {
 pub const INDEXES: &[IndexSpec] = {
     use crate::document::{
         campaign::name as campaign, campaign_metrics::name as campaign_metrics,
-        email_tracking::name as email_tracking, mailbox::name as mailbox, user::name as user,
+        clerk_user::name as clerk_user, email_tracking::name as email_tracking, mailbox::name as mailbox,
+        user::name as user,
     };
-    use Collection::{CampaignMetrics, Campaigns, EmailTracking, EventReceipts, Mailboxes, Users};
+    use Collection::{
+        CampaignMetrics, Campaigns, ClerkUsers, EmailTracking, EventReceipts, Mailboxes, Users,
+    };
     &[
         IndexSpec::plain(Users, USERS_LOGIN_ID, &[user::login_id]).unique(),
         IndexSpec::plain(Users, USERS_CLERK_USER_ID, &[user::clerk_user_id]).unique().sparse(),
@@ -157,6 +160,18 @@ pub const INDEXES: &[IndexSpec] = {
             EmailTracking,
             "campaign_id_1_recipient_email_1",
             &[email_tracking::campaign_id, email_tracking::recipient_email],
+        ),
+        // For the totals of a mailbox in a period.
+        IndexSpec::plain(
+            EmailTracking,
+            "mailbox_id_1_sent_at_1",
+            &[email_tracking::mailbox_id, email_tracking::sent_at],
+        ),
+        // For claims: due campaigns in the order of their start.
+        IndexSpec::plain(
+            Campaigns,
+            "status_1_start_time_1__id_1",
+            &[campaign::status, campaign::start_time, ID],
         ),
         // For lists, which are in the order of `_id`.
         IndexSpec::plain(Users, "is_active_1__id_1", &[user::is_active, ID]),
@@ -209,6 +224,9 @@ pub const INDEXES: &[IndexSpec] = {
         rare!("user_id_1__id_1_replies", [user_id, _id, replies], Positive(replies)),
         rare!("user_id_1__id_1_replies_text", [user_id, _id, replies, sent_at], Text(replies)),
         rare!("user_id_1__id_1_replied", [user_id, _id, replied], True(replied)),
+        IndexSpec::plain(ClerkUsers, "clerk_user_id_1", &[clerk_user::clerk_user_id]).unique(),
+        IndexSpec::plain(ClerkUsers, "login_id_1", &[clerk_user::login_id]).sparse(),
+        IndexSpec::plain(ClerkUsers, "email_1", &[clerk_user::email]).sparse(),
         IndexSpec::plain(EventReceipts, EVENT_RECEIPTS_EXPIRES_AT, &["expires_at"]).expires(),
     ]
 };

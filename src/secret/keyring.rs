@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::KeyError;
 use super::fingerprint::Fingerprint;
 use crate::error::{Invalid, Problem, SecretProblem};
+use crate::model::text::without_line_end;
 
 /// The number of a key. The operator assigns it. It is never zero, and never reused for another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -184,6 +185,7 @@ impl FromStr for Keyring {
     /// Parses `ID:BASE64,ID:BASE64:disabled,…`. The first key is the primary one; the others only open, or
     /// are disabled. Spaces and a line break at the end are refused.
     fn from_str(text: &str) -> Result<Self, KeyError> {
+        let text = without_line_end(text);
         if text.is_empty() {
             return Err(KeyError::Missing);
         }
@@ -234,6 +236,8 @@ mod tests {
         let (a, b) = (key(1), key(2));
         let id = |n| KeyId::new(n).unwrap();
         assert_eq!(refusal(""), KeyError::Missing);
+        assert_eq!(refusal("\n"), KeyError::Missing);
+        assert!(format!("1:{a}\r\n").parse::<Keyring>().is_ok(), "an environment variable from a file");
         assert_eq!(refusal(&format!("1:{a},1:{b}")), KeyError::SameId(id(1)));
         assert_eq!(refusal(&format!("2:{a},1:{a}")), KeyError::SameKey(id(2), id(1)));
         assert_eq!(refusal(&format!("1:{a}:disabled,2:{b}")), KeyError::PrimaryDisabled(id(1)));
@@ -245,9 +249,20 @@ mod tests {
             let same = Base64::encode_string(&[byte; 32]);
             assert_eq!(refusal(&format!("1:{same}")), KeyError::NotRandom(id(1)));
         }
-        for text in
-            ["0:K", "+1:K", "01:K", "4294967296:K", "1", "K", "1:K\n", " 1:K", "1:K ", "1:K:off", "1:K,"]
-        {
+        for text in [
+            "0:K",
+            "+1:K",
+            "01:K",
+            "4294967296:K",
+            "1",
+            "K",
+            "\n1:K",
+            "1:K\n,2:K",
+            " 1:K",
+            "1:K ",
+            "1:K:off",
+            "1:K,",
+        ] {
             let refused = refusal(&text.replace('K', &a));
             assert!(matches!(refused, KeyError::Malformed { .. }), "{text}");
             assert!(!format!("{refused} {refused:?}").contains(&a[..8]));

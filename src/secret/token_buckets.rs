@@ -68,11 +68,11 @@ impl TokenBuckets {
 
     /// The bucket of the login id: one of its own for a caller that has logged in with it before.
     fn of_login_id(&self, login_id: &LoginId, caller: Option<&str>) -> (&Buckets, u64) {
-        let pair = self.hasher.hash_one((login_id, caller));
+        let pair = self.hasher.hash_one((login_id.as_str(), caller));
         if caller.is_some() && self.pairs.knows(pair) {
             return (&self.pairs, pair);
         }
-        (&self.login_ids, self.hasher.hash_one(login_id))
+        (&self.login_ids, self.hasher.hash_one(login_id.as_str()))
     }
 }
 
@@ -108,7 +108,7 @@ impl LoginThrottle for TokenBuckets {
         buckets.give_back(key);
         if let Some(caller) = caller {
             self.callers.give_back(self.hasher.hash_one(caller));
-            self.pairs.add(self.hasher.hash_one((login_id, Some(caller))), Instant::now());
+            self.pairs.add(self.hasher.hash_one((login_id.as_str(), Some(caller))), Instant::now());
         }
     }
 }

@@ -137,3 +137,20 @@ async fn unreadable_rows_and_marks_of_version_0_1_are_named_and_a_recount_remove
     assert_eq!(program.json(&["recount"], exit::DONE)["unreadable"], 1);
     assert_eq!(problems(&program.json(&["doctor"], exit::FAILED)).len(), 1);
 }
+
+#[tokio::test]
+async fn logins_of_older_programs_are_counted_until_they_are_rewritten() {
+    let program = Program::new();
+    campaign(&program).await;
+    make_recent(&program.database).await;
+    let users = program.database.collection("users").await;
+    let set = doc! { "$set": { "login_id": "Ada", "email": "Ada@Example.com" } };
+    users.update_one(doc! {}, set).await.unwrap();
+    let report = program.json(&["doctor"], exit::FAILED);
+    let problem = "2 login ids and addresses of users are not in the stored form";
+    assert!(problems(&report)[0].contains(problem), "{report}");
+    assert!(problems(&report)[0].contains("`logins --dry-run`"), "it says what to do");
+    assert_eq!(program.json(&["logins"], exit::DONE)["rewritten"], 2);
+    let text = program.text(&["doctor"], exit::DONE).stdout;
+    assert!(text.contains("0 not in the stored form, of 1 users"), "{text}");
+}

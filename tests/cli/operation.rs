@@ -1,8 +1,8 @@
 //! Everyday commands: provisioning, recounting, rotating keys.
 
 use campaign_store::{
-    AccessToken, Campaign, CampaignDuration, Clock, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
-    RefreshToken, Store, contract,
+    AccessToken, Campaign, CampaignDuration, Clock, LoginId, NewCampaign, NewMailbox, NewSend, NewUser,
+    Provider, RefreshToken, Store, contract,
 };
 use mongodb::IndexModel;
 use mongodb::bson::doc;
@@ -22,7 +22,13 @@ pub(crate) async fn campaign(program: &Program) -> (Store, Campaign) {
     let day = CampaignDuration::hours(24.0).unwrap();
     let new = NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "Flowers.", start, day).unwrap();
     let campaign = store.campaigns.create(new).await.unwrap();
-    let send = NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap();
+    let send = NewSend::new(
+        &campaign,
+        &contract::sender_of(&campaign, "ada@work.example"),
+        "bob@example.com",
+        start,
+    )
+    .unwrap();
     store.email_tracking.record_sends(vec![send]).await.unwrap();
     (store, campaign)
 }
@@ -85,6 +91,29 @@ async fn a_recount_corrects_what_is_wrong() {
     assert!(
         program.text(&["recount"], exit::DONE).stdout.contains("1 campaigns recounted, the metrics of 0")
     );
+}
+
+#[tokio::test]
+async fn logins_of_older_programs_are_found_and_rewritten() {
+    let program = Program::new();
+    let (store, _) = campaign(&program).await;
+    let ada = store.users.find_by_login_id(&LoginId::new("ada").unwrap()).await.unwrap().unwrap();
+    let users = program.database.collection("users").await;
+    let set = doc! { "$set": { "login_id": "Ada", "email": "Ada@Example.com" } };
+    users.update_one(doc! {}, set).await.unwrap();
+    let dry = program.json(&["logins", "--dry-run"], exit::DONE);
+    assert_eq!((&dry["is_dry_run"], &dry["rewritten"]), (&json!(true), &json!(2)));
+    assert!(
+        program.text(&["logins", "--dry-run"], exit::DONE).stdout.contains("2 login ids and addresses would")
+    );
+    let done = program.json(&["logins"], exit::DONE);
+    assert_eq!((&done["users"], &done["rewritten"], &done["is_done"]), (&json!(1), &json!(2), &json!(true)));
+
+    store.users.create(NewUser::new("Eve", "eve").unwrap()).await.unwrap();
+    let eve = doc! { "login_id": "eve" };
+    users.update_one(eve, doc! { "$set": { "login_id": "ADA" } }).await.unwrap();
+    let text = program.text(&["logins"], exit::FAILED).stdout;
+    assert!(text.contains("1 are those of another user") && text.contains(&ada.id.to_string()), "{text}");
 }
 
 #[tokio::test]

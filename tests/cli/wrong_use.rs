@@ -66,6 +66,7 @@ async fn help_names_every_command_and_exit_code() {
         "rollback",
         "finalise",
         "status",
+        "logins",
         "recount",
         "rotate-keys",
         "doctor",

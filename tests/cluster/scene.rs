@@ -40,8 +40,13 @@ impl Scene {
 
     /// The e-mail of the campaign to this recipient.
     pub(crate) fn send(&self, recipient: &str) -> NewSend {
-        NewSend::new(&self.campaign, "ada@work.example", recipient, SystemClock.now())
-            .expect("a valid address")
+        NewSend::new(
+            &self.campaign,
+            &contract::sender_of(&self.campaign, "ada@work.example"),
+            recipient,
+            SystemClock.now(),
+        )
+        .expect("a valid address")
     }
 
     /// Records that it was sent.

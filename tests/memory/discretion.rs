@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use campaign_store::{
     CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, Change, ClerkUser, ClerkUserId, Cursor,
-    EmailAddress, Invalid, LoginId, Mailbox, MailboxFilter, MailboxPatch, ManualClock, MemoryStore,
-    NewCampaign, NewMailbox, NewSend, NewUser, PageRequest, Provider, Result, TrackingFilter, UserFilter,
-    UserId, UserPatch, UserProfile,
+    EmailAddress, Invalid, LoginId, Mailbox, MailboxFilter, MailboxPatch, MailboxStatus, ManualClock,
+    MemoryStore, NewCampaign, NewMailbox, NewSend, NewUser, PageRequest, Provider, Result, TrackingFilter,
+    UserFilter, UserId, UserPatch, UserProfile,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -69,7 +69,7 @@ fn canary_scene() -> Scene {
     let campaign = canary_campaign(&mailbox).expect("valid");
     let campaign = done(store.campaigns.create(campaign)).expect("a new campaign");
     let send =
-        NewSend::new(&campaign, ADDRESS, ADDRESS, noon()).and_then(|send| send.recipient_name("Canary"));
+        NewSend::new(&campaign, &mailbox, ADDRESS, noon()).and_then(|send| send.recipient_name("Canary"));
     done(store.email_tracking.record_sends(vec![send.expect("valid")])).expect("a new row");
     Scene { memory, store, user, mailbox, campaign }
 }
@@ -96,20 +96,20 @@ fn the_debug_output_of_a_record_holds_no_personal_text() {
     assert_discreet(&done(store.mailboxes.list(&MailboxFilter::all(), &page)).unwrap());
     assert_discreet(&done(store.campaigns.list(&CampaignFilter::all(), &page)).unwrap());
     assert_discreet(&done(store.email_tracking.list(&TrackingFilter::all(), &page)).unwrap());
-    let clerk = ClerkUser::new("canary", "Canary", "canary").unwrap();
+    let clerk = ClerkUser::new("canary", "Canary", "canary", noon()).unwrap();
     assert_discreet(&done(store.users.upsert_from_clerk(clerk)).unwrap());
-    let clerk = ClerkUser::new("canary2", "Canary", "canary2").unwrap();
+    let clerk = ClerkUser::new("canary2", "Canary", "canary2", noon()).unwrap();
     assert_discreet(&done(store.users.upsert_from_clerk(clerk)).unwrap());
 }
 
 #[test]
 fn the_debug_output_of_an_argument_holds_no_personal_text() {
     let Scene { mailbox, campaign, .. } = canary_scene();
-    let send = NewSend::new(&campaign, ADDRESS, ADDRESS, noon()).unwrap();
+    let send = NewSend::new(&campaign, &mailbox, ADDRESS, noon()).unwrap();
     let user_patch = UserPatch::new().user_name("Canary").unwrap().login_id("canary").unwrap();
     let campaign_patch = CampaignPatch::new().campaign_name("Canary").unwrap().subject("Canary").unwrap();
     assert_discreet(&canary_user().unwrap());
-    assert_discreet(&ClerkUser::new("canary", "Canary", "canary").unwrap().email(ADDRESS).unwrap());
+    assert_discreet(&ClerkUser::new("canary", "Canary", "canary", noon()).unwrap().email(ADDRESS).unwrap());
     assert_discreet(&canary_mailbox(mailbox.user_id).unwrap());
     assert_discreet(&canary_campaign(&mailbox).unwrap());
     assert_discreet(
@@ -150,16 +150,15 @@ fn an_error_of_the_store_holds_no_personal_text() {
         done(store.campaigns.resume(campaign.id)).unwrap_err(),
         done(store.campaigns.update(campaign.id, campaign_patch().mailbox(foreign.id), campaign.updated_at))
             .unwrap_err(),
-        done(store.campaigns.update(
-            campaign.id,
-            campaign_patch().start_time(DateTime::<Utc>::MAX_UTC),
-            campaign.updated_at,
-        ))
-        .unwrap_err(),
     ];
     for error in errors {
         assert_discreet_error(&error);
     }
+    let new = || canary_campaign(&mailbox).unwrap();
+    done(store.mailboxes.set_status(mailbox.id, MailboxStatus::Error)).unwrap();
+    assert_discreet_error(&done(store.campaigns.create(new())).unwrap_err());
+    done(store.users.set_active(user.id, false)).unwrap();
+    assert_discreet_error(&done(store.campaigns.create(new())).unwrap_err());
 }
 
 #[test]
@@ -167,7 +166,9 @@ fn the_refusal_of_an_input_holds_nothing_of_it() {
     let Scene { mailbox, campaign, .. } = canary_scene();
     let bad = "canary\r\ncanary";
     let long = "canary".repeat(1_000);
-    let send = || NewSend::new(&campaign, ADDRESS, ADDRESS, noon()).unwrap();
+    let send = || NewSend::new(&campaign, &mailbox, ADDRESS, noon()).unwrap();
+    let mut foreign = campaign.clone();
+    foreign.user_id = UserId::new();
     let new = |name, subject, message| {
         let hour = CampaignDuration::hours(1.0).unwrap();
         NewCampaign::new(mailbox.user_id, mailbox.id, name, subject, message, noon(), hour)
@@ -186,8 +187,10 @@ fn the_refusal_of_an_input_holds_nothing_of_it() {
         new(bad, "Canary", "Canary").err(),
         new("Canary", &long, "Canary").err(),
         new("Canary", "Canary", "canary\0").err(),
-        NewSend::new(&campaign, "canary", ADDRESS, noon()).err(),
-        NewSend::new(&campaign, ADDRESS, "canary", noon()).err(),
+        NewSend::new(&foreign, &mailbox, ADDRESS, noon()).err(),
+        NewSend::new(&campaign, &mailbox, ADDRESS, DateTime::UNIX_EPOCH).err(),
+        CampaignPatch::new().start_time(DateTime::<Utc>::MAX_UTC).err(),
+        NewSend::new(&campaign, &mailbox, "canary", noon()).err(),
         send().recipient_name(bad).err(),
         send().subject(&long).err(),
         send().message("canary\0").err(),

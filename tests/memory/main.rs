@@ -11,6 +11,7 @@ mod threads;
 use std::future::Future;
 use std::sync::Arc;
 
+use campaign_store::contract::sender_of;
 use campaign_store::{
     Campaign, CampaignDuration, CampaignMetrics, Clock, EmailTracking, Mailbox, ManualClock, MemoryStore,
     NewCampaign, NewMailbox, NewSend, NewUser, Provider, RecordStream, Result, Store, SystemClock,
@@ -43,7 +44,8 @@ fn new_campaign(mailbox: &Mailbox) -> NewCampaign {
 }
 
 fn send(campaign: &Campaign, recipient: &str) -> NewSend {
-    NewSend::new(campaign, "ada@work.example", recipient, noon()).expect("valid addresses")
+    NewSend::new(campaign, &sender_of(campaign, "ada@work.example"), recipient, noon())
+        .expect("valid addresses")
 }
 
 /// A store whose clock shows [`noon`], with a user, a mailbox and a campaign.

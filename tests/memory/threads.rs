@@ -99,7 +99,7 @@ fn no_write_of_a_thread_is_lost() {
     let Scene { memory, store, user, campaign, .. } = scene();
     at_once(&memory, |store, _| {
         for _ in 0..WRITES {
-            done(store.campaigns.add_recipients(campaign.id, 1)).unwrap();
+            done(store.campaigns.add_recipients(campaign.id, 1.into())).unwrap();
             done(store.users.record_login(user.id)).unwrap();
         }
     });

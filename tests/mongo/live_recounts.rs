@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 use campaign_store::{
-    Campaign, Collection, Error, NewSend, Rates, Store, Totals, TrackingEvent, TrackingId, contract,
+    BounceKind, Campaign, Collection, Error, NewSend, Rates, Store, Totals, TrackingEvent, TrackingId,
+    contract,
 };
 use futures_util::future::{join_all, try_join_all};
 use futures_util::{StreamExt, TryStreamExt};
@@ -45,7 +46,13 @@ fn sender(store: &Store, campaign: &Campaign, pause: Duration) -> (Arc<AtomicBoo
         let mut sent = 0;
         while !stop.load(Ordering::Relaxed) {
             let to = format!("live{sent}@example.com");
-            let send = NewSend::new(&campaign, "ada@work.example", to, contract::start()).expect("valid");
+            let send = NewSend::new(
+                &campaign,
+                &contract::sender_of(&campaign, "ada@work.example"),
+                to,
+                contract::start(),
+            )
+            .expect("valid");
             store.email_tracking.record_sends(vec![send]).await.expect("the outcome");
             sent += 1;
             tokio::time::sleep(pause).await;
@@ -129,7 +136,8 @@ async fn bounces_that_find_too_little_to_take_off_do_not_spoil_a_recount() {
         let mut n = 0;
         while !is_over.load(Ordering::Relaxed) {
             n += 1;
-            let bounce = TrackingEvent::bounced(Uuid::from_u128(n).into(), contract::start(), None);
+            let bounce =
+                TrackingEvent::bounced(Uuid::from_u128(n).into(), contract::start(), BounceKind::Hard, None);
             store.email_tracking.record_events(vec![bounce.expect("no reason")]).await.expect("the outcome");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -174,7 +182,8 @@ async fn act(store: Store, campaigns: [Campaign; 2], mut random: Random, actor: 
         match (random.below(10), ids.is_empty()) {
             (0..=3, _) | (_, true) => {
                 let to = format!("r{actor}-{n}@example.com");
-                let send = NewSend::new(campaign, "ada@work.example", to, at).expect("valid");
+                let send = NewSend::new(campaign, &contract::sender_of(campaign, "ada@work.example"), to, at)
+                    .expect("valid");
                 ids.push(send.id());
                 store.email_tracking.record_sends(vec![send]).await.expect("the outcome");
             }
@@ -182,7 +191,7 @@ async fn act(store: Store, campaigns: [Campaign; 2], mut random: Random, actor: 
                 let events = (0..3).map(|_| {
                     let id = *random.one_of(&ids);
                     match random.below(5) {
-                        0 => TrackingEvent::bounced(id, at, None).expect("no reason"),
+                        0 => TrackingEvent::bounced(id, at, BounceKind::Hard, None).expect("no reason"),
                         1 => TrackingEvent::clicked(id, at),
                         2 => TrackingEvent::unsubscribed(id, at),
                         _ => TrackingEvent::opened(id, at),

@@ -5,11 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clerk;
 mod contract;
 mod differential;
 mod errors;
 mod legacy_data;
 mod live_recounts;
+mod logins;
 mod migration;
 mod old_rows;
 mod provisioning;

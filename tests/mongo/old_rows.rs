@@ -153,7 +153,13 @@ async fn every_type_means_the_same_to_everybody() {
     for (n, (fields, expected)) in rows().into_iter().enumerate() {
         let campaign = campaign(&store, &format!("ada{n}")).await;
         let start = contract::start();
-        let send = NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).expect("valid");
+        let send = NewSend::new(
+            &campaign,
+            &contract::sender_of(&campaign, "ada@work.example"),
+            "bob@example.com",
+            start,
+        )
+        .expect("valid");
         store.email_tracking.record_sends(vec![send.clone()]).await.expect("the outcomes");
         let id = doc! { "tracking_id": send.id().to_string() };
         let marks = ["opens", "clicks", "replies", "bounced", "unsubscribed"];
@@ -170,6 +176,11 @@ async fn every_type_means_the_same_to_everybody() {
         let row = store.email_tracking.get(send.id()).await;
         let recounted = store.campaign_metrics.recount(campaign.id).await.expect("metrics").totals;
         check("sent", recounted.sent == 1);
+        let sent = start..start + TimeDelta::milliseconds(1);
+        let of_mailbox = store.campaign_metrics.mailbox_totals(campaign.mailbox_id, sent).await;
+        let of_mailbox = of_mailbox.expect("totals");
+        check("mailbox totals", of_mailbox.totals == recounted);
+        check("mailbox unreadable", of_mailbox.unreadable == u64::from(expected.is_none()));
         let Some(expected) = expected else {
             check("it is read", matches!(row, Err(Error::Corrupt { .. })));
             check("it is counted", STATES.iter().all(|state| recounted.of(*state) == 0));
@@ -215,7 +226,13 @@ async fn a_receipt_of_version_0_1_is_known() {
     let store = database.provisioned().await.repositories();
     let campaign = campaign(&store, "ada").await;
     let start = contract::start();
-    let send = NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap();
+    let send = NewSend::new(
+        &campaign,
+        &contract::sender_of(&campaign, "ada@work.example"),
+        "bob@example.com",
+        start,
+    )
+    .unwrap();
     let id = send.id();
     store.email_tracking.record_sends(vec![send]).await.unwrap();
     let expires_at = bson::DateTime::from_chrono(SystemClock.now() + TimeDelta::days(1));

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use campaign_store::{
-    AccessToken, CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, ClerkUser, Collection,
-    Credentials, EmailAddress, LoginAttempt, LoginPassword, Mailbox, MailboxFilter, MailboxPassword,
-    MailboxPatch, MailboxStatus, MetricsFilter, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser, Order,
-    Page, PageRequest, PasswordOptions, Provider, RecordStream, ReencryptPlan, Result, SeriesStep, Signal,
-    Store, TrackingEvent, TrackingFilter, User, UserFilter, UserPatch, contract,
+    AccessToken, BounceKind, CampaignDuration, CampaignFilter, CampaignPatch, CampaignStatus, ClerkUser,
+    ClerkUserId, Collection, Credentials, EmailAddress, LoginAttempt, LoginPassword, Mailbox, MailboxFilter,
+    MailboxPassword, MailboxPatch, MailboxStatus, MetricsFilter, MongoStore, NewCampaign, NewMailbox,
+    NewSend, NewUser, Order, Page, PageRequest, PasswordOptions, Provider, RecordStream, ReencryptPlan,
+    Result, SeriesStep, Signal, Store, TrackingEvent, TrackingFilter, User, UserFilter, UserPatch, contract,
 };
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt};
@@ -29,7 +29,7 @@ const OTHERS: [&str; 6] = ["insert", "getMore", "createIndexes", "listIndexes", 
 const COUNT_EVERY_ROW: &str = "aggregate email_tracking pipeline: [{$group ";
 
 /// What at least must be seen; otherwise the test could pass by seeing nothing.
-const EXPECTED: [&str; 24] = [
+const EXPECTED: [&str; 26] = [
     "aggregate campaign_metrics",
     "aggregate campaigns",
     "aggregate email_tracking",
@@ -37,12 +37,14 @@ const EXPECTED: [&str; 24] = [
     "delete users",
     "find campaign_metrics",
     "find campaigns",
+    "find clerk_users",
     "find email_tracking",
     "find event_receipts",
     "find mailboxes",
     "find users",
     "findAndModify campaign_metrics",
     "findAndModify campaigns",
+    "findAndModify clerk_users",
     "findAndModify mailboxes",
     "findAndModify users",
     "update campaign_metrics",
@@ -111,8 +113,14 @@ pub(super) async fn populate(store: &Store) -> Result<Vec<(User, Mailbox)>> {
         let (start, day) = (contract::start(), CampaignDuration::hours(24.0)?);
         let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Flowers are out.", start, day)?;
         let campaign = store.campaigns.create(new).await?;
-        let sends =
-            (0..20).map(|i| NewSend::new(&campaign, "a@work.example", format!("r{i}@example.com"), start));
+        let sends = (0..20).map(|i| {
+            NewSend::new(
+                &campaign,
+                &contract::sender_of(&campaign, "a@work.example"),
+                format!("r{i}@example.com"),
+                start,
+            )
+        });
         store.email_tracking.record_sends(sends.collect::<Result<_, _>>()?).await?;
         people.push((user, mailbox));
     }
@@ -166,8 +174,9 @@ pub(super) async fn ask_users(store: &Store, user: &User) -> Result<()> {
     users.find_by_login_id(&user.login_id).await?;
     users.find_by_email(user.email.as_ref().expect("an address")).await?;
     users.find_by_clerk_user_id(user.clerk_user_id.as_ref().expect("a Clerk id")).await?;
-    users.upsert_from_clerk(ClerkUser::new("clerk_0", "User 0", "user0")?).await?;
-    users.upsert_from_clerk(ClerkUser::new("clerk_new", "New", "new")?).await?;
+    users.upsert_from_clerk(ClerkUser::new("clerk_0", "User 0", "user0", contract::start())?).await?;
+    users.upsert_from_clerk(ClerkUser::new("clerk_new", "New", "new", contract::start())?).await?;
+    users.delete_from_clerk(&ClerkUserId::new("clerk_new")?, contract::start()).await?;
     users.set_active(id, true).await?;
     let latest = users.record_login(id).await?;
     users.update(id, UserPatch::new().clear_email(), latest.updated_at).await?;
@@ -209,9 +218,9 @@ pub(super) async fn ask_campaigns(store: &Store, user: &User, mailbox: &Mailbox)
     let due = campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
     let campaign = due.items.first().expect("a campaign").clone();
     campaigns.get(campaign.id).await?;
-    campaigns.add_recipients(campaign.id, 3).await?;
+    campaigns.add_recipients(campaign.id, 3.into()).await?;
     let paused = campaigns.pause(campaign.id).await?;
-    let patch = CampaignPatch::new().mailbox(mailbox.id).start_time(contract::start());
+    let patch = CampaignPatch::new().mailbox(mailbox.id).start_time(contract::start())?;
     campaigns.update(campaign.id, patch, paused.updated_at).await?;
     campaigns.complete(campaign.id).await.expect_err("an illegal transition");
     campaigns.reschedule(campaign.id).await?;
@@ -255,6 +264,7 @@ async fn ask_metrics(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()
             }
         }
     }
+    metrics.mailbox_totals(mailbox.id, contract::start()..contract::start() + TimeDelta::days(1)).await?;
     metrics.recount(*ids.first().expect("a campaign")).await?;
     metrics.recount_all().await?.try_collect::<Vec<_>>().await?;
     metrics.drift().await?.try_collect::<Vec<_>>().await?;
@@ -266,13 +276,25 @@ pub(super) async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
     let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
     let campaign = campaigns.items.first().expect("a campaign");
     let recipient = EmailAddress::new("r1@example.com")?;
-    let send = NewSend::new(campaign, "a@work.example", recipient.as_str(), contract::start())?;
+    let send = NewSend::new(
+        campaign,
+        &contract::sender_of(campaign, "a@work.example"),
+        recipient.as_str(),
+        contract::start(),
+    )?;
     tracking.get(send.id()).await?;
     tracking.recorded(&[send.id()]).await?;
     tracking.record_sends(vec![send.nth(7)]).await?;
     tracking.find_by_campaign_and_recipient(campaign.id, &recipient).await?;
-    let id = NewSend::new(campaign, "a@work.example", recipient.as_str(), contract::start())?.id();
-    let event = TrackingEvent::bounced(id, contract::start(), None)?.provider_event_id("evt-1")?;
+    let id = NewSend::new(
+        campaign,
+        &contract::sender_of(campaign, "a@work.example"),
+        recipient.as_str(),
+        contract::start(),
+    )?
+    .id();
+    let event =
+        TrackingEvent::bounced(id, contract::start(), BounceKind::Hard, None)?.provider_event_id("evt-1")?;
     tracking.record_events(vec![event.clone()]).await?;
     tracking.record_events(vec![event, TrackingEvent::opened(id, contract::start())]).await?;
     tracking.is_suppressed(user.id, &recipient).await?;

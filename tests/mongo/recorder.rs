@@ -25,7 +25,14 @@ async fn send(store: &Store, campaigns: usize, emails: usize) -> Result<Sent> {
     for _ in 0..campaigns {
         let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Hi", start, day)?;
         let campaign = store.campaigns.create(new).await?;
-        let send = |n| NewSend::new(&campaign, "ada@work.example", format!("reader{n}@example.com"), start);
+        let send = |n| {
+            NewSend::new(
+                &campaign,
+                &contract::sender_of(&campaign, "ada@work.example"),
+                format!("reader{n}@example.com"),
+                start,
+            )
+        };
         let sends: Vec<_> = (0..emails).map(send).collect::<Result<_, _>>()?;
         let ids = sends.iter().map(NewSend::id).collect();
         store.email_tracking.record_sends(sends).await?;

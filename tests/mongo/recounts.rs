@@ -24,7 +24,13 @@ pub(crate) async fn campaigns(store: &Store) -> [Campaign; 2] {
         let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Flowers.", start, day);
         let campaign = store.campaigns.create(new.expect("valid")).await.expect("a campaign");
         let sends = ["bob", "eve"].map(|name| {
-            NewSend::new(&campaign, "ada@work.example", format!("{name}@example.com"), start).expect("valid")
+            NewSend::new(
+                &campaign,
+                &contract::sender_of(&campaign, "ada@work.example"),
+                format!("{name}@example.com"),
+                start,
+            )
+            .expect("valid")
         });
         let open = TrackingEvent::opened(sends[0].id(), start);
         store.email_tracking.record_sends(sends.into()).await.expect("the outcomes");

@@ -60,8 +60,13 @@ fn others(id: Uuid) -> Vec<Option<Bson>> {
 /// Three more rows of a campaign in the stored form, and five with this id, one of them opened.
 async fn add_rows(database: &TestDatabase, store: &Store, campaign: &Campaign, id: &Bson) -> Vec<NewSend> {
     let send = |n| {
-        NewSend::new(campaign, "ada@work.example", format!("r{n}@example.com"), contract::start())
-            .expect("valid")
+        NewSend::new(
+            campaign,
+            &contract::sender_of(campaign, "ada@work.example"),
+            format!("r{n}@example.com"),
+            contract::start(),
+        )
+        .expect("valid")
     };
     let sends: Vec<_> = (0..8).map(send).collect();
     store.email_tracking.record_sends(sends.clone()).await.expect("the outcomes");
@@ -223,7 +228,13 @@ async fn an_event_finds_its_row_by_every_spelling_of_its_id() {
     let some_id = CampaignId::new_at(contract::start()).as_uuid();
     for n in 0..spellings(some_id).len() {
         let recipient = format!("spelled{n}@example.com");
-        let send = NewSend::new(&campaign, "ada@work.example", recipient, contract::start()).expect("valid");
+        let send = NewSend::new(
+            &campaign,
+            &contract::sender_of(&campaign, "ada@work.example"),
+            recipient,
+            contract::start(),
+        )
+        .expect("valid");
         store.email_tracking.record_sends(vec![send.clone()]).await.expect("the outcomes");
         let of_row = doc! { "tracking_id": send.id().to_string() };
         let id = spellings(send.id().as_uuid()).swap_remove(n);

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use campaign_store::{
-    Campaign, CampaignDuration, CampaignId, ClerkUser, Clock, MailboxStatus, NewCampaign, NewMailbox,
-    NewSend, NewUser, Provider, Store, SystemClock, TrackingEvent, TrackingId, UserProfile, contract,
+    BounceKind, Campaign, CampaignDuration, CampaignId, ClerkUser, Clock, MailboxStatus, NewCampaign,
+    NewMailbox, NewSend, NewUser, Provider, Store, SystemClock, TrackingEvent, TrackingId, UserProfile,
+    contract,
 };
 use chrono::TimeDelta;
 use mongodb::bson::oid::ObjectId;
@@ -24,8 +25,10 @@ use crate::support::database::TestDatabase;
 async fn users_are_stored_as_the_schema_says() {
     let (database, store) = open().await;
     let minimal = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
-    let clerk = ClerkUser::new("user_2f", "Grâce", "Grace@Example.com").unwrap().email("grace@example.com");
-    let full = store.users.upsert_from_clerk(clerk.unwrap()).await.unwrap().into_user();
+    let clerk = ClerkUser::new("user_2f", "Grâce", "Grace@Example.com", contract::start())
+        .unwrap()
+        .email("grace@example.com");
+    let full = store.users.upsert_from_clerk(clerk.unwrap()).await.unwrap().into_user().unwrap();
     database.clock.advance(TimeDelta::hours(1));
     let full = store.users.record_login(full.id).await.unwrap();
     for (kind, user) in [("minimal", &minimal), ("full", &full)] {
@@ -58,7 +61,7 @@ async fn campaigns_and_their_metrics_are_stored_as_the_schema_says() {
     let (database, store) = open().await;
     let minimal = campaign(&store, ["ada", "ada"], 24.0).await;
     let full = campaign(&store, ["alan", "grace"], 1.5).await;
-    store.campaigns.add_recipients(full.id, 250).await.unwrap();
+    store.campaigns.add_recipients(full.id, 250.into()).await.unwrap();
     // What events will count, each number another one, so that none can take another's place.
     let totals = doc! {
         "total_sent": 99, "total_delivered": 80, "total_opened": 40, "total_clicks": 20, "total_bounced": 5,
@@ -67,7 +70,9 @@ async fn campaigns_and_their_metrics_are_stored_as_the_schema_says() {
     let metrics = database.collection("campaign_metrics").await;
     let of_full = doc! { "campaign_id": full.id.to_string() };
     metrics.update_one(of_full, doc! { "$set": totals }).await.unwrap();
-    let send = NewSend::new(&full, "a@work.example", "b@example.com", full.start_time).unwrap();
+    let send =
+        NewSend::new(&full, &contract::sender_of(&full, "a@work.example"), "b@example.com", full.start_time)
+            .unwrap();
     store.email_tracking.record_sends(vec![send]).await.unwrap();
     let full = store.campaigns.start(full.id).await.unwrap();
     for (kind, campaign) in [("minimal", &minimal), ("full", &full)] {
@@ -85,7 +90,9 @@ async fn emails_are_stored_as_the_schema_says() {
     let campaign = campaign(&store, ["ada", "ada"], 24.0).await;
     let at = campaign.start_time;
     let new = |n: u128| {
-        let send = NewSend::new(&campaign, "a@work.example", "b@example.com", at).unwrap();
+        let send =
+            NewSend::new(&campaign, &contract::sender_of(&campaign, "a@work.example"), "b@example.com", at)
+                .unwrap();
         send.tracking_id(TrackingId::from(Uuid::from_u128(n)))
     };
     let named =
@@ -103,7 +110,7 @@ async fn emails_are_stored_as_the_schema_says() {
         clicked.clone(),
         clicked,
         TrackingEvent::replied(id, later(4)),
-        TrackingEvent::bounced(id, later(6), Some("550 mailbox full")).unwrap(),
+        TrackingEvent::bounced(id, later(6), BounceKind::Hard, Some("550 mailbox full")).unwrap(),
         TrackingEvent::unsubscribed(id, later(5)).provider_event_id("evt-1").unwrap(),
     ];
     store.email_tracking.record_events(events).await.unwrap();

@@ -29,7 +29,12 @@ async fn campaign(store: &Store) -> Campaign {
 
 /// A stored row of the campaign, as a pattern for many.
 async fn row_of(store: &Store, driver: &Database, campaign: &Campaign) -> Document {
-    let send = NewSend::new(campaign, "ada@work.example", "bob@example.com", contract::start());
+    let send = NewSend::new(
+        campaign,
+        &contract::sender_of(campaign, "ada@work.example"),
+        "bob@example.com",
+        contract::start(),
+    );
     store.email_tracking.record_sends(vec![send.expect("addresses")]).await.expect("a row");
     let row = driver.collection::<Document>("email_tracking").find_one_and_delete(doc! {}).await;
     row.expect("a look-up").expect("the row")

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use campaign_store::{Error, EventOutcome, EventRecorder, RecorderOptions, TrackingEvent, TrackingId};
+use campaign_store::{
+    BounceKind, Error, EventOutcome, EventRecorder, RecorderOptions, TrackingEvent, TrackingId,
+};
 use tokio::time::{Instant, sleep};
 
 use super::{Scene, Watched, noon, opened, record_all};
@@ -29,6 +31,19 @@ async fn every_caller_gets_the_outcome_of_its_own_event() {
     assert_eq!(recorder.record(open(carol)).await, Ok(first));
     let stats = recorder.stats();
     assert_eq!((stats.accepted, stats.recorded, stats.failed, stats.queued), (6, 6, 0, 0));
+}
+
+#[tokio::test]
+async fn a_soft_bounce_and_a_wrong_time_are_answers_to_their_own_callers() {
+    let scene = Scene::new(1, 1).await;
+    let recorder = EventRecorder::start(scene.store.email_tracking.clone(), RecorderOptions::default());
+    let id = scene.emails()[0];
+    let soft = TrackingEvent::bounced(id, noon(), BounceKind::Soft, None).unwrap();
+    let year_0 = TrackingEvent::clicked(id, "0000-01-01T00:00:00Z".parse().unwrap());
+    let outcomes = record_all(&recorder, [soft, year_0, opened(id)]).await;
+    let expected = [EventOutcome::Noted, EventOutcome::ImplausibleTime, EventOutcome::First];
+    assert_eq!(outcomes, expected.map(Ok));
+    assert_eq!(recorder.stats().failed, 0);
 }
 
 #[tokio::test(start_paused = true)]

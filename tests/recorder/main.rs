@@ -13,8 +13,8 @@ mod watched;
 use std::sync::Arc;
 
 use campaign_store::{
-    Campaign, CampaignDuration, EmailTracking, EventOutcome, EventRecorder, MemoryStore, NewCampaign,
-    NewMailbox, NewSend, NewUser, Provider, Result, Store, TrackingEvent, TrackingId,
+    Campaign, CampaignDuration, EmailTracking, EventOutcome, EventRecorder, ManualClock, MemoryStore,
+    NewCampaign, NewMailbox, NewSend, NewUser, Provider, Result, Store, TrackingEvent, TrackingId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -35,7 +35,7 @@ struct Scene {
 
 impl Scene {
     async fn new(campaigns: usize, emails: usize) -> Self {
-        let memory = MemoryStore::new();
+        let memory = MemoryStore::with_clock(Arc::new(ManualClock::new(noon())));
         let store = memory.repositories();
         let user =
             store.users.create(NewUser::new("Ada", "ada").expect("a name")).await.expect("a free login");
@@ -46,8 +46,7 @@ impl Scene {
         for _ in 0..campaigns {
             let new = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Hi", noon(), day);
             let campaign = store.campaigns.create(new.expect("a campaign")).await.expect("a mailbox");
-            let send =
-                |n| NewSend::new(&campaign, "ada@work.example", format!("reader{n}@example.com"), noon());
+            let send = |n| NewSend::new(&campaign, &mailbox, format!("reader{n}@example.com"), noon());
             let sends: Vec<_> = (0..emails).map(send).collect::<Result<_, _>>().expect("addresses");
             let ids = sends.iter().map(NewSend::id).collect();
             store.email_tracking.record_sends(sends).await.expect("a campaign");

@@ -284,7 +284,8 @@ async fn keys_come_from_the_environment() {
     }
     for (row, keys, expected) in [
         ("good", [key(2, 2), key(1, 1)].join(","), "answer: primary 2"),
-        ("36: a line break", format!("{}\n", key(1, 1)), "the entry at place 1"),
+        ("36: a line break at the end", format!("{}\r\n", key(1, 1)), "answer: primary 1"),
+        ("36: a line break inside", format!("{}\n,{}", key(2, 2), key(1, 1)), "the entry at place 1"),
         ("36: a space", format!("{}, {}", key(2, 2), key(1, 1)), "the entry at place 2"),
         ("36: no base64", "1:canary!".to_owned(), "the entry at place 1"),
         ("32: nothing", String::new(), "there are no keys"),

@@ -73,11 +73,16 @@ pub(crate) enum Command {
     Finalise(Confirmation),
     /// Show the state of the migration, and what became of the old documents
     Status,
+    /// Rewrite login ids and addresses of users to the form in which logins look them up
+    ///
+    /// Older programs stored them as they were typed. Those that several users would have are left, and listed
+    /// by the ids of the users.
+    Logins(Logins),
     /// Recount the tracking rows, and correct the metrics that are wrong
     Recount,
     /// Re-encrypt secrets with the primary key, which is the first one
     RotateKeys(RotateKeys),
-    /// Check connection, topology, indexes, validators, keys, metrics and campaigns
+    /// Check connection, topology, indexes, validators, logins, keys, metrics and campaigns
     ///
     /// It writes nothing. If keys are given, it opens every secret with them.
     Doctor,
@@ -129,6 +134,13 @@ pub(crate) struct Confirmation {
 #[derive(clap::Args)]
 pub(crate) struct RotateKeys {
     /// Report what would be re-encrypted, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Logins {
+    /// Report what would be rewritten, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

@@ -57,7 +57,11 @@ fn secret<K: SecretKind>((own, nested): (Slot<'_>, Slot<'_>), findings: &mut Fin
         findings.reject(Rejection::ConflictingFields, own);
         return None;
     }
-    let secret = Secret::new(own_text.or(nested_text)?);
+    let text = own_text.or(nested_text)?;
+    let secret = Secret::new(text);
+    if secret.as_ref().is_ok_and(|secret| secret.expose() != text) {
+        findings.repair(Repair::TrimmedText);
+    }
     if secret.is_err() {
         findings.reject(Rejection::InvalidSecret, if own_text.is_some() { own } else { nested });
     }

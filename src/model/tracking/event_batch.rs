@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bson::oid::ObjectId;
+use chrono::{DateTime, Utc};
 
-use super::{Contribution, EventOutcome, FoundMetrics, Receipt, TotalsDelta, TrackingEvent};
+use super::{BounceKind, Contribution, EventOutcome, FoundMetrics, Receipt, TotalsDelta, TrackingEvent};
 use crate::error::{Error, Result};
 use crate::model::{CampaignId, EmailTracking, TrackingId};
 
@@ -47,13 +48,14 @@ impl EventBatch {
         events.chunks(Self::MAX_EVENTS)
     }
 
-    /// Applies `events` to `rows`, the existing ones that can be read. The events of the `unreadable` rows
-    /// fail. `seen` has the existing receipts.
+    /// Applies `events` to `rows`, the existing ones that can be read, at the time `now`. The events of the
+    /// `unreadable` rows fail. `seen` has the existing receipts.
     pub(crate) fn new<'a>(
         events: impl IntoIterator<Item = &'a TrackingEvent>,
         rows: impl IntoIterator<Item = (ObjectId, EmailTracking)>,
         unreadable: &HashMap<TrackingId, Error>,
         mut seen: HashSet<Receipt>,
+        now: DateTime<Utc>,
     ) -> Self {
         let changed =
             |(id, row): (_, EmailTracking)| (row.id, ChangedRow { id, after: row.clone(), before: row });
@@ -66,13 +68,22 @@ impl EventBatch {
                     Some(error) => Err(error.clone()),
                     None => Ok(EventOutcome::UnknownTracking),
                 },
+                // It comes first, because receipts are not always looked up.
+                (Some(row), _) if !row.before.can_have_event(event.at(), now) => {
+                    Ok(EventOutcome::ImplausibleTime)
+                }
                 (Some(_), Some(receipt)) if seen.contains(&receipt) => Ok(EventOutcome::Duplicate),
                 (Some(row), receipt) => {
                     if let Some(receipt) = receipt {
                         seen.insert(receipt);
                         batch.receipts.push((receipt, id));
                     }
-                    Ok(if row.after.apply(event) { EventOutcome::First } else { EventOutcome::Repeat })
+                    let is_first = row.after.apply(event);
+                    Ok(match event.bounce_kind() {
+                        Some(BounceKind::Soft) => EventOutcome::Noted,
+                        Some(BounceKind::Hard) | None if is_first => EventOutcome::First,
+                        Some(BounceKind::Hard) | None => EventOutcome::Repeat,
+                    })
                 }
             };
             batch.outcomes.push(outcome);

@@ -12,6 +12,12 @@ pub enum EventOutcome {
     /// An event with its provider event id was recorded before, perhaps earlier in the same batch.
     /// Nothing changed.
     Duplicate,
+    /// It was a [soft](super::BounceKind::Soft) bounce. Its provider event id is remembered, and nothing else
+    /// changed.
+    Noted,
     /// No e-mail has its tracking id. Nothing was recorded, so the event can be retried later.
     UnknownTracking,
+    /// Its time is more than a day before the e-mail was sent, or more than a day after the store's current time.
+    /// Nothing was recorded. The provider or the code that reads its times is wrong; a retry is refused again.
+    ImplausibleTime,
 }

@@ -1,5 +1,6 @@
 //! The events of sent e-mails, and their totals and rates.
 
+mod bounce_kind;
 mod contribution;
 mod event_batch;
 mod event_outcome;
@@ -14,6 +15,7 @@ mod totals;
 mod totals_delta;
 mod tracking_event;
 
+pub use bounce_kind::BounceKind;
 pub use contribution::Contribution;
 #[cfg(feature = "mongo")]
 pub(crate) use event_batch::ChangedRow;

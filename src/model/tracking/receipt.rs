@@ -1,8 +1,8 @@
-//! What is remembered of an event that was recorded.
+//! What is remembered of an event that was recorded, or of recipients that were added.
 
 use sha2::{Digest, Sha256};
 
-use crate::model::TrackingId;
+use crate::model::{CampaignId, TrackingId};
 
 /// What is remembered of an event with a provider event id: 128 bits of the SHA-256 of the id, within its
 /// e-mail. Providers use one id for the events of several recipients of a message, and no sender must be able
@@ -17,7 +17,19 @@ impl Receipt {
     const BYTES: usize = 16;
 
     pub(crate) fn of(tracking_id: TrackingId, provider_event_id: &str) -> Self {
-        let hash = Sha256::new_with_prefix(tracking_id.as_uuid().as_bytes()).chain_update(provider_event_id);
+        Self::hashed(
+            Sha256::new_with_prefix(tracking_id.as_uuid().as_bytes()).chain_update(provider_event_id),
+        )
+    }
+
+    /// The receipt of recipients that were added to a campaign. No provider's id has a control character, so it
+    /// is the receipt of no event.
+    pub(crate) fn of_recipients(campaign_id: CampaignId, key: &str) -> Self {
+        let campaign = Sha256::new_with_prefix(campaign_id.as_uuid().as_bytes());
+        Self::hashed(campaign.chain_update("\0recipients\0").chain_update(key))
+    }
+
+    fn hashed(hash: Sha256) -> Self {
         let mut receipt = [0; Self::BYTES];
         receipt.iter_mut().zip(hash.finalize()).for_each(|(byte, of_hash)| *byte = of_hash);
         Self(receipt)

@@ -46,7 +46,10 @@ impl<'a> SendBatch<'a> {
         let mut batch =
             Self { outcomes: Vec::with_capacity(sends.len()), rows: Vec::new(), added: BTreeMap::new() };
         for send in sends {
-            let outcome = if recorded.contains(&send.id) {
+            // It comes first, because ids are not always looked up.
+            let outcome = if !send.is_sent_in_time() {
+                Ok(SendOutcome::ImplausibleTime)
+            } else if recorded.contains(&send.id) {
                 Ok(SendOutcome::AlreadyRecorded)
             } else {
                 metrics.exists(send.campaign_id).map(|exists| {
@@ -68,26 +71,15 @@ impl<'a> SendBatch<'a> {
 
 #[cfg(test)]
 mod tests {
-    use bson::oid::ObjectId;
-    use chrono::DateTime;
-    use uuid::Uuid;
-
     use super::*;
-    use crate::model::{Campaign, CampaignDuration, MailboxId, NewCampaign, NewSend, UserId};
-
-    fn campaign(message: String) -> Campaign {
-        let (user, mailbox) = (UserId::from(ObjectId::from_bytes([1; 12])), ObjectId::from_bytes([2; 12]));
-        let (start, day) = (DateTime::UNIX_EPOCH, CampaignDuration::hours(24.0).unwrap());
-        let new =
-            NewCampaign::new(user, MailboxId::from(mailbox), "Spring", "Hello", message, start, day).unwrap();
-        new.build(CampaignId::from(Uuid::nil()), start)
-    }
+    use crate::model::NewSend;
+    use crate::model::email_tracking::tests::scene;
 
     fn sizes(message: usize, n: usize) -> Vec<usize> {
-        let campaign = campaign("x".repeat(message));
-        let send =
-            NewSend::new(&campaign, "ada@work.example", "bob@example.com", DateTime::UNIX_EPOCH).unwrap();
-        SendBatch::steps(&vec![send.build(DateTime::UNIX_EPOCH); n]).map(<[EmailTracking]>::len).collect()
+        let (mailbox, campaign) = scene(&"x".repeat(message));
+        let start = campaign.start_time;
+        let send = NewSend::new(&campaign, &mailbox, "bob@example.com", start).unwrap().build(start);
+        SendBatch::steps(&vec![send; n]).map(<[EmailTracking]>::len).collect()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::signal::Rule;
-use super::{Receipt, Signal};
+use super::{BounceKind, Receipt, Signal};
 use crate::clock::whole_millis;
 use crate::error::Invalid;
 use crate::model::{EmailTracking, TrackingId, text};
@@ -12,10 +12,11 @@ use crate::model::{EmailTracking, TrackingId, text};
 /// or out of order.
 ///
 /// ```
-/// use campaign_store::{Signal, TrackingEvent, TrackingId};
+/// use campaign_store::{BounceKind, Signal, TrackingEvent, TrackingId};
 /// # use chrono::{DateTime, Utc};
 /// # fn example(id: TrackingId, at: DateTime<Utc>) -> Result<(), campaign_store::Invalid> {
-/// let event = TrackingEvent::bounced(id, at, Some("550 no such user"))?.provider_event_id("evt-1")?;
+/// let event = TrackingEvent::bounced(id, at, BounceKind::Hard, Some("550 no such user"))?;
+/// let event = event.provider_event_id("evt-1")?;
 /// assert_eq!(event.signal(), Signal::Bounced);
 /// # Ok(())
 /// # }
@@ -26,6 +27,7 @@ pub struct TrackingEvent {
     tracking_id: TrackingId,
     at: DateTime<Utc>,
     signal: Signal,
+    bounce_kind: Option<BounceKind>,
     reason: Option<String>,
     provider_event_id: Option<String>,
 }
@@ -38,10 +40,11 @@ impl TrackingEvent {
 
     /// An event at the time `at`, which is cut to whole milliseconds.
     ///
-    /// [`bounced`](Self::bounced) creates a bounce with a reason.
+    /// A bounce is a hard one; [`bounced`](Self::bounced) creates others, and bounces with a reason.
     pub fn new(signal: Signal, id: TrackingId, at: DateTime<Utc>) -> Self {
         let at = whole_millis(at);
-        Self { tracking_id: id, at, signal, reason: None, provider_event_id: None }
+        let bounce_kind = (signal == Signal::Bounced).then_some(BounceKind::Hard);
+        Self { tracking_id: id, at, signal, bounce_kind, reason: None, provider_event_id: None }
     }
 
     /// The e-mail arrived.
@@ -64,15 +67,21 @@ impl TrackingEvent {
         Self::new(Signal::Replied, id, at)
     }
 
-    /// It bounced, for a reason of at most [`MAX_BOUNCE_REASON`](Self::MAX_BOUNCE_REASON) bytes.
+    /// It bounced, for a reason of at most [`MAX_BOUNCE_REASON`](Self::MAX_BOUNCE_REASON) bytes. Only
+    /// [hard](BounceKind::Hard) bounces change anything; the reason of a soft one is not stored.
     ///
     /// # Errors
     /// [`Invalid`] when the reason is empty, too long, or contains a control character, such as a
     /// line break.
-    pub fn bounced(id: TrackingId, at: DateTime<Utc>, reason: Option<&str>) -> Result<Self, Invalid> {
+    pub fn bounced(
+        id: TrackingId,
+        at: DateTime<Utc>,
+        kind: BounceKind,
+        reason: Option<&str>,
+    ) -> Result<Self, Invalid> {
         let reason = reason.map(|reason| text::line("bounce_reason", reason, Self::MAX_BOUNCE_REASON));
         let reason = reason.transpose()?.map(str::to_owned);
-        Ok(Self { reason, ..Self::new(Signal::Bounced, id, at) })
+        Ok(Self { reason, bounce_kind: Some(kind), ..Self::new(Signal::Bounced, id, at) })
     }
 
     /// The recipient unsubscribed through it.
@@ -109,6 +118,12 @@ impl TrackingEvent {
         self.signal
     }
 
+    /// The kind of the bounce, if it is one.
+    #[must_use]
+    pub fn bounce_kind(&self) -> Option<BounceKind> {
+        self.bounce_kind
+    }
+
     /// The time of the event, in whole milliseconds.
     #[must_use]
     pub fn at(&self) -> DateTime<Utc> {
@@ -132,6 +147,7 @@ impl std::fmt::Debug for TrackingEvent {
         f.debug_struct("TrackingEvent")
             .field("tracking_id", &self.tracking_id)
             .field("signal", &self.signal)
+            .field("bounce_kind", &self.bounce_kind)
             .field("at", &self.at)
             .finish_non_exhaustive()
     }
@@ -147,8 +163,13 @@ impl EmailTracking {
     ///   not count in `opens`) and `delivered_at`, and a complaint unsubscribes;
     /// - the smallest of several bounce reasons is kept.
     ///
-    /// The event's tracking id is not checked: the caller has looked up the row by it.
+    /// A soft bounce changes nothing and is never the first. Neither the event's tracking id nor its time is
+    /// checked: the caller has looked up the row by the one, and a repository refuses
+    /// [implausible](super::EventOutcome::ImplausibleTime) times.
     pub fn apply(&mut self, event: &TrackingEvent) -> bool {
+        if event.bounce_kind == Some(BounceKind::Soft) {
+            return false;
+        }
         let is_first = self.has_none_of(event.signal.state().rule());
         for rule in event.signal.chain().map(Signal::rule) {
             if let Some(time) = rule.time {
@@ -186,25 +207,21 @@ impl EmailTracking {
 
 #[cfg(test)]
 mod tests {
-    use bson::oid::ObjectId;
     use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{Campaign, CampaignDuration, Contribution, NewCampaign, NewSend, Totals, TotalsDelta};
+    use crate::model::email_tracking::tests::row_sent_at;
+    use crate::model::{Contribution, Totals, TotalsDelta};
 
     fn row() -> EmailTracking {
-        let id = ObjectId::from_bytes([1; 12]);
-        let (start, day) = (DateTime::UNIX_EPOCH, CampaignDuration::hours(24.0).unwrap());
-        let new = NewCampaign::new(id.into(), id.into(), "Spring", "Hello", "Flowers.", start, day).unwrap();
-        let campaign: Campaign = new.build(Uuid::nil().into(), start);
-        NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap().build(start)
+        row_sent_at(DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH)
     }
 
     fn event(signal: Signal, minute: i64, reason: Option<&str>) -> TrackingEvent {
         let (id, at) = (Uuid::nil().into(), DateTime::from_timestamp(minute * 60, 0).unwrap());
         match signal {
-            Signal::Bounced => TrackingEvent::bounced(id, at, reason).unwrap(),
+            Signal::Bounced => TrackingEvent::bounced(id, at, BounceKind::Hard, reason).unwrap(),
             signal => TrackingEvent::new(signal, id, at),
         }
     }
@@ -253,6 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn a_soft_bounce_changes_no_row() {
+        let (mut row, id) = (row(), Uuid::nil().into());
+        let soft = TrackingEvent::bounced(id, row.sent_at, BounceKind::Soft, Some("452 full")).unwrap();
+        assert!(!row.apply(&soft));
+        assert!(row == self::row());
+        assert_eq!((soft.signal(), soft.bounce_kind()), (Signal::Bounced, Some(BounceKind::Soft)));
+        let plain = TrackingEvent::new(Signal::Bounced, id, row.sent_at);
+        assert_eq!(plain.bounce_kind(), Some(BounceKind::Hard));
+        assert_eq!(TrackingEvent::opened(id, row.sent_at).bounce_kind(), None);
+    }
+
+    #[test]
     fn what_the_provider_says_is_checked() {
         let (id, at) = (Uuid::nil().into(), DateTime::UNIX_EPOCH);
         let open = || TrackingEvent::opened(id, at);
@@ -261,9 +290,9 @@ mod tests {
         }
         assert!(open().provider_event_id("x".repeat(255)).is_ok());
         for bad in ["", "a\r\nb", &"x".repeat(999)] {
-            assert!(TrackingEvent::bounced(id, at, Some(bad)).is_err(), "{bad:?}");
+            assert!(TrackingEvent::bounced(id, at, BounceKind::Soft, Some(bad)).is_err(), "{bad:?}");
         }
-        let secret = TrackingEvent::bounced(id, at, Some("canary")).unwrap();
+        let secret = TrackingEvent::bounced(id, at, BounceKind::Hard, Some("canary")).unwrap();
         let secret = secret.provider_event_id("canary").unwrap();
         assert!(!format!("{secret:?}").contains("canary"));
     }

@@ -257,6 +257,21 @@ impl Connection {
         .await
     }
 
+    /// Runs a call, and once more if it fails with `Unique`: another caller may have written the same value at the
+    /// same moment, which the second run sees.
+    pub(in crate::mongo) async fn again_if_unique<T, F>(&self, call: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.within(self.deadline(), async {
+            match call().await {
+                Err(Error::Unique { .. }) => call().await,
+                done => done,
+            }
+        })
+        .await
+    }
+
     /// As [`transact`](Self::transact), with the driver's error. No attempt begins after the deadline.
     pub(crate) async fn in_transaction<C, T, W>(
         &self,

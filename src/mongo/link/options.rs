@@ -10,6 +10,7 @@ use super::certificates::{Refusals, Roots};
 use super::security::{Encryption, Security};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Invalid, Problem, Result};
+use crate::model::text::without_line_end;
 use crate::schema::RECEIPT_LIFETIME;
 use crate::secret::{PasswordOptions, Vault};
 
@@ -69,7 +70,11 @@ impl MongoOptions {
     /// connection string that switches the check off (`tlsInsecure`, `tlsAllowInvalidCertificates`) is refused,
     /// see [`insecure_tls`](Self::insecure_tls).
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
-        Self::of(Source::Uri(uri.into()), database.into())
+        let (mut uri, mut database) = (uri.into(), database.into());
+        for text in [&mut uri, &mut database] {
+            text.truncate(without_line_end(text).len());
+        }
+        Self::of(Source::Uri(uri), database)
     }
 
     /// The database `database` on the servers of a client of yours, whose connections the store shares.

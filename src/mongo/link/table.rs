@@ -15,7 +15,7 @@ use mongodb::{ClientSession, Database};
 use super::error::{DriverResult, ours, refuse_write_concern_error};
 use super::stream::{self, Batches};
 use crate::collection::Collection;
-use crate::document::{Changes, Decode, ID, Query, Record, UPDATED_AT, id_of};
+use crate::document::{Changes, Decode, Field, ID, Query, Record, Spellings, UPDATED_AT, id_of, nearest};
 use crate::error::Error;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
@@ -144,14 +144,22 @@ impl Table {
         row.ok_or_else(|| ours(Error::not_found(self.collection, id)))
     }
 
-    /// Changes the row with this id if it still has this version, and returns it.
+    /// Changes the row with this id if it still has this version, and returns it. `taken` finds rows that have
+    /// one of the new values in another spelling.
     pub(in crate::mongo) async fn change_version<T: Decode>(
         &self,
         id: ObjectId,
         version: DateTime<Utc>,
         changes: &Changes,
+        taken: impl IntoIterator<Item = (Query, &'static str)>,
     ) -> DriverResult<T> {
         let same_version = of_id(id).is(UPDATED_AT, &version);
+        if let Some(index) = self.taken(None, taken).await? {
+            // A stale version is a conflict, whatever the values.
+            if self.any(None, &same_version).await? {
+                return Err(ours(Error::unique(self.collection, index)));
+            }
+        }
         if let Some(row) = self.update(None, &same_version, changes).await? {
             return Ok(row);
         }
@@ -165,8 +173,20 @@ impl Table {
     /// A transaction that only reads a row does not conflict with one that removes it. Two updates that
     /// cancel each other out do conflict, and leave the row as it was.
     pub(in crate::mongo) async fn lock(&self, session: &mut ClientSession, id: ObjectId) -> DriverResult<()> {
-        let (set, unset) = (rawdoc! { "$set": { "_lock": true } }, rawdoc! { "$unset": { "_lock": true } });
-        self.update_each(Some(session), [(of_id(id), set), (of_id(id), unset)]).await?;
+        self.lock_each(session, [of_id(id)]).await
+    }
+
+    /// The same for the rows that match these queries.
+    pub(in crate::mongo) async fn lock_each(
+        &self,
+        session: &mut ClientSession,
+        rows: impl IntoIterator<Item = Query>,
+    ) -> DriverResult<()> {
+        let updates = rows.into_iter().flat_map(|query| {
+            let set = rawdoc! { "$set": { "_lock": true } };
+            [(query.clone(), set), (query, rawdoc! { "$unset": { "_lock": true } })]
+        });
+        self.update_each(Some(session), updates).await?;
         Ok(())
     }
 
@@ -261,6 +281,55 @@ impl Table {
         query: &Query,
     ) -> DriverResult<Option<T>> {
         self.find_first(session, query, doc! {}).await
+    }
+
+    /// The row that matches the query and has one of the spellings of this text, if possible the text itself.
+    /// It is one command however the text is spelled.
+    pub(in crate::mongo) async fn find_spelled<T: Decode>(
+        &self,
+        session: Session<'_>,
+        query: Query,
+        field: Field,
+        text: &impl Spellings,
+    ) -> DriverResult<Option<T>> {
+        let query = query.spelled(field, text);
+        if text.other().is_none() {
+            return self.find_one(session, &query).await;
+        }
+        let mut rows = Vec::new();
+        let find = self.find(query.to_filter()).limit(2);
+        each(session, find, |row| {
+            rows.push(row.to_owned());
+            Ok(())
+        })
+        .await?;
+        decode(nearest(rows, |row| row, field, text))
+    }
+
+    /// The index that one of these rows would be in the way of, if it is there.
+    pub(in crate::mongo) async fn taken(
+        &self,
+        mut session: Session<'_>,
+        rows: impl IntoIterator<Item = (Query, &'static str)>,
+    ) -> DriverResult<Option<&'static str>> {
+        for (query, index) in rows {
+            if self.any(session.as_deref_mut(), &query).await? {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Refuses values that other rows have in another spelling.
+    pub(in crate::mongo) async fn refuse_taken(
+        &self,
+        session: Session<'_>,
+        rows: impl IntoIterator<Item = (Query, &'static str)>,
+    ) -> DriverResult<()> {
+        match self.taken(session, rows).await? {
+            Some(index) => Err(ours(Error::unique(self.collection, index))),
+            None => Ok(()),
+        }
     }
 
     /// The first row in this order that matches the query.

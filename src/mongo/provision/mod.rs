@@ -5,6 +5,7 @@ mod diff;
 mod difference;
 mod duplicates;
 mod existing;
+pub(super) mod logins;
 mod options;
 mod plan;
 mod text;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use bson::Bson;
 
 pub use difference::IndexDifference;
+pub use logins::{LoginCollision, LoginReport};
 pub use options::{CommitQuorum, ProvisionOptions, ValidatorMode};
 pub use plan::{CollectionPlan, IndexPlan, IndexState, ProvisionPlan, SchemaDrift};
 pub use validator_plan::{ValidatorPlan, ValidatorState};

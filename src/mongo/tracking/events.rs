@@ -156,7 +156,7 @@ impl Tracking {
         let seen = self.receipts.seen(session, events(), look_up).await?;
         self.receipts.note(!seen.is_empty());
         let (rows, unreadable) = self.rows_without_texts(session, step).await?;
-        let mut batch = EventBatch::new(events(), rows, &unreadable, seen);
+        let mut batch = EventBatch::new(events(), rows, &unreadable, seen, now);
         let metrics = metrics_of(&self.db, session, &batch.deltas().into_keys().collect()).await?;
         batch.leave_out(&metrics, events());
         // The writes that can conflict come first, so that a conflict costs little.

@@ -1,4 +1,4 @@
-//! The provider event ids seen so far.
+//! The provider event ids and the keys of recipients seen so far.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -99,8 +99,17 @@ impl Receipts {
         .await
     }
 
+    /// Whether there is this receipt.
+    pub(in crate::mongo) async fn contains(
+        &self,
+        session: &mut ClientSession,
+        wanted: &Receipt,
+    ) -> DriverResult<bool> {
+        self.table.any(Some(session), &receipts([wanted])).await
+    }
+
     /// Writes receipts.
-    pub(super) async fn write(
+    pub(in crate::mongo) async fn write(
         &self,
         session: &mut ClientSession,
         new: impl Iterator<Item = &Receipt> + Send,

@@ -2,11 +2,13 @@
 
 use campaign_store::{
     Campaign, CampaignDuration, CampaignFilter, CampaignId, CampaignPatch, CampaignRepository,
-    CampaignStatus, CampaignTransition, Invalid, NewCampaign, PageRequest, Result,
+    CampaignStatus, CampaignTransition, Invalid, MailboxId, MailboxStatus, NewCampaign, NewRecipients,
+    PageRequest, Result, UserId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 use super::answer::Reply;
 use super::content::drain;
@@ -22,26 +24,31 @@ const HOURS: &[f64] = &[1.0 / 3_600_000.0, 0.5, 1.0, 1.0 / 3.0, 24.0, CampaignDu
 
 /// What a change of the status can lead to.
 const TRANSITION: &[&str] = &["ok", "NotFound", "IllegalStatus"];
+/// The same, if the campaign becomes active.
+const ACTIVATION: &[&str] = &["ok", "NotFound", "IllegalStatus", "InactiveUser", "UnsendableMailbox"];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("campaigns.create", 12, &["ok", "NotFound", "ForeignMailbox"], |side, draw| {
-        create(side, draw).boxed()
-    }),
+    Operation::new(
+        "campaigns.create",
+        12,
+        &["ok", "NotFound", "ForeignMailbox", "InactiveUser", "UnsendableMailbox", "campaign_id_1"],
+        |side, draw| create(side, draw).boxed(),
+    ),
     Operation::new("campaigns.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new(
         "campaigns.update",
         12,
-        &["ok", "NotFound", "Conflict", "IllegalStatus", "ForeignMailbox", "Invalid"],
+        &["ok", "NotFound", "Conflict", "IllegalStatus", "ForeignMailbox", "UnsendableMailbox"],
         |side, draw| update(side, draw).boxed(),
     ),
-    Operation::new("campaigns.transition", 6, TRANSITION, |side, draw| transition(side, draw).boxed()),
-    Operation::new("campaigns.start", 4, TRANSITION, |side, draw| {
+    Operation::new("campaigns.transition", 6, ACTIVATION, |side, draw| transition(side, draw).boxed()),
+    Operation::new("campaigns.start", 4, ACTIVATION, |side, draw| {
         change(side, draw, CampaignTransition::Start, |campaigns, id| campaigns.start(id)).boxed()
     }),
     Operation::new("campaigns.pause", 10, TRANSITION, |side, draw| {
         change(side, draw, CampaignTransition::Pause, |campaigns, id| campaigns.pause(id)).boxed()
     }),
-    Operation::new("campaigns.resume", 6, TRANSITION, |side, draw| {
+    Operation::new("campaigns.resume", 6, ACTIVATION, |side, draw| {
         change(side, draw, CampaignTransition::Resume, |campaigns, id| campaigns.resume(id)).boxed()
     }),
     Operation::new("campaigns.reschedule", 4, TRANSITION, |side, draw| {
@@ -95,16 +102,27 @@ async fn create(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     if draw.chance(20) {
         new = new.created_by(side.users.pick(draw));
     }
+    if draw.chance(20) {
+        // Sometimes the id of a campaign from the same content, often of another.
+        let again = draw.chance(50).then(|| side.created.clone()).flatten();
+        new = again.unwrap_or(new);
+        let n = draw.of("id", &[1_u128, 2, 3, 4, 5, 6]);
+        new = new.id(Uuid::from_u128(n).into());
+    }
+    side.created = Some(new.clone());
     let campaign = side.store.campaigns.create(new).await?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
 
+/// The earliest and the latest start.
+const EARLIEST_AND_LATEST: [&str; 2] = ["2000-01-01T00:00:00Z", "2100-12-31T23:59:59.999Z"];
+
 /// Few, so that campaigns often start at the same time.
 fn start_time(side: &Side, draw: &mut Draw) -> DateTime<Utc> {
     const HOURS: [i64; 5] = [-1, 0, 0, 1, 48];
     match draw.below(20) {
-        0 => DateTime::<Utc>::MIN_UTC,
+        0 => draw.of("start", &EARLIEST_AND_LATEST).parse().expect("a time"),
         _ => side.now() + TimeDelta::hours(draw.of("start", &HOURS)),
     }
 }
@@ -122,8 +140,17 @@ async fn update(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let editable = [CampaignStatus::Scheduled, CampaignStatus::Paused];
     let id = side.campaigns.pick_by(draw, |campaign| editable.contains(&campaign.status));
     let version = side.campaigns.version(id, draw);
-    let patch = patch(side, draw).expect("valid values");
-    let campaign = side.store.campaigns.update(id, patch, version).await?;
+    let mut patch = patch(side, draw).expect("valid values");
+    let mut failing = None;
+    if draw.chance(20) {
+        let owner = side.campaigns.find(id).map(|campaign| campaign.user_id);
+        let mailbox = side.mailboxes.pick_by(draw, |mailbox| Some(mailbox.user_id) == owner);
+        failing = fail(side, draw, mailbox).await;
+        patch = patch.mailbox(mailbox);
+    }
+    let changed = side.store.campaigns.update(id, patch, version).await;
+    relieve(side, (None, failing)).await;
+    let campaign = changed?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
@@ -143,11 +170,9 @@ fn patch(side: &Side, draw: &mut Draw) -> Result<CampaignPatch, Invalid> {
         patch = patch.message(message)?;
     }
     patch = match draw.below(8) {
-        0 => patch.start_time(start_time(side, draw)),
+        0 => patch.start_time(start_time(side, draw))?,
         1 => patch.duration(duration(draw)),
-        2 => patch.start_time(start_time(side, draw)).duration(duration(draw)),
-        // It cannot end.
-        3 | 4 => patch.start_time(draw.of("start", &[DateTime::<Utc>::MAX_UTC])),
+        2 => patch.start_time(start_time(side, draw))?.duration(duration(draw)),
         _ => patch,
     };
     Ok(patch)
@@ -162,7 +187,10 @@ async fn change(
     change: Change,
 ) -> Result<Reply> {
     let id = campaign_for(transition, side, draw);
-    let campaign = change(&*side.store.campaigns, id).await?;
+    let hindered = hinder(side, draw, transition, id).await;
+    let changed = change(&*side.store.campaigns, id).await;
+    relieve(side, hindered).await;
+    let campaign = changed?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
@@ -170,13 +198,54 @@ async fn change(
 async fn transition(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let transition = draw.of("transition", CampaignTransition::ALL);
     let id = campaign_for(transition, side, draw);
-    let campaign = side.store.campaigns.transition(id, transition).await?;
+    let hindered = hinder(side, draw, transition, id).await;
+    let changed = side.store.campaigns.transition(id, transition).await;
+    relieve(side, hindered).await;
+    let campaign = changed?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }
 
 fn campaign_for(transition: CampaignTransition, side: &Side, draw: &mut Draw) -> CampaignId {
     side.campaigns.pick_by(draw, |campaign| transition.from().contains(&campaign.status))
+}
+
+/// Users and mailboxes that cannot be given work are rare: sometimes it is seen to that the campaign has one. Gives
+/// those that were hindered, if they exist.
+async fn hinder(
+    side: &mut Side,
+    draw: &mut Draw,
+    transition: CampaignTransition,
+    id: CampaignId,
+) -> (Option<UserId>, Option<MailboxId>) {
+    let campaign = side.campaigns.find(id).filter(|_| transition.to() == CampaignStatus::Active).cloned();
+    match (campaign, draw.below(8)) {
+        (Some(campaign), 0) => {
+            draw.note("by an inactive user");
+            let user = side.store.users.set_active(campaign.user_id, false).await.ok();
+            (user.map(|user| user.id), None)
+        }
+        (Some(campaign), 1) => (None, fail(side, draw, campaign.mailbox_id).await),
+        _ => (None, None),
+    }
+}
+
+/// Lets a mailbox fail, if it exists.
+async fn fail(side: &Side, draw: &mut Draw, id: MailboxId) -> Option<MailboxId> {
+    draw.note("from a failing mailbox");
+    let mailbox = side.store.mailboxes.set_status(id, MailboxStatus::Error).await.ok();
+    mailbox.map(|mailbox| mailbox.id)
+}
+
+async fn relieve(side: &mut Side, (user, mailbox): (Option<UserId>, Option<MailboxId>)) {
+    if let Some(id) = user {
+        let user = side.store.users.set_active(id, true).await.expect("it exists");
+        side.users.see(&user);
+    }
+    if let Some(id) = mailbox {
+        let mailbox = side.store.mailboxes.set_status(id, MailboxStatus::Active).await.expect("it exists");
+        side.mailboxes.see(&mailbox);
+    }
 }
 
 async fn claim_due(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
@@ -201,8 +270,11 @@ async fn count_by_status(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 async fn add_recipients(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let id = side.campaigns.pick_by(draw, |campaign| !campaign.status.is_final());
-    let n = draw.of("recipients", &[0, 1, 250, u32::MAX]);
-    let campaign = side.store.campaigns.add_recipients(id, n).await?;
+    let mut new = NewRecipients::new(draw.of("recipients", &[0, 1, 250, u32::MAX]));
+    if let Some(key) = draw.maybe(50, "key", &["import-1", "import-2"]) {
+        new = new.key(key).expect("a valid key");
+    }
+    let campaign = side.store.campaigns.add_recipients(id, new).await?;
     side.campaigns.see(&campaign);
     Ok(Reply::ok(&campaign))
 }

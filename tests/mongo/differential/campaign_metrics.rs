@@ -1,7 +1,9 @@
 //! Operations on metrics.
 
+use std::ops::Range;
+
 use campaign_store::{MetricsFilter, Result, SeriesStep, Signal, Totals};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 
 use super::answer::Reply;
@@ -15,6 +17,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("campaign_metrics.get", 4, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new("campaign_metrics.list", 6, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),
     Operation::new("campaign_metrics.totals", 5, &["some", "none"], |side, draw| totals(side, draw).boxed()),
+    Operation::new("campaign_metrics.mailbox_totals", 5, &["some", "none"], |side, draw| {
+        mailbox_totals(side, draw).boxed()
+    }),
     Operation::new("campaign_metrics.series", 8, &["some", "none"], |side, draw| series(side, draw).boxed()),
     Operation::new("campaign_metrics.recount", 3, &["ok", "NotFound"], |side, draw| {
         recount(side, draw).boxed()
@@ -23,15 +28,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("campaign_metrics.drift", 2, &["none"], |side, _| drift(side).boxed()),
 ];
 
+async fn mailbox_totals(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let sent = period(side, draw);
+    let totals = side.store.campaign_metrics.mailbox_totals(side.mailboxes.pick(draw), sent).await?;
+    Ok(Reply::new([if totals.totals == Totals::default() { "none" } else { "some" }], &totals))
+}
+
+fn period(side: &Side, draw: &mut Draw) -> Range<DateTime<Utc>> {
+    if draw.chance(70) {
+        side.now() - TimeDelta::days(2)..side.now() + TimeDelta::days(2)
+    } else {
+        draw.time("from", side.now())..draw.time("to", side.now())
+    }
+}
+
 async fn series(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let filter = if draw.chance(50) { MetricsFilter::all() } else { filter(side, draw) };
     let state = draw.of("state", Signal::ALL);
     let step = draw.of("step", &[SeriesStep::Hour, SeriesStep::Day]);
-    let period = if draw.chance(70) {
-        side.now() - TimeDelta::days(2)..side.now() + TimeDelta::days(2)
-    } else {
-        draw.time("from", side.now())..draw.time("to", side.now())
-    };
+    let period = period(side, draw);
     let points = side.store.campaign_metrics.series(&filter, state, step, period).await?;
     Ok(Reply::several(&points))
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use campaign_store::contract::sender_of;
 use campaign_store::{
-    Campaign, EventOutcome, Invalid, NewSend, Result, SendOutcome, Signal, TrackingEvent, TrackingFilter,
+    BounceKind, Campaign, EventOutcome, Invalid, Mailbox, NewSend, Result, SendOutcome, Signal,
+    TrackingEvent, TrackingFilter,
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use uuid::Uuid;
 
@@ -20,13 +23,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new(
         "email_tracking.record_sends",
         14,
-        &["nothing", "Recorded", "AlreadyRecorded", "UnknownCampaign"],
+        &["nothing", "Recorded", "AlreadyRecorded", "UnknownCampaign", "ImplausibleTime"],
         |side, draw| record_sends(side, draw).boxed(),
     ),
     Operation::new(
         "email_tracking.record_sends_each",
         6,
-        &["nothing", "Recorded", "AlreadyRecorded", "UnknownCampaign"],
+        &["nothing", "Recorded", "AlreadyRecorded", "UnknownCampaign", "ImplausibleTime"],
         |side, draw| record_sends_each(side, draw).boxed(),
     ),
     Operation::new("email_tracking.get", 3, &["some", "none"], |side, draw| get(side, draw).boxed()),
@@ -39,13 +42,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new(
         "email_tracking.record_events",
         16,
-        &["nothing", "First", "Repeat", "Duplicate", "UnknownTracking"],
+        &["nothing", "First", "Repeat", "Duplicate", "Noted", "UnknownTracking", "ImplausibleTime"],
         |side, draw| record_events(side, draw).boxed(),
     ),
     Operation::new(
         "email_tracking.record_events_each",
         6,
-        &["nothing", "First", "Repeat", "Duplicate", "UnknownTracking"],
+        &["nothing", "First", "Repeat", "Duplicate", "Noted", "UnknownTracking", "ImplausibleTime"],
         |side, draw| record_events_each(side, draw).boxed(),
     ),
     Operation::new("email_tracking.is_suppressed", 3, &["false", "true"], |side, draw| {
@@ -97,6 +100,7 @@ fn name(outcome: SendOutcome) -> &'static str {
         SendOutcome::Recorded => "Recorded",
         SendOutcome::AlreadyRecorded => "AlreadyRecorded",
         SendOutcome::UnknownCampaign => "UnknownCampaign",
+        SendOutcome::ImplausibleTime => "ImplausibleTime",
         other => panic!("{other:?} is new"),
     }
 }
@@ -110,7 +114,8 @@ fn sends(side: &Side, draw: &mut Draw) -> Result<Vec<NewSend>, Invalid> {
     for _ in 0..n {
         let Some(campaign) = campaign(side, draw) else { break };
         let recipient = draw.of("recipient", ADDRESSES);
-        let mut send = NewSend::new(&campaign, "ada@work.example", recipient, draw.time("sent", side.now()))?
+        let mailbox = mailbox(side, &campaign, draw);
+        let mut send = NewSend::new(&campaign, &mailbox, recipient, sent_at(side, draw))?
             .nth(draw.of("nth", &[0, 0, 1]));
         if let Some(name) = draw.maybe(30, "name", &["Bob", "$name"]) {
             send = send.recipient_name(name)?;
@@ -136,9 +141,26 @@ fn many_sends(side: &Side, draw: &mut Draw) -> Result<Vec<NewSend>, Invalid> {
     for i in 0..1_002 {
         let campaign = if i % 2 == 0 { &one } else { &other };
         let recipient = format!("recipient{}@example.com", i % 1_001);
-        sends.push(NewSend::new(campaign, "ada@work.example", recipient, side.now())?);
+        sends.push(NewSend::new(campaign, &sender_of(campaign, "ada@work.example"), recipient, side.now())?);
     }
     Ok(sends)
+}
+
+/// A mailbox of the campaign's owner. It need not exist.
+fn mailbox(side: &Side, campaign: &Campaign, draw: &mut Draw) -> Mailbox {
+    let mailbox = side.mailboxes.find(side.mailboxes.pick(draw));
+    let own = mailbox.filter(|mailbox| mailbox.user_id == campaign.user_id).cloned();
+    own.unwrap_or_else(|| sender_of(campaign, "ada@work.example"))
+}
+
+/// At times out of bounds for the store.
+fn sent_at(side: &Side, draw: &mut Draw) -> DateTime<Utc> {
+    const DAY: i64 = 86_400_000;
+    match draw.below(12) {
+        0 => draw.of("sent", &["2000-01-01T00:00:00Z", "2100-12-31T23:59:59Z"]).parse().expect("a time"),
+        1 => side.now() + TimeDelta::milliseconds(draw.of("sent", &[DAY, DAY + 1])),
+        _ => side.now() + TimeDelta::microseconds(draw.of("sent", &[0, -3_600_000_000, 3_600_000_000, 400])),
+    }
 }
 
 /// What a sender knows about a campaign, which need not exist. `None` before there is any.
@@ -207,7 +229,9 @@ fn outcome_name(outcome: EventOutcome) -> &'static str {
         EventOutcome::First => "First",
         EventOutcome::Repeat => "Repeat",
         EventOutcome::Duplicate => "Duplicate",
+        EventOutcome::Noted => "Noted",
         EventOutcome::UnknownTracking => "UnknownTracking",
+        EventOutcome::ImplausibleTime => "ImplausibleTime",
         other => panic!("{other:?} is new"),
     }
 }
@@ -222,9 +246,12 @@ fn events(side: &Side, draw: &mut Draw) -> Result<Vec<TrackingEvent>, Invalid> {
         draw.note(format!("send {place}"));
         let id = sends.get(place).copied().unwrap_or(Uuid::nil().into());
         let at = draw.time("event", side.now());
+        let days = TimeDelta::days(draw.of("days", &[0, 0, 0, 0, 1, -1]));
+        let at = at.checked_add_signed(days).unwrap_or(at);
         let event = match draw.of("signal", Signal::ALL) {
             Signal::Bounced => {
-                TrackingEvent::bounced(id, at, draw.maybe(60, "reason", &["$full", "550", "451"]))?
+                let kind = draw.of("kind", &[BounceKind::Hard, BounceKind::Hard, BounceKind::Soft]);
+                TrackingEvent::bounced(id, at, kind, draw.maybe(60, "reason", &["$full", "550", "451"]))?
             }
             signal => TrackingEvent::new(signal, id, at),
         };

@@ -8,8 +8,8 @@ use bson::oid::ObjectId;
 use campaign_store::contract::key;
 use campaign_store::{
     Campaign, CampaignFilter, CampaignId, Clock, KeyError, KeyProvider, Keyring, Mailbox, MailboxFilter,
-    MailboxId, ManualClock, MetricsFilter, Store, TrackingFilter, TrackingId, User, UserFilter, UserId,
-    Vault,
+    MailboxId, ManualClock, MetricsFilter, NewCampaign, Store, TrackingFilter, TrackingId, User, UserFilter,
+    UserId, Vault,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -28,6 +28,8 @@ pub(super) struct Side {
     pub(super) users: Known<User>,
     pub(super) mailboxes: Known<Mailbox>,
     pub(super) campaigns: Known<Campaign>,
+    /// The last campaign that was to be created.
+    pub(super) created: Option<NewCampaign>,
     pub(super) sends: Vec<TrackingId>,
     pub(super) user_lists: Lists<UserFilter>,
     pub(super) mailbox_lists: Lists<MailboxFilter>,
@@ -50,6 +52,7 @@ impl Side {
             users: Known::default(),
             mailboxes: Known::default(),
             campaigns: Known::default(),
+            created: None,
             sends: Vec::new(),
             user_lists: Lists::default(),
             mailbox_lists: Lists::default(),

@@ -1,9 +1,10 @@
 //! Operations on users.
 
 use campaign_store::{
-    ClerkUpsert, ClerkUser, ClerkUserId, EmailAddress, Invalid, LoginAttempt, LoginId, LoginOutcome,
-    LoginPassword, NewUser, Result, UserFilter, UserPatch,
+    ClerkDeletion, ClerkUpsert, ClerkUser, ClerkUserId, EmailAddress, Invalid, LoginAttempt, LoginId,
+    LoginOutcome, LoginPassword, NewUser, Result, UserFilter, UserPatch, contract,
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 
 use super::answer::Reply;
@@ -17,7 +18,8 @@ const NAMES: &[&str] = &["Ada", "Grace Hopper", "$login_id", "Łukasz"];
 const LOGINS: &[&str] = &["ada", "ADA", "grace", "$email", "łukasz", "bob@example.com", "alan", "barbara"];
 /// Two of them are the same in another Unicode form.
 const PASSWORDS: &[&str] = &["caf\u{e9} latte", "cafe\u{301} latte", "$password"];
-const CLERK_IDS: &[&str] = &["user_1", "USER_1", "user_2", "$clerk_user_id"];
+const CLERK_IDS: &[&str] =
+    &["user_1", "USER_1", "user_2", "$clerk_user_id", "user_3", "user_4", "user_5", "user_6", "user_7"];
 pub(super) const ADDRESSES: &[&str] =
     &["ada@example.com", "Ada@Example.com", "bob@example.com", "łu@example.com", "o'hara+x@example.com"];
 
@@ -44,9 +46,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new(
         "users.upsert_from_clerk",
         9,
-        &["created", "updated", "login_id_1", "email_1"],
+        &["created", "updated", "outdated", "gone", "login_id_1", "email_1"],
         |side, draw| upsert_from_clerk(side, draw).boxed(),
     ),
+    Operation::new("users.delete_from_clerk", 2, &["deleted", "deactivated", "unknown"], |side, draw| {
+        delete_from_clerk(side, draw).boxed()
+    }),
     Operation::new("users.set_password", 4, &["ok", "NotFound"], |side, draw| {
         set_password(side, draw).boxed()
     }),
@@ -133,19 +138,46 @@ fn patch(draw: &mut Draw) -> Result<UserPatch, Invalid> {
 
 async fn upsert_from_clerk(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let upsert = side.store.users.upsert_from_clerk(clerk_user(draw).expect("valid values")).await?;
-    let kind = if matches!(upsert, ClerkUpsert::Created(_)) { "created" } else { "updated" };
+    let kind = match upsert {
+        ClerkUpsert::Created(_) => "created",
+        ClerkUpsert::Updated(_) => "updated",
+        ClerkUpsert::Outdated(_) => "outdated",
+        _ => "gone",
+    };
     let user = upsert.into_user();
-    side.users.see(&user);
+    user.iter().for_each(|user| side.users.see(user));
     Ok(Reply::new([kind], &user))
 }
 
 fn clerk_user(draw: &mut Draw) -> Result<ClerkUser, Invalid> {
     let id = draw.of("clerk id", CLERK_IDS);
-    let user = ClerkUser::new(id, draw.of("name", NAMES), draw.of("login", LOGINS))?;
+    let (name, login) = (draw.of("name", NAMES), draw.of("login", LOGINS));
+    let user = ClerkUser::new(id, name, login, clerk_time(draw))?;
     match draw.maybe(40, "address", ADDRESSES) {
         Some(address) => user.email(address),
         None => Ok(user),
     }
+}
+
+async fn delete_from_clerk(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
+    let id = ClerkUserId::new(draw.of("clerk id", CLERK_IDS)).expect("a valid id");
+    let user = side.store.users.find_by_clerk_user_id(&id).await?;
+    match side.store.users.delete_from_clerk(&id, clerk_time(draw)).await? {
+        ClerkDeletion::Deactivated(user) => {
+            side.users.see(&user);
+            Ok(Reply::new(["deactivated"], &user))
+        }
+        ClerkDeletion::Deleted => {
+            user.iter().for_each(|user| side.users.remove(user.id));
+            Ok(Reply::new(["deleted"], &()))
+        }
+        _ => Ok(Reply::new(["unknown"], &())),
+    }
+}
+
+/// One of few, so that events are often late, and often of the same time.
+fn clerk_time(draw: &mut Draw) -> DateTime<Utc> {
+    contract::start() + TimeDelta::minutes(draw.of("event", &[0, 1, 2, 3, 4, 5, 6, 7]))
 }
 
 async fn set_password(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
@@ -173,7 +205,7 @@ async fn record_login(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
 
 async fn set_active(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
     let id = side.users.pick(draw);
-    let user = side.store.users.set_active(id, draw.of("active", &[true, false])).await?;
+    let user = side.store.users.set_active(id, draw.of("active", &[true, true, false])).await?;
     side.users.see(&user);
     Ok(Reply::ok(&user))
 }

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use bson::doc;
 use campaign_store::{
-    CampaignFilter, CampaignPatch, CampaignTransition, ClerkUser, ClerkUserId, Credentials, EmailAddress,
-    Error, Invalid, LoginAttempt, LoginId, LoginPassword, MailboxFilter, MailboxPatch, MailboxStatus,
-    MetricsFilter, MongoOptions, MongoStore, PageRequest, PasswordOptions, PasswordPolicy, Problem,
-    SeriesStep, Signal, Store, TrackingEvent, TrackingFilter, UserFilter, UserPatch, contract,
+    CampaignFilter, CampaignId, CampaignPatch, CampaignTransition, ClerkUser, ClerkUserId, Credentials,
+    EmailAddress, Error, Invalid, LoginAttempt, LoginId, LoginPassword, MailboxFilter, MailboxPatch,
+    MailboxStatus, MetricsFilter, MongoOptions, MongoStore, NewRecipients, PageRequest, PasswordOptions,
+    PasswordPolicy, Problem, SeriesStep, Signal, Store, TrackingEvent, TrackingFilter, UserFilter, UserPatch,
+    contract,
 };
 use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
@@ -75,7 +76,8 @@ fn every_call<'a>(
         users.find_by_email(bob);
         users.find_by_clerk_user_id(clerk_id);
         users.update(user.id, UserPatch::default(), user.updated_at);
-        users.upsert_from_clerk(ClerkUser::new("user_canary", "Eve", "eve").expect("valid"));
+        users.upsert_from_clerk(ClerkUser::new("user_canary", "Eve", "eve", now).expect("valid"));
+        users.delete_from_clerk(clerk_id, now);
         users.set_password(user.id, password());
         users.verify_login(LoginAttempt::new("canary", "correct horse"));
         users.record_login(user.id);
@@ -104,14 +106,16 @@ fn every_call<'a>(
             campaign.updated_at
         );
         campaigns.transition(campaign.id, CampaignTransition::Cancel);
+        campaigns.transition(campaign.id, CampaignTransition::Start);
         campaigns.claim_due(now, 1);
         campaigns.complete_expired(now);
         campaigns.count_by_status(None);
-        campaigns.add_recipients(campaign.id, 1);
+        campaigns.add_recipients(campaign.id, NewRecipients::new(1).key("canary").expect("a key"));
         campaigns.list(&filters.2, page);
         campaign_metrics.get(campaign.id);
         campaign_metrics.list(&filters.3, page);
         campaign_metrics.totals(&filters.3);
+        campaign_metrics.mailbox_totals(mailbox.id, period.clone());
         campaign_metrics.series(&filters.3, Signal::Opened, SeriesStep::Day, period);
         email_tracking.record_sends(vec![send.clone()]);
         email_tracking.record_events(vec![opened]);
@@ -144,6 +148,46 @@ async fn every_call_ends_at_its_deadline_while_the_server_does_not_answer() {
     for (name, result, taken) in ended {
         assert!(matches!(result, Err(Error::Unavailable { .. })), "{name}: {result:?}");
         assert!(taken < LIMIT + SLACK, "{name} took {taken:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_in_a_time_out_can_be_repeated_and_is_there_once() {
+    let database = TestDatabase::new();
+    let failures = Failures::of(&database.name).await;
+    let sound = database.provisioned().await.repositories();
+    let scene = scene(&sound).await;
+    let uri = with_app_name(server::uri(), &database.name);
+    let store = MongoStore::connect_with(options(&uri, &database).operation_timeout(LIMIT)).await.unwrap();
+    let store = store.repositories();
+    let id = CampaignId::from(uuid::Uuid::from_u128(7));
+    let new = new_campaign(&scene.mailbox).id(id);
+    let import = NewRecipients::new(5).key("import").unwrap();
+    let eve = ClerkUser::new("user_eve", "Eve", "eve", contract::start()).unwrap();
+    // What is committed late, and what never is.
+    for pause in [1_300, 20_000] {
+        failures
+            .fail("alwaysOn", &["commitTransaction"], doc! { "blockConnection": true, "blockTimeMS": pause })
+            .await;
+        let created = store.campaigns.create(new.clone());
+        let added = store.campaigns.add_recipients(scene.campaign.id, import.clone());
+        let upserted = store.users.upsert_from_clerk(eve.clone());
+        let (created, added, upserted) = futures_util::join!(created, added, upserted);
+        assert!(matches!(created, Err(Error::Unavailable { .. })), "{created:?}");
+        assert!(matches!(added, Err(Error::Unavailable { .. })), "{added:?}");
+        assert!(matches!(upserted, Err(Error::Unavailable { .. })), "{upserted:?}");
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        failures.stop().await;
+    }
+    for _ in 0..2 {
+        assert_eq!(sound.campaigns.create(new.clone()).await.unwrap().id, id);
+        let campaign = sound.campaigns.add_recipients(scene.campaign.id, import.clone()).await.unwrap();
+        assert_eq!(campaign.total_recipients, scene.campaign.total_recipients + 5);
+        sound.users.upsert_from_clerk(eve.clone()).await.unwrap();
+    }
+    for (collection, n) in [("campaigns", 2), ("campaign_metrics", 2), ("users", 2), ("clerk_users", 1)] {
+        let found = database.collection(collection).await.count_documents(doc! {}).await.unwrap();
+        assert_eq!(found, n, "{collection}");
     }
 }
 

@@ -227,7 +227,13 @@ async fn reads_that_decide_go_to_the_primary() {
     let (start, day) = (user.created_at, CampaignDuration::hours(24.0).unwrap());
     let campaign = NewCampaign::new(user.id, mailbox.id, "Spring", "Hello", "Flowers.", start, day).unwrap();
     let campaign = store.campaigns.create(campaign).await.unwrap();
-    let send = NewSend::new(&campaign, "ada@work.example", "bob@example.com", start).unwrap();
+    let send = NewSend::new(
+        &campaign,
+        &campaign_store::contract::sender_of(&campaign, "ada@work.example"),
+        "bob@example.com",
+        start,
+    )
+    .unwrap();
     let recipient = EmailAddress::new("bob@example.com").unwrap();
     let deciding = async {
         store.users.verify_login(LoginAttempt::new("ada", "hunter 22")).await.unwrap();

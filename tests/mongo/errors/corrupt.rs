@@ -319,7 +319,7 @@ async fn what_the_server_cannot_compute_with_is_not_shown() {
     let mut campaign = stored.document(Collection::Campaigns).await;
     campaign.insert("total_recipients", "canary");
     stored.replace(Collection::Campaigns, &campaign).await;
-    let error = error_of(stored.store.campaigns.add_recipients(stored.scene.campaign.id, 1).await);
+    let error = error_of(stored.store.campaigns.add_recipients(stored.scene.campaign.id, 1.into()).await);
     assert!(
         matches!(&error, Error::Backend { operation, code: Some(_), .. } if operation == "campaigns.add_recipients")
     );
@@ -432,6 +432,23 @@ async fn a_due_campaign_that_cannot_be_read_stays_scheduled_and_harms_no_other()
     assert_eq!(claimed.len(), 1);
     let counts = stored.store.campaigns.count_by_status(None).await.unwrap();
     assert_eq!((counts.of(CampaignStatus::Active), counts.of(CampaignStatus::Scheduled)), (3, 2));
+}
+
+#[tokio::test]
+async fn campaigns_of_unreadable_users_and_mailboxes_are_not_claimed() {
+    for collection in [Collection::Users, Collection::Mailboxes] {
+        let stored = Stored::new().await;
+        let sound = stored.document(collection).await;
+        let mut damaged = sound.clone();
+        damaged.insert("is_active", "canary");
+        stored.replace(collection, &damaged).await;
+        let campaigns = &stored.store.campaigns;
+        assert_eq!(campaigns.claim_due(contract::start(), 10).await.unwrap(), []);
+        let refused = campaigns.start(stored.scene.campaign.id).await.unwrap_err();
+        assert!(matches!(refused, Error::Corrupt { collection: of, .. } if of == collection), "{refused}");
+        stored.replace(collection, &sound).await;
+        assert_eq!(campaigns.claim_due(contract::start(), 10).await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn a_find_and_modify_names_the_index() {
 #[tokio::test]
 async fn an_upsert_names_the_index() {
     let (_database, store, _) = opened().await;
-    let user = ClerkUser::new("canary", "canary", "canary").unwrap();
+    let user = ClerkUser::new("canary", "canary", "canary", campaign_store::contract::start()).unwrap();
     let error = error_of(store.users.upsert_from_clerk(user).await);
     assert_eq!(error, Error::unique(Collection::Users, "login_id_1"));
 }

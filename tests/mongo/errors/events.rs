@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use campaign_store::{
-    Campaign, CampaignId, Contribution, EmailTracking, Error, EventOutcome, MemoryStore, NewSend,
+    BounceKind, Campaign, CampaignId, Contribution, EmailTracking, Error, EventOutcome, MemoryStore, NewSend,
     RecountProgress, Signal, Store, Totals, TrackingEvent, TrackingFilter, TrackingId, contract,
 };
 use chrono::TimeDelta;
@@ -45,7 +45,13 @@ impl Story {
         let send = |n: usize| {
             let recipient = format!("r{n}@canary.example");
             let campaign = &campaigns[n % CAMPAIGNS];
-            NewSend::new(campaign, "canary@canary.example", recipient, contract::start()).expect("valid")
+            NewSend::new(
+                campaign,
+                &contract::sender_of(campaign, "canary@canary.example"),
+                recipient,
+                contract::start(),
+            )
+            .expect("valid")
         };
         let sends = (0..SENDS * CAMPAIGNS).map(send).collect();
         store.email_tracking.record_sends(sends).await.expect("the outcomes");
@@ -137,7 +143,8 @@ fn event(rng: &mut TestRng, id: TrackingId, n: usize) -> TrackingEvent {
         2..6 => TrackingEvent::opened(id, at),
         6..9 => TrackingEvent::clicked(id, at),
         9 => TrackingEvent::replied(id, at),
-        10 => TrackingEvent::bounced(id, at, Some(["550", "451"][n % 2])).expect("a valid reason"),
+        10 => TrackingEvent::bounced(id, at, BounceKind::Hard, Some(["550", "451"][n % 2]))
+            .expect("a valid reason"),
         _ => TrackingEvent::unsubscribed(id, at),
     };
     event.provider_event_id(format!("evt-{n}")).expect("a valid id")

@@ -9,6 +9,7 @@ mod alone;
 mod bounds;
 mod connecting;
 mod corrupt;
+mod deactivations;
 mod duplicates;
 mod events;
 pub(crate) mod fail_point;
@@ -96,8 +97,13 @@ fn new_campaign(mailbox: &Mailbox) -> NewCampaign {
 fn new_sends(campaign: &Campaign, recipients: &[&str]) -> Vec<NewSend> {
     let send = |recipient: &&str| {
         let recipient = format!("{recipient}@canary.example");
-        NewSend::new(campaign, "canary@canary.example", recipient, contract::start())
-            .expect("a valid address")
+        NewSend::new(
+            campaign,
+            &contract::sender_of(campaign, "canary@canary.example"),
+            recipient,
+            contract::start(),
+        )
+        .expect("a valid address")
     };
     recipients.iter().map(send).collect()
 }

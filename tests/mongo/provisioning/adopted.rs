@@ -52,7 +52,13 @@ async fn with_an_adopted_index_a_repeated_send_is_still_known() {
     let campaign =
         NewCampaign::new(ada.id, mailbox.id, "Spring", "Hello", "…", contract::start(), day).unwrap();
     let campaign = store.campaigns.create(campaign).await.unwrap();
-    let send = NewSend::new(&campaign, "ada@work.example", "bob@example.com", campaign.start_time).unwrap();
+    let send = NewSend::new(
+        &campaign,
+        &contract::sender_of(&campaign, "ada@work.example"),
+        "bob@example.com",
+        campaign.start_time,
+    )
+    .unwrap();
     store.email_tracking.record_sends(vec![send.clone()]).await.unwrap();
     let outcomes = store.email_tracking.record_sends(vec![send]).await.unwrap();
     assert_eq!(outcomes, [SendOutcome::AlreadyRecorded]);

@@ -62,6 +62,10 @@ const SCHEMA: &[(&str, &[&str])] = &[
             "campaign_id_1_recipient_email_1 (campaign_id, recipient_email)",
         ],
     ),
+    (
+        "clerk_users",
+        &["clerk_user_id_1 (clerk_user_id) unique", "login_id_1 (login_id) sparse", "email_1 (email) sparse"],
+    ),
     ("event_receipts", &["expires_at_1 (expires_at) expireAfterSeconds=0"]),
 ];
 

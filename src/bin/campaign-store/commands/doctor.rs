@@ -1,12 +1,13 @@
 use std::fmt;
 
 use campaign_store::{
-    Encryption, ProvisionOptions, ProvisionPlan, ServerInfo, Topology, ValidatorState, Warning,
+    Encryption, LoginReport, ProvisionOptions, ProvisionPlan, ServerInfo, Topology, ValidatorState, Warning,
 };
 use serde::Serialize;
 
 use super::drift::MetricsDrift;
 use super::keys::KeyCheck;
+use super::logins;
 use super::stuck::StuckCampaigns;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -21,6 +22,8 @@ pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
     let server = problems.of("server", mongo.server_info().await)?;
     let warnings = mongo.warnings().to_vec();
     let schema = problems.of("indexes", mongo.plan(&ProvisionOptions::new()).await)?;
+    let logins = problems.of("logins", mongo.check_logins(&session.interrupt.stop()).await)?;
+    session.interrupt.check()?;
     let keys = match vault {
         Some(vault) => problems.of("keys", KeyCheck::run(session, &store, &vault).await)?,
         None => None,
@@ -33,6 +36,7 @@ pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
         server,
         warnings,
         schema,
+        logins,
         keys,
         metrics,
         campaigns,
@@ -69,6 +73,7 @@ struct Diagnosis {
     #[serde(skip)]
     warnings: Vec<Warning>,
     schema: Option<ProvisionPlan>,
+    logins: Option<LoginReport>,
     /// None where no keys are given.
     keys: Option<KeyCheck>,
     metrics: Option<MetricsDrift>,
@@ -81,6 +86,7 @@ impl Diagnosis {
         problems.extend(self.warnings.iter().map(Warning::to_string));
         let drift = self.schema.iter().flat_map(ProvisionPlan::drift);
         problems.extend(drift.map(|drift| drift.to_string()));
+        problems.extend(self.logins.iter().filter_map(logins::problem));
         problems.extend(self.keys.iter().flat_map(KeyCheck::problems));
         problems.extend(self.metrics.iter().flat_map(MetricsDrift::problems));
         problems.extend(self.campaigns.iter().flat_map(StuckCampaigns::problems));
@@ -123,6 +129,10 @@ impl fmt::Display for Diagnosis {
             let state = if schema.is_in_sync() { "as in the schema" } else { "not as in the schema" };
             writeln!(f, "indexes     {state}")?;
             writeln!(f, "validators  {}", self.validators())?;
+        }
+        if let Some(logins) = &self.logins {
+            let n = logins.not_in_stored_form();
+            writeln!(f, "logins      {n} not in the stored form, of {} users", logins.users)?;
         }
         match &self.keys {
             Some(keys) => writeln!(f, "keys        {keys}")?,

@@ -6,6 +6,7 @@ mod drift;
 mod dry_run;
 mod finalise;
 mod keys;
+mod logins;
 mod migrate;
 mod provision;
 mod recount;
@@ -40,6 +41,7 @@ pub(crate) async fn run(args: Args) -> Result<Answer, Failure> {
             finalise::run(&session).await
         }
         Command::Status => status::run(&session).await,
+        Command::Logins(args) => logins::run(&session, &args).await,
         Command::Recount => recount::run(&session).await,
         Command::RotateKeys(args) => rotate_keys::run(&session, &args).await,
         Command::Doctor => doctor::run(&session).await,
