@@ -21,13 +21,13 @@ pub enum Encryption {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::mongo) struct Security {
     pub(in crate::mongo) encryption: Encryption,
-    /// Whether a server is, or can be, on another machine.
+    /// Whether a server is known to be on another machine.
     pub(in crate::mongo) is_remote: bool,
 }
 
 impl Security {
-    /// That of a client of somebody else.
-    pub(super) const UNKNOWN: Self = Self { encryption: Encryption::Unknown, is_remote: true };
+    /// That of a client of somebody else, who is not warned.
+    pub(super) const UNKNOWN: Self = Self { encryption: Encryption::Unknown, is_remote: false };
 
     pub(super) fn of(options: &ClientOptions) -> Self {
         let encryption = match &options.tls {
