@@ -1,5 +1,6 @@
 //! The sealed original of a document in quarantine.
 
+use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf, cstr};
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, doc};
@@ -38,8 +39,8 @@ pub(crate) fn bytes_of(row: &RawDocument) -> Option<&[u8]> {
 
 /// The `_id` that the document had, if it is one that tells nothing.
 fn name_of(id: &Document) -> String {
-    id.get_object_id("id")
-        .map_or_else(|_| "a document whose _id is not an ObjectId".to_owned(), |id| id.to_hex())
+    let unnamed = |_| "a document whose _id is not an ObjectId".to_owned();
+    id.get_object_id("id").map_or_else(unnamed, ObjectId::to_hex)
 }
 
 pub(crate) fn binary(bytes: Vec<u8>) -> Bson {

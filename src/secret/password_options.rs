@@ -38,8 +38,11 @@ pub struct PasswordOptions {
     pub(super) wait: Duration,
     pub(super) throttle: Option<Arc<dyn LoginThrottle>>,
     min_length: usize,
-    is_common: Option<Arc<dyn Fn(&str) -> bool + Send + Sync>>,
+    is_common: Option<IsCommon>,
 }
+
+/// Whether a password is common.
+type IsCommon = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl PasswordOptions {
     const MAX_AT_ONCE: usize = 1_024;

@@ -142,13 +142,17 @@ fn examine(
         report.scanned += 1;
         report.last = Some(mailbox);
         let found: Found = sealed.as_ref().map(SealedCredentials::keys).unwrap_or_default();
-        found.iter().for_each(|key| report.found(*key));
+        for key in &found {
+            report.found(*key);
+        }
         let change = sealed.and_then(|sealed| reencrypt_one(&sealed, vault, now));
         if let Ok(Some(change)) = change {
             all.push((found, change));
             continue;
         }
-        found.iter().for_each(|key| report.left(*key));
+        for key in &found {
+            report.left(*key);
+        }
         match change {
             Ok(_) => report.current += 1,
             // Without keys or random numbers every other mailbox would fail, too.
@@ -178,8 +182,9 @@ fn count(
         } else {
             report.conflicts += 1;
         }
-        let left = |key: &Option<KeyId>| if is_replaced { vault.map(Vault::primary) } else { *key };
-        found.iter().for_each(|key| report.left(left(key)));
+        for key in found {
+            report.left(if is_replaced { vault.map(Vault::primary) } else { *key });
+        }
     }
 }
 
@@ -192,14 +197,13 @@ fn reencrypt_one(
     let mut old = Vec::new();
     for field in SecretField::ALL.iter().copied() {
         match sealed.open_field(field, vault, now)? {
-            None => {}
             // It could not be read even after sealing.
             Some((None, text)) if !field.allows(&text) => {
                 let problem = SecretProblem::OutOfBounds;
                 return Err(Error::secret(sealed.mailbox, field.as_str(), problem));
             }
             Some((key, text)) if key != vault.map(Vault::primary) => old.push((field, text)),
-            Some(_) => {}
+            None | Some(_) => {}
         }
     }
     if old.is_empty() { Ok(None) } else { sealed.reencrypt(old, vault).map(Some) }

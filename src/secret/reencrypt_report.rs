@@ -56,7 +56,7 @@ pub struct OriginalsReport {
     /// Originals that do not open. They are not changed.
     pub unreadable: u64,
     /// The first [`MAX_LISTED`](ReencryptReport::MAX_LISTED) of these, by the `_id`s that the documents had,
-    /// each with its problem. An `_id` that is not an ObjectId is not shown.
+    /// each with its problem. An `_id` that is not an `ObjectId` is not shown.
     pub first_unreadable: Vec<String>,
 }
 
