@@ -4,7 +4,6 @@ use super::{KeyId, Vault, sealed_document};
 use crate::error::SecretProblem;
 
 /// The sealed original of a document in quarantine.
-#[cfg_attr(not(feature = "mongo"), expect(dead_code, reason = "only that store has a quarantine"))]
 pub(crate) struct SealedOriginal {
     /// Its `_id` in the quarantine.
     pub(crate) id: Document,

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "mongo")]
 use super::fingerprint::Fingerprint;
 use super::{
     KeyError, KeyId, KeyLedger, KeyProvider, KeyState, Keyring, SecretPlace, VaultOptions, envelope,
