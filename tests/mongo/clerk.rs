@@ -51,9 +51,10 @@ impl Event {
             store.users.delete_from_clerk(&id, time(self.at)).await.expect("a deletion");
             return;
         };
-        let user = ClerkUser::new(id(self.user), NAMES[name], LOGINS[login], time(self.at)).expect("valid");
+        let user = ClerkUser::new(id(self.user), of(&NAMES, name), of(&LOGINS, login), time(self.at))
+            .expect("valid");
         let user = match email {
-            Some(email) => user.email(EMAILS[email]).expect("valid"),
+            Some(email) => user.email(of(&EMAILS, email)).expect("valid"),
             None => user,
         };
         store.users.upsert_from_clerk(user).await.expect("nobody else has these values");
@@ -75,16 +76,21 @@ async fn users(store: &Store) -> Users {
     users.into_iter().map(text).collect()
 }
 
+/// A text of a list.
+fn of<'a>(list: &[&'a str], place: usize) -> &'a str {
+    list.get(place).expect("a text")
+}
+
 /// What should be stored, by the times of the events alone.
 fn expected(events: &[Event]) -> Users {
     let deleted: BTreeSet<_> =
         events.iter().filter(|event| event.state.is_none()).map(|event| event.user).collect();
-    let stored = |list: &[&str], place: usize| list[place].to_lowercase();
+    let stored = |list: &[&str], place: usize| of(list, place).to_lowercase();
     let mut latest = BTreeMap::new();
     for event in events.iter().filter(|event| !deleted.contains(&event.user)) {
         let Some((name, login, email)) = event.state else { continue };
         let email = email.map(|email| stored(&EMAILS, email));
-        let state = (event.at, NAMES[name], stored(&LOGINS, login), email);
+        let state = (event.at, of(&NAMES, name), stored(&LOGINS, login), email);
         let known = latest.entry(event.user).or_insert_with(|| state.clone());
         *known = known.clone().max(state);
     }

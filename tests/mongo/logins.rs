@@ -3,7 +3,6 @@
 #![expect(clippy::expect_used, reason = "helpers of a test")]
 
 use bson::doc;
-use bson::oid::ObjectId;
 use campaign_store::schema::index::{MAILBOXES_USER_ID_EMAIL, USERS_EMAIL, USERS_LOGIN_ID};
 use campaign_store::{
     EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxFilter, NewMailbox, NewUser,
@@ -17,7 +16,7 @@ const PASSWORD: &str = "correct horse";
 /// A user with this login id and this address as an older program stored them, and a password.
 async fn old_user(database: &TestDatabase, store: &Store, spelled: &str) -> User {
     let password = LoginPassword::new(PASSWORD).expect("a password");
-    let new = NewUser::new("Ada", format!("old-{}", ObjectId::new())).expect("a login id").password(password);
+    let new = NewUser::new("Ada", format!("old-{}", UserId::new())).expect("a login id").password(password);
     let id = store.users.create(new).await.expect("a free login id").id;
     let set = doc! { "$set": { "login_id": spelled, "email": spelled } };
     let users = database.collection("users").await;

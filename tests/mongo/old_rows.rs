@@ -145,6 +145,7 @@ async fn campaign(store: &Store, name: &str) -> Campaign {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one scene, looked at in every way")]
 async fn every_type_means_the_same_to_everybody() {
     let database = TestDatabase::new();
     let store = database.provisioned().await.repositories();

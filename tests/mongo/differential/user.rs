@@ -145,7 +145,9 @@ async fn upsert_from_clerk(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
         _ => "gone",
     };
     let user = upsert.into_user();
-    user.iter().for_each(|user| side.users.see(user));
+    if let Some(user) = &user {
+        side.users.see(user);
+    }
     Ok(Reply::new([kind], &user))
 }
 
@@ -168,7 +170,9 @@ async fn delete_from_clerk(side: &mut Side, draw: &mut Draw) -> Result<Reply> {
             Ok(Reply::new(["deactivated"], &user))
         }
         ClerkDeletion::Deleted => {
-            user.iter().for_each(|user| side.users.remove(user.id));
+            if let Some(user) = &user {
+                side.users.remove(user.id);
+            }
             Ok(Reply::new(["deleted"], &()))
         }
         _ => Ok(Reply::new(["unknown"], &())),
