@@ -8,7 +8,7 @@ use std::error::Error;
 
 use campaign_store::{
     Campaign, CampaignDuration, Clock, MemoryStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
-    SendOutcome, Store, SystemClock, User,
+    Repositories, SendOutcome, SystemClock, User,
 };
 use chrono::TimeDelta;
 
@@ -24,30 +24,30 @@ async fn main() -> Result {
 }
 
 /// The store that the environment selects.
-async fn open() -> Result<Store> {
+async fn open() -> Result<Repositories> {
     let Ok(uri) = std::env::var("MONGODB_URI") else {
         println!("Store: in memory (set MONGODB_URI for a server)");
-        return Ok(MemoryStore::new().repositories());
+        return Ok(MemoryStore::new().system());
     };
     on_server(&uri).await
 }
 
 #[cfg(feature = "mongo")]
-async fn on_server(uri: &str) -> Result<Store> {
+async fn on_server(uri: &str) -> Result<Repositories> {
     let name = std::env::var("MONGODB_DB").unwrap_or_else(|_| "campaign_store_quickstart".to_owned());
     let database = campaign_store::MongoStore::connect(uri, &name).await?;
     mongodb::Client::with_uri_str(uri).await?.database(&name).drop().await?;
     database.provision().await?;
     println!("Store: MongoDB, database {name}, indexes provisioned");
-    Ok(database.repositories())
+    Ok(database.system())
 }
 
 #[cfg(not(feature = "mongo"))]
-async fn on_server(_uri: &str) -> Result<Store> {
+async fn on_server(_uri: &str) -> Result<Repositories> {
     Err("this example was built without the feature mongo".into())
 }
 
-async fn sign_up(store: &Store) -> Result<User> {
+async fn sign_up(store: &Repositories) -> Result<User> {
     let ada = store.users.create(NewUser::new("Ada", "ada@example.com")?.email("ada@example.com")?).await?;
     for (address, provider) in [("ada@work.example", Provider::Gmail), ("ada@lab.example", Provider::Outlook)]
     {
@@ -58,7 +58,7 @@ async fn sign_up(store: &Store) -> Result<User> {
     Ok(ada)
 }
 
-async fn schedule(store: &Store, ada: &User) -> Result<Campaign> {
+async fn schedule(store: &Repositories, ada: &User) -> Result<Campaign> {
     let mailbox = store.mailboxes.least_recently_used(ada.id).await?.ok_or("no mailbox can send")?;
     let start = SystemClock.now() - TimeDelta::minutes(1);
     let day = CampaignDuration::hours(24.0)?;
@@ -69,7 +69,7 @@ async fn schedule(store: &Store, ada: &User) -> Result<Campaign> {
 }
 
 /// The work of a worker. Any number of workers can run.
-async fn send_what_is_due(store: &Store) -> Result {
+async fn send_what_is_due(store: &Repositories) -> Result {
     let now = SystemClock.now();
     for campaign in store.campaigns.claim_due(now, 10).await? {
         let mailbox = store.mailboxes.touch(campaign.mailbox_id).await?;
@@ -92,7 +92,7 @@ fn count(outcomes: &[SendOutcome], wanted: SendOutcome) -> usize {
     outcomes.iter().filter(|outcome| **outcome == wanted).count()
 }
 
-async fn summarise(store: &Store, ada: &User, campaign: &Campaign) -> Result {
+async fn summarise(store: &Repositories, ada: &User, campaign: &Campaign) -> Result {
     let campaign = store.campaigns.get(campaign.id).await?.ok_or("the campaign is gone")?;
     let metrics = store.campaign_metrics.get(campaign.id).await?.ok_or("the metrics are gone")?;
     println!("\n{} of {}", campaign.campaign_name, ada.user_name);

@@ -5,8 +5,8 @@
 //! | Topic | Items |
 //! |---|---|
 //! | Opening a database | [`MongoStore`], [`MemoryStore`] |
-//! | Operations on the data | the traits in [`repository`], grouped by [`Store`] |
-//! | A store of your own | [`Store::builder`], [`Store::to_builder`], [`StoreBuilder`] |
+//! | Operations on the data | the traits in [`repository`], grouped by [`Repositories`] |
+//! | A store of your own | [`Repositories::builder`], [`Repositories::to_builder`], [`RepositoriesBuilder`] |
 //! | Records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
 //! | Creating and changing records | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
@@ -76,7 +76,8 @@ pub use mongo::{
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkDeletion, ClerkUpsert, EmailTrackingRepository,
-    MailboxRepository, MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
+    MailboxRepository, MailboxSecretsRepository, RecordStream, Repositories, RepositoriesBuilder,
+    UserRepository,
 };
 pub use secret::{
     EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, PasswordOptions, PasswordPolicy,

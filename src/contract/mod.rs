@@ -15,10 +15,10 @@
 //!     async fn open() -> Opened {
 //!         let clock = Arc::new(ManualClock::new(campaign_store::contract::start()));
 //!         let store = MemoryStore::with_clock(clock.clone());
-//!         let opened = Opened::new(store.repositories(), store.clone().repositories(), clock);
+//!         let opened = Opened::new(store.system(), store.clone().system(), clock);
 //!         opened.reopened_by(move |vault, passwords| {
 //!             let store = store.clone().with_vault(vault).with_passwords(passwords);
-//!             async move { store.repositories() }
+//!             async move { store.system() }
 //!         })
 //!     }
 //! }
@@ -65,7 +65,7 @@ use futures_util::future::BoxFuture;
 
 use crate::clock::ManualClock;
 use crate::model::{Campaign, Mailbox, NewMailbox, Provider};
-use crate::repository::Store;
+use crate::repository::Repositories;
 use crate::secret::{PasswordOptions, PasswordPolicy, Vault};
 
 /// How the suite opens stores.
@@ -78,28 +78,28 @@ pub trait Harness {
 /// A store under test.
 pub struct Opened {
     /// The store.
-    pub store: Store,
+    pub store: Repositories,
     /// A second handle on the same data.
-    pub second: Store,
+    pub second: Repositories,
     /// The clock that both use.
     pub clock: Arc<ManualClock>,
     reopen: Option<Reopen>,
     guard: Option<Box<dyn Any + Send>>,
 }
 
-type Reopen = Box<dyn Fn(Vault, PasswordOptions) -> BoxFuture<'static, Store> + Send + Sync>;
+type Reopen = Box<dyn Fn(Vault, PasswordOptions) -> BoxFuture<'static, Repositories> + Send + Sync>;
 
 impl Opened {
     /// A store, a second handle on its data, and the clock that both use.
     #[must_use]
-    pub fn new(store: Store, second: Store, clock: Arc<ManualClock>) -> Self {
+    pub fn new(store: Repositories, second: Repositories, clock: Arc<ManualClock>) -> Self {
         Self { store, second, clock, reopen: None, guard: None }
     }
 
     /// Opens further handles on the same data with `reopen`, each with the keys and the password options that
     /// a case needs.
     #[must_use]
-    pub fn reopened_by<F: Future<Output = Store> + Send + 'static>(
+    pub fn reopened_by<F: Future<Output = Repositories> + Send + 'static>(
         mut self,
         reopen: impl Fn(Vault, PasswordOptions) -> F + Send + Sync + 'static,
     ) -> Self {
@@ -108,17 +108,17 @@ impl Opened {
     }
 
     /// A handle with these keys.
-    pub(crate) async fn with_vault(&self, vault: &Vault) -> Store {
+    pub(crate) async fn with_vault(&self, vault: &Vault) -> Repositories {
         let cheap = PasswordOptions::new().policy(PasswordPolicy::insecure_for_tests());
         self.reopen(vault.clone(), cheap).await
     }
 
     /// A handle with these password options.
-    pub(crate) async fn with_passwords(&self, passwords: PasswordOptions) -> Store {
+    pub(crate) async fn with_passwords(&self, passwords: PasswordOptions) -> Repositories {
         self.reopen(vault(&[key(1, 1)]).await, passwords).await
     }
 
-    async fn reopen(&self, vault: Vault, passwords: PasswordOptions) -> Store {
+    async fn reopen(&self, vault: Vault, passwords: PasswordOptions) -> Repositories {
         let reopen = self.reopen.as_ref().expect("a harness that can open further handles");
         reopen(vault, passwords).await
     }

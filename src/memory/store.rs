@@ -11,7 +11,7 @@ use super::user::Users;
 use crate::clock::{Clock, SystemClock};
 use crate::collection::Collection;
 use crate::error::{Error, ProvisionError, Result};
-use crate::repository::Store;
+use crate::repository::Repositories;
 use crate::secret::{PasswordOptions, PasswordPolicy, Passwords, Vault};
 
 /// A store that keeps everything in memory and behaves like the store on MongoDB: the same documents,
@@ -25,7 +25,7 @@ use crate::secret::{PasswordOptions, PasswordPolicy, Passwords, Vault};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
 /// let memory = MemoryStore::new();
-/// let store = memory.repositories();
+/// let store = memory.system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 ///
 /// // What does my service do when the database is away?
@@ -87,8 +87,8 @@ impl MemoryStore {
 
     /// The repositories.
     #[must_use]
-    pub fn repositories(&self) -> Store {
-        Store {
+    pub fn system(&self) -> Repositories {
+        Repositories {
             users: Arc::new(Users(self.clone())),
             mailboxes: Arc::new(Mailboxes(self.clone())),
             mailbox_secrets: Arc::new(Mailboxes(self.clone())),

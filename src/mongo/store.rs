@@ -14,7 +14,7 @@ use super::user::Users;
 use super::{LoginReport, MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, ProvisionError, Result};
 use crate::migrate::Stop;
-use crate::repository::Store;
+use crate::repository::Repositories;
 use crate::secret::{Passwords, Vault};
 
 /// The store on a MongoDB database.
@@ -31,7 +31,7 @@ use crate::secret::{Passwords, Vault};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mongo = MongoStore::connect("mongodb://localhost", "outreach").await?;
 /// mongo.provision().await?;
-/// let store = mongo.repositories();
+/// let store = mongo.system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada@example.com")?).await?;
 /// # Ok(())
 /// # }
@@ -96,7 +96,7 @@ impl MongoStore {
     /// use std::time::Duration;
     ///
     /// # async fn pixel(store: campaign_store::MongoStore) {
-    /// let impatient = store.with_operation_timeout(Duration::from_millis(500)).repositories();
+    /// let impatient = store.with_operation_timeout(Duration::from_millis(500)).system();
     /// # }
     /// ```
     #[must_use]
@@ -257,10 +257,10 @@ impl MongoStore {
 
     /// The repositories.
     #[must_use]
-    pub fn repositories(&self) -> Store {
+    pub fn system(&self) -> Repositories {
         let (db, Shared { vault, passwords, receipts, locks }) = (self.db.clone(), self.shared.clone());
         let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault });
-        Store {
+        Repositories {
             users: Arc::new(Users { db: db.clone(), passwords }),
             mailboxes: mailboxes.clone(),
             mailbox_secrets: mailboxes,

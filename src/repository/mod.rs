@@ -1,4 +1,4 @@
-//! The repositories: a trait for each collection, and [`Store`], which groups them.
+//! The repositories: a trait for each collection, and [`Repositories`], which groups them.
 //!
 //! # Contract
 //!
@@ -24,8 +24,8 @@ mod campaign_metrics;
 mod email_tracking;
 mod mailbox;
 mod mailbox_secrets;
-mod store;
-mod store_builder;
+mod repositories;
+mod repositories_builder;
 mod user;
 
 use futures_util::stream::BoxStream;
@@ -35,8 +35,8 @@ pub use campaign_metrics::CampaignMetricsRepository;
 pub use email_tracking::EmailTrackingRepository;
 pub use mailbox::MailboxRepository;
 pub use mailbox_secrets::MailboxSecretsRepository;
-pub use store::Store;
-pub use store_builder::StoreBuilder;
+pub use repositories::Repositories;
+pub use repositories_builder::RepositoriesBuilder;
 pub use user::{ClerkDeletion, ClerkUpsert, UserRepository};
 
 use crate::error::Result;
@@ -56,7 +56,7 @@ use crate::error::Result;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 ///
 /// let users: Vec<User> = store.users.stream(&UserFilter::all()).await?.try_collect().await?;

@@ -21,7 +21,7 @@ use crate::page::{Page, PageRequest};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let password = LoginPassword::new("correct horse battery staple")?;
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?.password(password)).await?;
 ///

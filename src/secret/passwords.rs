@@ -27,7 +27,7 @@ use crate::model::LoginPassword;
 ///
 /// let options = PasswordOptions::new().policy(PasswordPolicy::STRONG).at_once(4);
 /// let options = options.wait(Duration::from_secs(1));
-/// let store = MemoryStore::new().with_passwords(options).repositories();
+/// let store = MemoryStore::new().with_passwords(options).system();
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]

@@ -5,7 +5,7 @@
 
 use bson::{Document, RawDocumentBuf, doc};
 use campaign_store::{
-    CampaignFilter, MetricsFilter, PageRequest, Result, Store, TrackingFilter, User, UserId,
+    CampaignFilter, MetricsFilter, PageRequest, Repositories, Result, TrackingFilter, User, UserId,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -31,7 +31,7 @@ const EXCEPTIONS: [(&str, &str); 3] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries_look_at_about_what_they_return() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let driver = database.driver().await;
     let people = populate(&store).await.expect("valid inputs");
     let (user, mailbox) = people.first().expect("there are people");
@@ -79,7 +79,7 @@ async fn queries_look_at_about_what_they_return() {
 
 /// Adds what the queries must pass over: rows of the same campaign and user without any rare event, and records
 /// of others.
-async fn crowd(store: &Store, driver: &Database, user: &User) {
+async fn crowd(store: &Repositories, driver: &Database, user: &User) {
     let all = PageRequest::default();
     let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &all).await.expect("a page").items;
     let campaign = campaigns.first().expect("a campaign");
@@ -145,7 +145,7 @@ async fn add(driver: &Database, name: &str, documents: impl Iterator<Item = Docu
     }
 }
 
-async fn ask_metrics(store: &Store, user: &User) -> Result<()> {
+async fn ask_metrics(store: &Repositories, user: &User) -> Result<()> {
     let metrics = &store.campaign_metrics;
     let mine = metrics.list(&MetricsFilter::user(user.id), &PageRequest::default()).await?;
     let mine = mine.items.first().expect("a campaign");

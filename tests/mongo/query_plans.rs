@@ -10,7 +10,8 @@ use campaign_store::{
     ClerkUserId, Collection, Credentials, EmailAddress, LoginAttempt, LoginPassword, Mailbox, MailboxFilter,
     MailboxPassword, MailboxPatch, MailboxStatus, MetricsFilter, MongoStore, NewCampaign, NewMailbox,
     NewSend, NewUser, Order, Page, PageRequest, PasswordOptions, Provider, RecordStream, ReencryptPlan,
-    Result, SeriesStep, Signal, Store, TrackingEvent, TrackingFilter, User, UserFilter, UserPatch, contract,
+    Repositories, Result, SeriesStep, Signal, TrackingEvent, TrackingFilter, User, UserFilter, UserPatch,
+    contract,
 };
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt};
@@ -61,7 +62,7 @@ const EXPECTED: [&str; 26] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_query_scans_a_collection() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let driver = database.driver().await;
     profile(&driver).await;
     let people = populate(&store).await.expect("valid inputs");
@@ -96,7 +97,7 @@ pub(super) async fn profile(driver: &Database) {
 }
 
 /// Users with mailboxes, campaigns and sends, enough for an index to be worth its while.
-pub(super) async fn populate(store: &Store) -> Result<Vec<(User, Mailbox)>> {
+pub(super) async fn populate(store: &Repositories) -> Result<Vec<(User, Mailbox)>> {
     let mut people = Vec::new();
     for n in 0..20 {
         let new =
@@ -128,7 +129,7 @@ pub(super) async fn populate(store: &Store) -> Result<Vec<(User, Mailbox)>> {
 }
 
 /// Calls every method, with every filter.
-async fn ask_everything(store: &Store, people: &[(User, Mailbox)]) -> Result<()> {
+async fn ask_everything(store: &Repositories, people: &[(User, Mailbox)]) -> Result<()> {
     let (user, mailbox) = people.first().expect("there are people");
     ask_users(store, user).await?;
     ask_mailboxes(store, user, mailbox).await?;
@@ -150,7 +151,7 @@ async fn ask_everything(store: &Store, people: &[(User, Mailbox)]) -> Result<()>
 async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Result<()> {
     let vault = contract::vault(&[contract::key(2, 2), contract::key(1, 1)]).await;
     let options = database.options().await.vault(vault).passwords(PasswordOptions::new());
-    let store = MongoStore::connect_with(options).await?.repositories();
+    let store = MongoStore::connect_with(options).await?.system();
     let (user, mailbox) = people.first().expect("there are people");
     for login_id in [user.login_id.as_str(), "nobody"] {
         store.users.verify_login(LoginAttempt::new(login_id, "hunter 22")).await?;
@@ -167,7 +168,7 @@ async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Res
     Ok(())
 }
 
-pub(super) async fn ask_users(store: &Store, user: &User) -> Result<()> {
+pub(super) async fn ask_users(store: &Repositories, user: &User) -> Result<()> {
     let users = &store.users;
     let id = user.id;
     users.get(id).await?;
@@ -187,7 +188,7 @@ pub(super) async fn ask_users(store: &Store, user: &User) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn ask_mailboxes(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
+pub(super) async fn ask_mailboxes(store: &Repositories, user: &User, mailbox: &Mailbox) -> Result<()> {
     let mailboxes = &store.mailboxes;
     let id = mailbox.id;
     mailboxes.get(id).await?;
@@ -212,7 +213,7 @@ pub(super) async fn ask_mailboxes(store: &Store, user: &User, mailbox: &Mailbox)
     Ok(())
 }
 
-pub(super) async fn ask_campaigns(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
+pub(super) async fn ask_campaigns(store: &Repositories, user: &User, mailbox: &Mailbox) -> Result<()> {
     let campaigns = &store.campaigns;
     let now = contract::start() + TimeDelta::hours(1);
     let due = campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
@@ -243,7 +244,7 @@ pub(super) async fn ask_campaigns(store: &Store, user: &User, mailbox: &Mailbox)
     Ok(())
 }
 
-async fn ask_metrics(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()> {
+async fn ask_metrics(store: &Repositories, user: &User, mailbox: &Mailbox) -> Result<()> {
     let metrics = &store.campaign_metrics;
     let all = metrics.list(&MetricsFilter::all(), &PageRequest::default()).await?;
     let ids: Vec<_> = all.items.iter().map(|metrics| metrics.campaign_id).collect();
@@ -271,7 +272,7 @@ async fn ask_metrics(store: &Store, user: &User, mailbox: &Mailbox) -> Result<()
     Ok(())
 }
 
-pub(super) async fn ask_tracking(store: &Store, user: &User) -> Result<()> {
+pub(super) async fn ask_tracking(store: &Repositories, user: &User) -> Result<()> {
     let tracking = &store.email_tracking;
     let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &PageRequest::default()).await?;
     let campaign = campaigns.items.first().expect("a campaign");

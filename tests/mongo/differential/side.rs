@@ -8,8 +8,8 @@ use bson::oid::ObjectId;
 use campaign_store::contract::key;
 use campaign_store::{
     Campaign, CampaignFilter, CampaignId, Clock, KeyError, KeyProvider, Keyring, Mailbox, MailboxFilter,
-    MailboxId, ManualClock, MetricsFilter, NewCampaign, Store, TrackingFilter, TrackingId, User, UserFilter,
-    UserId, Vault,
+    MailboxId, ManualClock, MetricsFilter, NewCampaign, Repositories, TrackingFilter, TrackingId, User,
+    UserFilter, UserId, Vault,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use super::operation::Operation;
 
 #[derive(Debug)]
 pub(super) struct Side {
-    pub(super) store: Store,
+    pub(super) store: Repositories,
     clock: Arc<ManualClock>,
     vault: Vault,
     keys: TurningKeys,
@@ -41,7 +41,7 @@ pub(super) struct Side {
 
 impl Side {
     /// The store that `open` gives, with the keys of this side.
-    pub(super) async fn new(clock: Arc<ManualClock>, open: impl AsyncFnOnce(Vault) -> Store) -> Self {
+    pub(super) async fn new(clock: Arc<ManualClock>, open: impl AsyncFnOnce(Vault) -> Repositories) -> Self {
         let keys = TurningKeys::default();
         let vault = Vault::open(keys.clone()).await.expect("valid keys");
         Self {

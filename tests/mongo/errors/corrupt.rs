@@ -4,7 +4,8 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, Timestamp, doc};
 use campaign_store::{
     CampaignFilter, CampaignStatus, Collection, EmailAddress, Error, MailboxFilter, MetricsFilter, Order,
-    Page, PageRequest, RecordStream, Result, Store, TrackingFilter, Unreadable, UserFilter, UserId, contract,
+    Page, PageRequest, RecordStream, Repositories, Result, TrackingFilter, Unreadable, UserFilter, UserId,
+    contract,
 };
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -17,14 +18,14 @@ use crate::support::database::TestDatabase;
 struct Stored {
     database: TestDatabase,
     driver: mongodb::Database,
-    store: Store,
+    store: Repositories,
     scene: Scene,
 }
 
 impl Stored {
     async fn new() -> Self {
         let database = TestDatabase::new();
-        let store = database.provisioned().await.repositories();
+        let store = database.provisioned().await.system();
         let scene = scene(&store).await;
         let sends = new_sends(&scene.campaign, &["a"]);
         store.email_tracking.record_sends(sends).await.expect("a recorded send");

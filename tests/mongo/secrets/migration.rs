@@ -2,7 +2,7 @@
 
 use campaign_store::contract::{key, vault};
 use campaign_store::{
-    Clock, Error, MailboxId, ReencryptPlan, ReencryptReport, SecretField, SecretProblem, Store, Vault,
+    Clock, Error, MailboxId, ReencryptPlan, ReencryptReport, Repositories, SecretField, SecretProblem, Vault,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -12,22 +12,22 @@ use super::{ACCESS, PASSWORD, REFRESH, Stored, bytes_of, link, texts};
 
 impl Stored {
     /// A store with keys 2 and 1 that reads plaintext of all fields for an hour.
-    async fn allowing(&self) -> Store {
+    async fn allowing(&self) -> Repositories {
         let until = self.database.clock.now() + TimeDelta::hours(1);
         let vault =
             SecretField::ALL.iter().fold(vault(&[key(2, 2), key(1, 1)]).await, |vault: Vault, field| {
                 vault.allow_plaintext(*field, until)
             });
-        self.database.connect_with_vault(&vault).await.repositories()
+        self.database.connect_with_vault(&vault).await.system()
     }
 }
 
-async fn run(store: &Store, plan: ReencryptPlan) -> ReencryptReport {
+async fn run(store: &Repositories, plan: ReencryptPlan) -> ReencryptReport {
     let reports = store.mailbox_secrets.reencrypt(plan).await.expect("a run").try_collect::<Vec<_>>().await;
     reports.expect("no error").pop().expect("a report")
 }
 
-async fn read(store: &Store, id: MailboxId) -> campaign_store::Result<[Option<String>; 3]> {
+async fn read(store: &Repositories, id: MailboxId) -> campaign_store::Result<[Option<String>; 3]> {
     let credentials = store.mailbox_secrets.credentials(id).await?.expect("the mailbox exists");
     Ok(texts(&credentials).map(|text| text.map(str::to_owned)))
 }

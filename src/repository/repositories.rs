@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use super::{
     CampaignMetricsRepository, CampaignRepository, EmailTrackingRepository, MailboxRepository,
-    MailboxSecretsRepository, StoreBuilder, UserRepository,
+    MailboxSecretsRepository, RepositoriesBuilder, UserRepository,
 };
 
 /// The repositories of one database.
 ///
 /// [`MongoStore`](crate::MongoStore) and [`MemoryStore`](crate::MemoryStore) create one.
-/// [`Store::builder`] makes a store of repositories of your own, and [`Store::to_builder`] replaces some
+/// [`Repositories::builder`] makes a store of repositories of your own, and [`Repositories::to_builder`] replaces some
 /// repositories of an existing store.
 ///
 /// A clone is cheap and shares the data.
@@ -18,7 +18,7 @@ use super::{
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 /// assert_eq!(store.clone().users.get(ada.id).await?, Some(ada));
 /// # Ok(())
@@ -26,7 +26,7 @@ use super::{
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Store {
+pub struct Repositories {
     /// `users`
     pub users: Arc<dyn UserRepository>,
     /// `mailboxes`
@@ -41,14 +41,14 @@ pub struct Store {
     pub email_tracking: Arc<dyn EmailTrackingRepository>,
 }
 
-impl Store {
+impl Repositories {
     /// Builds a store of repositories of your own.
-    pub fn builder() -> StoreBuilder {
-        StoreBuilder::default()
+    pub fn builder() -> RepositoriesBuilder {
+        RepositoriesBuilder::default()
     }
 
     /// Builds a store like this one, with some repositories replaced.
-    pub fn to_builder(&self) -> StoreBuilder {
-        StoreBuilder::from(self.clone())
+    pub fn to_builder(&self) -> RepositoriesBuilder {
+        RepositoriesBuilder::from(self.clone())
     }
 }
