@@ -5,10 +5,11 @@
 //! `campaign_store_quickstart`), which it empties at the start and leaves in place.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use campaign_store::{
     Campaign, CampaignDuration, Clock, MemoryStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
-    Repositories, SendOutcome, SystemClock, User,
+    Repositories, SendOutcome, Store, SystemClock, User,
 };
 use chrono::TimeDelta;
 
@@ -17,33 +18,36 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 #[tokio::main]
 async fn main() -> Result {
     let store = open().await?;
-    let ada = sign_up(&store).await?;
-    let campaign = schedule(&store, &ada).await?;
-    send_what_is_due(&store).await?;
-    summarise(&store, &ada, &campaign).await
+    // A sign-up and the workers are about all users. What Ada does is done within her.
+    let all = store.system();
+    let ada = sign_up(&all).await?;
+    let hers = store.of(ada.id);
+    let campaign = schedule(&hers, &ada).await?;
+    send_what_is_due(&all).await?;
+    summarise(&hers, &ada, &campaign).await
 }
 
 /// The store that the environment selects.
-async fn open() -> Result<Repositories> {
+async fn open() -> Result<Arc<dyn Store>> {
     let Ok(uri) = std::env::var("MONGODB_URI") else {
         println!("Store: in memory (set MONGODB_URI for a server)");
-        return Ok(MemoryStore::new().system());
+        return Ok(Arc::new(MemoryStore::new()));
     };
     on_server(&uri).await
 }
 
 #[cfg(feature = "mongo")]
-async fn on_server(uri: &str) -> Result<Repositories> {
+async fn on_server(uri: &str) -> Result<Arc<dyn Store>> {
     let name = std::env::var("MONGODB_DB").unwrap_or_else(|_| "campaign_store_quickstart".to_owned());
     let database = campaign_store::MongoStore::connect(uri, &name).await?;
     mongodb::Client::with_uri_str(uri).await?.database(&name).drop().await?;
     database.provision().await?;
     println!("Store: MongoDB, database {name}, indexes provisioned");
-    Ok(database.system())
+    Ok(Arc::new(database))
 }
 
 #[cfg(not(feature = "mongo"))]
-async fn on_server(_uri: &str) -> Result<Repositories> {
+async fn on_server(_uri: &str) -> Result<Arc<dyn Store>> {
     Err("this example was built without the feature mongo".into())
 }
 

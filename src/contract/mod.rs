@@ -15,7 +15,7 @@
 //!     async fn open() -> Opened {
 //!         let clock = Arc::new(ManualClock::new(campaign_store::contract::start()));
 //!         let store = MemoryStore::with_clock(clock.clone());
-//!         let opened = Opened::new(store.system(), store.clone().system(), clock);
+//!         let opened = Opened::new(store.clone(), store.clone(), clock);
 //!         opened.reopened_by(move |vault, passwords| {
 //!             let store = store.clone().with_vault(vault).with_passwords(passwords);
 //!             async move { store.system() }
@@ -51,6 +51,8 @@ pub mod paging;
 pub mod password;
 pub mod recounts;
 pub mod reencrypt;
+mod tenant_calls;
+pub mod tenants;
 pub mod user;
 
 pub use keys::{key, vault};
@@ -64,8 +66,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::clock::ManualClock;
-use crate::model::{Campaign, Mailbox, NewMailbox, Provider};
-use crate::repository::Repositories;
+use crate::model::{Campaign, Mailbox, NewMailbox, Provider, UserId};
+use crate::repository::{Repositories, Store};
 use crate::secret::{PasswordOptions, PasswordPolicy, Vault};
 
 /// How the suite opens stores.
@@ -77,12 +79,13 @@ pub trait Harness {
 
 /// A store under test.
 pub struct Opened {
-    /// The store.
+    /// Its repositories over all users.
     pub store: Repositories,
-    /// A second handle on the same data.
+    /// The same of a second handle on the same data.
     pub second: Repositories,
     /// The clock that both use.
     pub clock: Arc<ManualClock>,
+    scopes: Box<dyn Store>,
     reopen: Option<Reopen>,
     guard: Option<Box<dyn Any + Send>>,
 }
@@ -92,8 +95,14 @@ type Reopen = Box<dyn Fn(Vault, PasswordOptions) -> BoxFuture<'static, Repositor
 impl Opened {
     /// A store, a second handle on its data, and the clock that both use.
     #[must_use]
-    pub fn new(store: Repositories, second: Repositories, clock: Arc<ManualClock>) -> Self {
-        Self { store, second, clock, reopen: None, guard: None }
+    pub fn new(store: impl Store + 'static, second: impl Store + 'static, clock: Arc<ManualClock>) -> Self {
+        let (all, second) = (store.system(), second.system());
+        Self { store: all, second, clock, scopes: Box::new(store), reopen: None, guard: None }
+    }
+
+    /// The repositories within one user.
+    pub(crate) fn of(&self, user_id: UserId) -> Repositories {
+        self.scopes.of(user_id)
     }
 
     /// Opens further handles on the same data with `reopen`, each with the keys and the password options that

@@ -14,7 +14,8 @@ use super::user::Users;
 use super::{LoginReport, MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, ProvisionError, Result};
 use crate::migrate::Stop;
-use crate::repository::Repositories;
+use crate::model::{Scope, UserId};
+use crate::repository::{Repositories, Store};
 use crate::secret::{Passwords, Vault};
 
 /// The store on a MongoDB database.
@@ -255,10 +256,20 @@ impl MongoStore {
         server_info(&self.db).await
     }
 
-    /// The repositories.
+    /// The repositories over all users; see [`Store::system`].
     #[must_use]
     pub fn system(&self) -> Repositories {
-        let (db, Shared { vault, passwords, receipts, locks }) = (self.db.clone(), self.shared.clone());
+        self.repositories(self.db.clone())
+    }
+
+    /// The repositories within one user; see [`Store::of`].
+    #[must_use]
+    pub fn of(&self, user_id: UserId) -> Repositories {
+        self.repositories(Arc::new(self.db.in_scope(Scope::User(user_id))))
+    }
+
+    fn repositories(&self, db: Arc<Connection>) -> Repositories {
+        let Shared { vault, passwords, receipts, locks } = self.shared.clone();
         let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault });
         Repositories {
             users: Arc::new(Users { db: db.clone(), passwords }),
@@ -278,5 +289,15 @@ impl MongoStore {
     /// The keys, for the migration.
     pub(crate) fn vault(&self) -> Option<&Vault> {
         self.shared.vault.as_ref()
+    }
+}
+
+impl Store for MongoStore {
+    fn system(&self) -> Repositories {
+        self.system()
+    }
+
+    fn of(&self, user_id: UserId) -> Repositories {
+        self.of(user_id)
     }
 }

@@ -14,6 +14,29 @@
 //!   other records are created or deleted between two pages. Streams have no particular order.
 //! - Every method is atomic, even if its future is dropped, unless documented otherwise.
 //!
+//! # Within one user
+//!
+//! [`Store::of`] gives repositories within one user. The same rules hold, and what belongs to another user does not
+//! exist there:
+//!
+//! - Look-ups of it return `None`, and writes fail with `NotFound`. Sends of another's campaigns are
+//!   [`UnknownCampaign`](crate::SendOutcome::UnknownCampaign), and events of another's e-mails
+//!   [`UnknownTracking`](crate::EventOutcome::UnknownTracking).
+//! - Lists, streams, counts, sums and the methods that go through everything (`claim_due`, `complete_expired`,
+//!   `recount_all`, `drift`, `reencrypt`) have the user's records alone. A filter of another user finds nothing. The
+//!   cursor of a list does not fit the same list of another user, or of all.
+//! - `is_suppressed` and `suppressed` of another user fail with `NotFound`: `false` would allow a send.
+//! - The records that a call names, such as the mailbox of a new campaign, must be the user's; otherwise they are
+//!   `NotFound`.
+//! - Of [users](UserRepository) there is one. Creating users and the calls of Clerk are about more than one: they fail
+//!   with [`SystemOnly`](crate::Error::SystemOnly). `verify_login` accepts no login but the user's own, so it can ask
+//!   for the password again.
+//!
+//! Unique values are unique over all users, so [`Unique`](crate::Error::Unique) tells that somebody has a login id, an
+//! e-mail address, a Clerk id or the id that the caller made for a campaign, and
+//! [`AlreadyRecorded`](crate::SendOutcome::AlreadyRecorded) that an e-mail has a tracking id that the caller made.
+//! Answers tell nothing else of other users.
+//!
 //! The `# Errors` sections name variants of [`Error`](crate::Error). Every method can also fail with the
 //! errors of the database, such as `Unavailable` and `Unauthorized`.
 //!
@@ -26,6 +49,7 @@ mod mailbox;
 mod mailbox_secrets;
 mod repositories;
 mod repositories_builder;
+mod store;
 mod user;
 
 use futures_util::stream::BoxStream;
@@ -37,6 +61,7 @@ pub use mailbox::MailboxRepository;
 pub use mailbox_secrets::MailboxSecretsRepository;
 pub use repositories::Repositories;
 pub use repositories_builder::RepositoriesBuilder;
+pub use store::Store;
 pub use user::{ClerkDeletion, ClerkUpsert, UserRepository};
 
 use crate::error::Result;

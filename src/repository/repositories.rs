@@ -5,11 +5,10 @@ use super::{
     MailboxSecretsRepository, RepositoriesBuilder, UserRepository,
 };
 
-/// The repositories of one database.
+/// The repositories of one database, within one user or over all users: a [`Store`](super::Store) gives them.
 ///
-/// [`MongoStore`](crate::MongoStore) and [`MemoryStore`](crate::MemoryStore) create one.
-/// [`Repositories::builder`] makes a store of repositories of your own, and [`Repositories::to_builder`] replaces some
-/// repositories of an existing store.
+/// [`Repositories::builder`] groups repositories of your own, and [`Repositories::to_builder`] replaces some of
+/// existing ones.
 ///
 /// A clone is cheap and shares the data.
 ///
@@ -42,12 +41,12 @@ pub struct Repositories {
 }
 
 impl Repositories {
-    /// Builds a store of repositories of your own.
+    /// Groups repositories of your own.
     pub fn builder() -> RepositoriesBuilder {
         RepositoriesBuilder::default()
     }
 
-    /// Builds a store like this one, with some repositories replaced.
+    /// The same repositories, of which some can be replaced.
     pub fn to_builder(&self) -> RepositoriesBuilder {
         RepositoriesBuilder::from(self.clone())
     }

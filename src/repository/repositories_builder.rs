@@ -8,7 +8,7 @@ use crate::error::{Invalid, Problem};
 
 macro_rules! repositories {
     ($($name:ident: $repository:ident,)+) => {
-        /// Builds a [`Repositories`] of repositories of your own, or replaces some repositories of another store.
+        /// Groups repositories of your own, or replaces some of existing [`Repositories`].
         ///
         /// ```
         /// use campaign_store::{MemoryStore, Repositories};
@@ -35,7 +35,7 @@ macro_rules! repositories {
                 }
             )+
 
-            /// Builds the store.
+            /// Builds the group.
             ///
             /// # Errors
             /// [`Problem::Missing`] with the name of the first repository that was not set.

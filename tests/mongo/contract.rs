@@ -12,8 +12,8 @@ struct OnMongo;
 impl Harness for OnMongo {
     async fn open() -> Opened {
         let database = TestDatabase::new();
-        let store = database.validated().await.system();
-        let second = database.connect().await.system();
+        let store = database.validated().await;
+        let second = database.connect().await;
         let clock = database.clock.clone();
         let options = database.options().await;
         let opened = Opened::new(store, second, clock).guarded_by(database);

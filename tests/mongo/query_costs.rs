@@ -12,7 +12,8 @@ use futures_util::TryStreamExt;
 use mongodb::Database;
 
 use super::query_plans::{
-    ask_campaigns, ask_mailboxes, ask_tracking, ask_users, command_in, populate, profile, read, shape_of,
+    ask_campaigns, ask_clerk, ask_mailboxes, ask_tracking, ask_users, command_in, populate, profile, read,
+    shape_of,
 };
 use crate::support::database::TestDatabase;
 
@@ -31,17 +32,21 @@ const EXCEPTIONS: [(&str, &str); 3] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries_look_at_about_what_they_return() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.system();
+    let mongo = database.provisioned().await;
+    let store = mongo.system();
     let driver = database.driver().await;
     let people = populate(&store).await.expect("valid inputs");
     let (user, mailbox) = people.first().expect("there are people");
     crowd(&store, &driver, user).await;
     profile(&driver).await;
-    ask_users(&store, user).await.expect("valid inputs");
-    ask_mailboxes(&store, user, mailbox).await.expect("valid inputs");
-    ask_campaigns(&store, user, mailbox).await.expect("valid inputs");
-    ask_metrics(&store, user).await.expect("valid inputs");
-    ask_tracking(&store, user).await.expect("valid inputs");
+    ask_clerk(&store).await.expect("valid inputs");
+    for store in [store, mongo.of(user.id)] {
+        ask_users(&store, user).await.expect("valid inputs");
+        ask_mailboxes(&store, user, mailbox).await.expect("valid inputs");
+        ask_campaigns(&store, user, mailbox).await.expect("valid inputs");
+        ask_metrics(&store, user).await.expect("valid inputs");
+        ask_tracking(&store, user).await.expect("valid inputs");
+    }
     driver.run_command(doc! { "profile": 0 }).await.expect("the profiler stops");
 
     let profile = driver.collection::<Document>("system.profile").find(doc! {}).await.expect("a profile");

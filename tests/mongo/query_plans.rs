@@ -62,12 +62,17 @@ const EXPECTED: [&str; 26] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_query_scans_a_collection() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.system();
+    let mongo = database.provisioned().await;
+    let store = mongo.system();
     let driver = database.driver().await;
     profile(&driver).await;
     let people = populate(&store).await.expect("valid inputs");
     ask_secrets(&database, &people).await.expect("valid inputs");
+    ask_clerk(&store).await.expect("valid inputs");
     ask_everything(&store, &people).await.expect("valid inputs");
+    let one = people.get(1..2).expect("there are people");
+    let within = mongo.of(one.first().expect("one of them").0.id);
+    ask_everything(&within, one).await.expect("valid inputs");
     driver.run_command(doc! { "profile": 0 }).await.expect("the profiler stops");
 
     let commands = recorded(&driver).await;
@@ -129,7 +134,7 @@ pub(super) async fn populate(store: &Repositories) -> Result<Vec<(User, Mailbox)
 }
 
 /// Calls every method, with every filter.
-async fn ask_everything(store: &Repositories, people: &[(User, Mailbox)]) -> Result<()> {
+pub(super) async fn ask_everything(store: &Repositories, people: &[(User, Mailbox)]) -> Result<()> {
     let (user, mailbox) = people.first().expect("there are people");
     ask_users(store, user).await?;
     ask_mailboxes(store, user, mailbox).await?;
@@ -168,6 +173,13 @@ async fn ask_secrets(database: &TestDatabase, people: &[(User, Mailbox)]) -> Res
     Ok(())
 }
 
+pub(super) async fn ask_clerk(store: &Repositories) -> Result<()> {
+    let users = &store.users;
+    users.upsert_from_clerk(ClerkUser::new("clerk_0", "User 0", "user0", contract::start())?).await?;
+    users.upsert_from_clerk(ClerkUser::new("clerk_new", "New", "new", contract::start())?).await?;
+    users.delete_from_clerk(&ClerkUserId::new("clerk_new")?, contract::start()).await.map(drop)
+}
+
 pub(super) async fn ask_users(store: &Repositories, user: &User) -> Result<()> {
     let users = &store.users;
     let id = user.id;
@@ -175,9 +187,6 @@ pub(super) async fn ask_users(store: &Repositories, user: &User) -> Result<()> {
     users.find_by_login_id(&user.login_id).await?;
     users.find_by_email(user.email.as_ref().expect("an address")).await?;
     users.find_by_clerk_user_id(user.clerk_user_id.as_ref().expect("a Clerk id")).await?;
-    users.upsert_from_clerk(ClerkUser::new("clerk_0", "User 0", "user0", contract::start())?).await?;
-    users.upsert_from_clerk(ClerkUser::new("clerk_new", "New", "new", contract::start())?).await?;
-    users.delete_from_clerk(&ClerkUserId::new("clerk_new")?, contract::start()).await?;
     users.set_active(id, true).await?;
     let latest = users.record_login(id).await?;
     users.update(id, UserPatch::new().clear_email(), latest.updated_at).await?;
@@ -227,8 +236,7 @@ pub(super) async fn ask_campaigns(store: &Repositories, user: &User, mailbox: &M
     campaigns.reschedule(campaign.id).await?;
     campaigns.claim_due(now, 5).await?;
     campaigns.complete_expired(now).await?;
-    campaigns.count_by_status(None).await?;
-    campaigns.count_by_status(Some(user.id)).await?;
+    campaigns.count_by_status().await?;
     for base in [CampaignFilter::all(), CampaignFilter::user(user.id)] {
         for filter in [
             base.clone(),

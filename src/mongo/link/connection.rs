@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Decode, Query};
 use crate::error::{Error, Result};
+use crate::model::Scope;
 use crate::repository::RecordStream;
 
 /// An open database.
@@ -40,6 +41,8 @@ pub(crate) struct Connection {
     /// The servers, as `host:port`.
     target: String,
     pub(in crate::mongo) topology: Topology,
+    /// Whose records the tables see.
+    pub(in crate::mongo) scope: Scope,
     pub(in crate::mongo) users: Table,
     pub(crate) mailboxes: Table,
     pub(crate) campaigns: Table,
@@ -89,6 +92,7 @@ impl Connection {
             calls: Arc::new(Calls::new(pool_size)),
             target,
             topology,
+            scope: Scope::AllUsers,
             database,
         })
     }
@@ -104,6 +108,20 @@ impl Connection {
             campaign_metrics: table(&self.campaign_metrics),
             email_tracking: table(&self.email_tracking),
             operation_timeout: limit,
+            ..self.clone()
+        }
+    }
+
+    /// The same with tables within a scope.
+    pub(in crate::mongo) fn in_scope(&self, scope: Scope) -> Self {
+        let table = |table: &Table| table.clone().within(scope);
+        Self {
+            users: table(&self.users),
+            mailboxes: table(&self.mailboxes),
+            campaigns: table(&self.campaigns),
+            campaign_metrics: table(&self.campaign_metrics),
+            email_tracking: table(&self.email_tracking),
+            scope,
             ..self.clone()
         }
     }

@@ -111,7 +111,7 @@ fn every_call<'a>(
         campaigns.transition(campaign.id, CampaignTransition::Start);
         campaigns.claim_due(now, 1);
         campaigns.complete_expired(now);
-        campaigns.count_by_status(None);
+        campaigns.count_by_status();
         campaigns.add_recipients(campaign.id, NewRecipients::new(1).key("canary").expect("a key"));
         campaigns.list(&filters.2, page);
         campaign_metrics.get(campaign.id);

@@ -266,7 +266,7 @@ async fn reads_that_decide_go_to_the_primary() {
         // A search for the rows, and one for those whose `_id` is of another type.
         let rows = store.email_tracking.stream(&TrackingFilter::all()).await.unwrap();
         assert_eq!(rows.count().await, 1);
-        store.campaigns.count_by_status(None).await.unwrap();
+        store.campaigns.count_by_status().await.unwrap();
         store.campaign_metrics.totals(&MetricsFilter::all()).await.unwrap();
     };
     let commands = commands_during(&database, listing).await;
