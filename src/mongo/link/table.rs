@@ -1,19 +1,20 @@
 //! A collection of the database, with the method names of the in-memory table.
 
+mod updates;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use bson::oid::ObjectId;
-use bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf, cstr};
+use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::{Bson, Document, doc, rawdoc};
 use chrono::{DateTime, Utc};
 use mongodb::action::{Action, Aggregate, Delete, Find, FindOne, FindOneAndUpdate};
-use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::{Hint, ReturnDocument};
 use mongodb::{ClientSession, Database};
 
-use super::error::{DriverResult, ours, refuse_write_concern_error};
+use super::error::{DriverResult, ours};
 use super::stream::{self, Batches};
 use crate::collection::Collection;
 use crate::document::{Changes, Decode, Field, ID, Query, Record, Spellings, UPDATED_AT, id_of, nearest};
@@ -21,10 +22,6 @@ use crate::error::Error;
 use crate::model::Scope;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
-
-/// The most statements and bytes of one command: a server takes 100,000 and 16 MiB.
-const MAX_STATEMENTS: usize = 10_000;
-const MAX_BYTES: usize = 12 << 20;
 
 /// The session of a transaction; `None` for a single command.
 pub(crate) type Session<'a> = Option<&'a mut ClientSession>;
@@ -281,85 +278,6 @@ impl Table {
         });
         self.update_each(Some(session), updates).await?;
         Ok(())
-    }
-
-    /// Changes rows by their ids, each with its own update, in as few commands as the server takes. Returns
-    /// how many were found.
-    pub(crate) async fn update_each(
-        &self,
-        session: Session<'_>,
-        updates: impl IntoIterator<Item = (Query, RawDocumentBuf)>,
-    ) -> DriverResult<u64> {
-        let statements = updates.into_iter().map(|(query, update)| {
-            let query = self.narrow(&query);
-            let mut statement = rawdoc! { "q": RawDocumentBuf::try_from(&query.to_filter())?, "u": update };
-            if query.conditions().len() > 1 {
-                // Otherwise the server tries each index that fits a condition, for each statement.
-                statement.append(cstr!("hint"), rawdoc! { "_id": 1 });
-            }
-            Ok(statement)
-        });
-        self.run_updates(session, statements.collect::<DriverResult<_>>()?).await
-    }
-
-    /// Changes the rows with these `_id`s, each with its own update, in as few commands as the server takes,
-    /// and inserts missing rows.
-    pub(crate) async fn upsert_each(
-        &self,
-        session: Session<'_>,
-        updates: impl IntoIterator<Item = (Bson, Document)>,
-    ) -> DriverResult<()> {
-        let statements = updates.into_iter().map(|(id, update)| {
-            let statement = doc! { "q": { "_id": id }, "u": update, "upsert": true };
-            Ok(RawDocumentBuf::try_from(&statement)?)
-        });
-        self.run_updates(session, statements.collect::<DriverResult<_>>()?).await?;
-        Ok(())
-    }
-
-    /// Runs the updates in commands that the server takes.
-    async fn run_updates(
-        &self,
-        mut session: Session<'_>,
-        statements: Vec<RawDocumentBuf>,
-    ) -> DriverResult<u64> {
-        let (mut found, mut command, mut bytes) = (0, Vec::new(), 0);
-        for statement in statements {
-            let size = statement.as_bytes().len();
-            if command.len() == MAX_STATEMENTS || bytes + size > MAX_BYTES {
-                found += self.run_update(session.as_deref_mut(), std::mem::take(&mut command)).await?;
-                bytes = 0;
-            }
-            bytes += size;
-            command.push(statement);
-        }
-        Ok(found + self.run_update(session, command).await?)
-    }
-
-    async fn run_update(&self, session: Session<'_>, statements: Vec<RawDocumentBuf>) -> DriverResult<u64> {
-        if statements.is_empty() {
-            return Ok(0);
-        }
-        let mut command =
-            rawdoc! { "update": self.raw.name(), "updates": RawArrayBuf::from_iter(statements) };
-        let reply = if let Some(session) = session {
-            self.database.run_raw_command(command).session(session).await?
-        } else {
-            // Raw commands ignore the database's write concern.
-            if let Some(concern) = self.database.write_concern() {
-                command.append(cstr!("writeConcern"), bson::serialize_to_raw_document_buf(concern)?);
-            }
-            self.database.run_raw_command(command).await?
-        };
-        // The reply to a raw command is not an error even if a write in it failed.
-        if let Some(error) =
-            reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document())
-        {
-            let error = bson::deserialize_from_document(error.clone())?;
-            return Err(ErrorKind::Write(WriteFailure::WriteError(error)).into());
-        }
-        refuse_write_concern_error(&reply)?;
-        Ok(reply.get("n").and_then(Bson::as_i32).and_then(|n| n.try_into().ok()).unwrap_or_default())
     }
 
     /// Removes the row with this id, and returns whether there was one.
