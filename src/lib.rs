@@ -5,8 +5,9 @@
 //! | Topic | Items |
 //! |---|---|
 //! | Opening a database | [`MongoStore`], [`MemoryStore`] |
-//! | Operations on the data | the traits in [`repository`], grouped by [`Store`] |
-//! | A store of your own | [`Store::builder`], [`Store::to_builder`], [`StoreBuilder`] |
+//! | Access within one user or over all | [`Store::of`], [`Store::system`] |
+//! | Operations on the data | the traits in [`repository`], grouped by [`Repositories`] |
+//! | A store of your own | [`Store`], [`Repositories::builder`], [`Repositories::to_builder`] |
 //! | Records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
 //! | Creating and changing records | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
@@ -76,7 +77,8 @@ pub use mongo::{
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkDeletion, ClerkUpsert, EmailTrackingRepository,
-    MailboxRepository, MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
+    MailboxRepository, MailboxSecretsRepository, RecordStream, Repositories, RepositoriesBuilder, Store,
+    UserRepository,
 };
 pub use secret::{
     EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, LoginThrottle, OriginalsReport,

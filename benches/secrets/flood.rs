@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use campaign_store::{
-    Error, LoginAttempt, LoginOutcome, LoginPassword, MemoryStore, NewUser, PasswordOptions, Store,
+    Error, LoginAttempt, LoginOutcome, LoginPassword, MemoryStore, NewUser, PasswordOptions, Repositories,
     TokenBuckets,
 };
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(crate) async fn figures() -> Result<Value> {
 }
 
 async fn run(wrong: u32, options: PasswordOptions) -> Result<Value> {
-    let store = MemoryStore::new().with_passwords(options).repositories();
+    let store = MemoryStore::new().with_passwords(options).system();
     store.users.create(NewUser::new("Ada", "ada")?.password(LoginPassword::new(PASSWORD)?)).await?;
     let flood = tokio::spawn(flood(store.clone(), wrong));
     // The flood has used up what there was to begin with.
@@ -65,7 +65,7 @@ async fn run(wrong: u32, options: PasswordOptions) -> Result<Value> {
 }
 
 /// Wrong logins with unknown login ids until it is stopped.
-async fn flood(store: Store, per_second: u32) {
+async fn flood(store: Repositories, per_second: u32) {
     let mut pace = tokio::time::interval(Duration::from_secs(1) / per_second);
     let mut logins = JoinSet::new();
     for n in 0.. {

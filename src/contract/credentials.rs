@@ -9,7 +9,7 @@ use super::fixtures::{
 use super::{Opened, key, vault};
 use crate::{
     AccessToken, Collection, Credentials, Error, Mailbox, MailboxFilter, MailboxId, MailboxPassword,
-    MailboxPatch, MailboxStatus, ReencryptPlan, RefreshToken, SecretProblem, Store,
+    MailboxPatch, MailboxStatus, ReencryptPlan, RefreshToken, Repositories, SecretProblem,
 };
 
 /// Secrets as texts: password, access token, refresh token.
@@ -25,14 +25,14 @@ pub(super) fn credentials([password, access, refresh]: Texts<'_>) -> Credentials
 }
 
 /// Links a mailbox with secrets for a new user `name`.
-pub(super) async fn linked(db: &Opened, store: &Store, name: &str, texts: Texts<'_>) -> Mailbox {
+pub(super) async fn linked(db: &Opened, store: &Repositories, name: &str, texts: Texts<'_>) -> Mailbox {
     let owner = user(db, name).await;
     let new = new_mailbox(&owner, &format!("{name}@work.example")).credentials(credentials(texts));
     store.mailboxes.link(new).await.expect("a free address")
 }
 
 /// Checks the secrets of a mailbox.
-pub(super) async fn assert_secrets(store: &Store, id: MailboxId, texts: Texts<'_>) {
+pub(super) async fn assert_secrets(store: &Repositories, id: MailboxId, texts: Texts<'_>) {
     let found = store.mailbox_secrets.credentials(id).await.expect("secrets that open").expect("a mailbox");
     let found = [
         found.password.as_ref().map(MailboxPassword::expose),

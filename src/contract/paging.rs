@@ -358,7 +358,8 @@ pub async fn a_cursor_with_a_flipped_bit_is_refused(db: &Opened) {
         let mut damaged = text.clone().into_bytes();
         damaged[place] ^= 1_u8 << (place % 7);
         let damaged = String::from_utf8(damaged).expect("flipped ASCII is ASCII");
-        assert_refused(db, damaged.parse().expect("a text as long as a cursor")).await;
+        // A letter can become a line break, which is trimmed when a text is parsed.
+        assert_refused(db, serde_json::from_value(json!(damaged)).expect("a cursor is any text")).await;
     }
 }
 

@@ -8,7 +8,7 @@ use super::Opened;
 use super::fixtures::{CROWD, all_users, assert_fails, crowd, new_user, user};
 use crate::{
     ClerkUser, Collection, Error, Invalid, LoginAttempt, LoginOutcome, LoginPassword, PasswordOptions,
-    PasswordPolicy, Problem, Store, TokenBuckets, User, UserId,
+    PasswordPolicy, Problem, Repositories, TokenBuckets, User, UserId,
 };
 
 const RIGHT: &str = "correct horse";
@@ -23,12 +23,12 @@ async fn user_with_password(db: &Opened, name: &str) -> User {
     user.expect("a free login id")
 }
 
-async fn verify(store: &Store, login_id: &str, password: &str) -> LoginOutcome {
+async fn verify(store: &Repositories, login_id: &str, password: &str) -> LoginOutcome {
     let outcome = store.users.verify_login(LoginAttempt::new(login_id, password)).await;
     outcome.expect("an answer")
 }
 
-async fn set_password(store: &Store, id: UserId, text: &str) -> User {
+async fn set_password(store: &Repositories, id: UserId, text: &str) -> User {
     let user = store.users.set_password(id, password(text)).await;
     user.expect("the user exists")
 }

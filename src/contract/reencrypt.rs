@@ -8,15 +8,15 @@ use futures_util::future::join;
 use super::credentials::{Texts, assert_secrets, credentials, linked};
 use super::fixtures::{all_mailboxes, crowd, drain};
 use super::{Opened, key, vault};
-use crate::{KeyId, Mailbox, MailboxId, ReencryptPlan, ReencryptReport, SecretProblem, Store};
+use crate::{KeyId, Mailbox, MailboxId, ReencryptPlan, ReencryptReport, Repositories, SecretProblem};
 
 const TEXTS: Texts<'_> = [Some("hunter 2"), Some("access1"), Some("refresh1")];
 
 /// The store before the rotation from key 1 to key 2, during it, and after it.
 struct Rotation {
-    before: Store,
-    during: Store,
-    after: Store,
+    before: Repositories,
+    during: Repositories,
+    after: Repositories,
 }
 
 impl Rotation {
@@ -38,12 +38,12 @@ impl Rotation {
     }
 }
 
-async fn reports(store: &Store, plan: ReencryptPlan) -> Vec<ReencryptReport> {
+async fn reports(store: &Repositories, plan: ReencryptPlan) -> Vec<ReencryptReport> {
     drain(store.mailbox_secrets.reencrypt(plan).await.expect("a run")).await
 }
 
 /// The last report of a run.
-async fn run(store: &Store, plan: ReencryptPlan) -> ReencryptReport {
+async fn run(store: &Repositories, plan: ReencryptPlan) -> ReencryptReport {
     let report = reports(store, plan).await.pop().expect("a report");
     assert!(report.is_done);
     report

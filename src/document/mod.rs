@@ -24,6 +24,7 @@ mod problem;
 mod query;
 pub(crate) mod rates;
 mod record;
+mod scope;
 #[cfg(feature = "mongo")]
 mod shape;
 mod spelling;

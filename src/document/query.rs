@@ -211,15 +211,10 @@ impl Query {
     #[cfg(feature = "mongo")]
     pub(crate) fn to_filter_at(&self, id: &Document) -> Document {
         let is_rare = |condition: &&Condition| matches!(condition, Condition::AnyRare(_));
-        let Some(rare) = self.0.iter().find(is_rare) else {
-            let mut filter = self.to_filter();
-            filter.insert("_id", id.clone());
-            return filter;
-        };
+        let Some(rare) = self.0.iter().find(is_rare) else { return at(self.to_filter(), id) };
         let others = Self(self.0.iter().filter(|condition| !is_rare(condition)).cloned().collect());
         let with_others = |alternative| {
-            let mut filter = others.to_filter();
-            filter.insert("_id", id.clone());
+            let mut filter = at(others.to_filter(), id);
             filter.extend(flat(alternative));
             filter
         };
@@ -238,7 +233,7 @@ impl Condition {
         doc! { key: value }
     }
 
-    fn to_entry(&self) -> (&'static str, Bson) {
+    pub(super) fn to_entry(&self) -> (&'static str, Bson) {
         let all = |conditions: &[Self]| conditions.iter().map(Self::to_filter).collect::<Vec<_>>().into();
         match self {
             Self::Is(field, value) => (field, value.clone()),
@@ -269,7 +264,7 @@ impl Condition {
         }
     }
 
-    fn matches(&self, document: &RawDocument) -> bool {
+    pub(super) fn matches(&self, document: &RawDocument) -> bool {
         let value = |field: &str| document.get(field).ok().flatten();
         let date = |field| value(field).and_then(RawBsonRef::as_datetime);
         match self {
@@ -301,6 +296,16 @@ impl Condition {
             Self::None(conditions) => !conditions.iter().any(|condition| condition.matches(document)),
         }
     }
+}
+
+/// A filter that the `_id` must fulfil, too.
+#[cfg(feature = "mongo")]
+fn at(mut filter: Document, id: &Document) -> Document {
+    if filter.contains_key("_id") {
+        return doc! { "$and": [filter, { "_id": id.clone() }] };
+    }
+    filter.insert("_id", id.clone());
+    filter
 }
 
 /// A filter without a conjunction around it. An alternative has a condition on each of its fields.

@@ -39,7 +39,8 @@ pub enum Error {
     #[error(transparent)]
     Invalid(#[from] Invalid),
 
-    /// The record to work on, or one that it refers to, does not exist.
+    /// The record to work on, or one that it refers to, does not exist. Within one user, neither does what is
+    /// another's.
     #[error("{collection}: there is no {id}")]
     #[non_exhaustive]
     NotFound {
@@ -79,7 +80,8 @@ pub enum Error {
         status: &'static str,
     },
 
-    /// A campaign cannot use the mailbox of another user.
+    /// A campaign cannot use the mailbox of another user. Only the repositories of
+    /// [`Store::system`](crate::Store::system) say so; within one user, the mailbox of another is `NotFound`.
     #[error("mailboxes: {mailbox} belongs to another user")]
     #[non_exhaustive]
     ForeignMailbox {
@@ -103,6 +105,15 @@ pub enum Error {
         mailbox: String,
         /// Its status, such as `error`; `switched off` if its owner does not allow its use.
         status: &'static str,
+    },
+
+    /// The operation is about more than one user, and was called on the repositories of one, as
+    /// [`Store::of`](crate::Store::of) gives them. Nothing was read or written.
+    #[error("{operation} is not possible within one user; call it on the repositories of `system()`")]
+    #[non_exhaustive]
+    SystemOnly {
+        /// The operation, such as `users.create`.
+        operation: &'static str,
     },
 
     /// The record cannot be removed while others need it.
@@ -283,6 +294,7 @@ impl Error {
             | Self::Keys(_)
             | Self::Standalone { .. }
             | Self::Certificate { .. }
+            | Self::SystemOnly { .. }
             | Self::Backend { .. } => ErrorKind::Internal,
         }
     }
@@ -397,6 +409,7 @@ mod tests {
             Error::inactive_user("66f0"),
             Error::unsendable_mailbox("66f0", "error"),
             Error::in_use(Collection::Users, "66f0", Collection::Mailboxes),
+            Error::SystemOnly { operation: "users.create" },
             Error::InvalidCursor,
             Error::unavailable("localhost:1", "timed out"),
             Error::busy("users.verify_login"),
@@ -418,6 +431,7 @@ mod tests {
                 "users: 66f0 is not active",
                 "mailboxes: 66f0 cannot send: its status is error",
                 "users: 66f0 is still needed by mailboxes",
+                "users.create is not possible within one user; call it on the repositories of `system()`",
                 "the page cursor does not belong to this list",
                 "the database at localhost:1 is unavailable: timed out",
                 "users.verify_login: too many callers are waiting; retry later",

@@ -26,6 +26,7 @@ mod new_recipients;
 mod plausible_time;
 mod profile;
 mod provider;
+mod scope;
 mod secret;
 mod spelled;
 pub(crate) mod text;
@@ -57,6 +58,7 @@ pub use message::Message;
 pub use new_recipients::NewRecipients;
 pub use profile::UserProfile;
 pub use provider::Provider;
+pub(crate) use scope::Scope;
 pub(crate) use secret::normalised;
 pub use secret::{AccessToken, LoginPassword, MailboxPassword, RefreshToken, Secret, SecretKind, kind};
 #[cfg(feature = "mongo")]

@@ -206,16 +206,16 @@ impl UserPatch {
 ///
 /// let active = UserFilter::all().active(true);
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct UserFilter {
     pub(crate) is_active: Option<bool>,
 }
 
 impl UserFilter {
-    /// All users.
+    /// All users that the repositories see: one, or [all](crate::Store::system).
     pub fn all() -> Self {
-        Self::default()
+        Self { is_active: None }
     }
 
     /// Only active users, or only inactive ones.

@@ -15,7 +15,8 @@ use super::user::Users;
 use super::{LoginReport, MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, ProvisionError, Result};
 use crate::migrate::Stop;
-use crate::repository::Store;
+use crate::model::{Scope, UserId};
+use crate::repository::{Repositories, Store};
 use crate::secret::Passwords;
 
 /// The store on a MongoDB database.
@@ -32,7 +33,7 @@ use crate::secret::Passwords;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mongo = MongoStore::connect("mongodb://localhost", "outreach").await?;
 /// mongo.provision().await?;
-/// let store = mongo.repositories();
+/// let store = mongo.system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada@example.com")?).await?;
 /// # Ok(())
 /// # }
@@ -102,7 +103,7 @@ impl MongoStore {
     /// use std::time::Duration;
     ///
     /// # async fn pixel(store: campaign_store::MongoStore) {
-    /// let impatient = store.with_operation_timeout(Duration::from_millis(500)).repositories();
+    /// let impatient = store.with_operation_timeout(Duration::from_millis(500)).system();
     /// # }
     /// ```
     #[must_use]
@@ -261,12 +262,22 @@ impl MongoStore {
         server_info(&self.db).await
     }
 
-    /// The repositories.
+    /// The repositories over all users; see [`Store::system`].
     #[must_use]
-    pub fn repositories(&self) -> Store {
-        let (db, Shared { keys, passwords, receipts, locks }) = (self.db.clone(), self.shared.clone());
+    pub fn system(&self) -> Repositories {
+        self.repositories(self.db.clone())
+    }
+
+    /// The repositories within one user; see [`Store::of`].
+    #[must_use]
+    pub fn of(&self, user_id: UserId) -> Repositories {
+        self.repositories(Arc::new(self.db.in_scope(Scope::User(user_id))))
+    }
+
+    fn repositories(&self, db: Arc<Connection>) -> Repositories {
+        let Shared { keys, passwords, receipts, locks } = self.shared.clone();
         let mailboxes = Arc::new(Mailboxes { db: db.clone(), keys });
-        Store {
+        Repositories {
             users: Arc::new(Users { db: db.clone(), passwords }),
             mailboxes: mailboxes.clone(),
             mailbox_secrets: mailboxes,
@@ -284,5 +295,15 @@ impl MongoStore {
     /// The keys, for the migration.
     pub(crate) fn keys(&self) -> Option<&Keys> {
         self.shared.keys.as_ref()
+    }
+}
+
+impl Store for MongoStore {
+    fn system(&self) -> Repositories {
+        self.system()
+    }
+
+    fn of(&self, user_id: UserId) -> Repositories {
+        self.of(user_id)
     }
 }

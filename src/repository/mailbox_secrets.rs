@@ -19,7 +19,7 @@ use crate::secret::{ReencryptPlan, ReencryptReport};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// # let store = MemoryStore::new().repositories();
+/// # let store = MemoryStore::new().system();
 /// # let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 /// let new = NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?
 ///     .tokens(AccessToken::new("ya29.a0AfH6")?, RefreshToken::new("1//0gLx")?);

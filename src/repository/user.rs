@@ -21,7 +21,7 @@ use crate::page::{Page, PageRequest};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let password = LoginPassword::new("correct horse battery staple")?;
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?.password(password)).await?;
 ///
@@ -57,7 +57,7 @@ pub trait UserRepository: Debug + Send + Sync {
     ///
     /// # Errors
     /// `Unique`; `Invalid` when the store's [`PasswordOptions`](crate::PasswordOptions) refuse the password;
-    /// `Busy` when too many passwords are being hashed.
+    /// `Busy` when too many passwords are being hashed; `SystemOnly` within a user.
     async fn create(&self, user: NewUser) -> Result<User>;
 
     /// The user with this id.
@@ -105,7 +105,7 @@ pub trait UserRepository: Debug + Send + Sync {
     ///
     /// # Errors
     /// `Unique` when the login id or the e-mail address is that of a user who did not get it from Clerk, in the
-    /// stored form or as given: accounts are never joined by address.
+    /// stored form or as given: accounts are never joined by address; `SystemOnly` within a user.
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert>;
 
     /// Deletes the user whom Clerk deleted at `at`, for ever: a late event does not bring the user back. Nothing
@@ -114,7 +114,7 @@ pub trait UserRepository: Debug + Send + Sync {
     /// unlinked, or call this method again.
     ///
     /// # Errors
-    /// Only those of the database.
+    /// `SystemOnly` within a user, besides those of the database.
     async fn delete_from_clerk(&self, id: &ClerkUserId, at: DateTime<Utc>) -> Result<ClerkDeletion>;
 
     /// Sets the password. Only its hash is stored, and replaces the previous one.

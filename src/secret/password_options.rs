@@ -25,7 +25,7 @@ use crate::model::{LoginPassword, SecretKind, kind, normalised};
 ///     .min_length(15)
 ///     .refuse_common(|password| ["password12345678", "correcthorsebatterystaple"].contains(&password))
 ///     .throttle(TokenBuckets::new());
-/// let store = MemoryStore::new().with_passwords(options).repositories();
+/// let store = MemoryStore::new().with_passwords(options).system();
 /// ```
 #[derive(Clone)]
 #[must_use]

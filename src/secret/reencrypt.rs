@@ -24,7 +24,7 @@ use crate::model::{MailboxId, SecretField};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let mut reports = store.mailbox_secrets.reencrypt(ReencryptPlan::new().dry_run()).await?;
 /// while let Some(report) = reports.next().await {
 ///     let report = report?;

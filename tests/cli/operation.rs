@@ -2,7 +2,7 @@
 
 use campaign_store::{
     AccessToken, Campaign, CampaignDuration, Clock, LoginId, NewCampaign, NewMailbox, NewSend, NewUser,
-    Provider, RefreshToken, Store, contract,
+    Provider, RefreshToken, Repositories, contract,
 };
 use mongodb::IndexModel;
 use mongodb::bson::doc;
@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::program::{Program, exit};
 
 /// A campaign with a send, made by the store on the program's database.
-pub(crate) async fn campaign(program: &Program) -> (Store, Campaign) {
-    let store = program.database.provisioned().await.repositories();
+pub(crate) async fn campaign(program: &Program) -> (Repositories, Campaign) {
+    let store = program.database.provisioned().await.system();
     let start = program.database.clock.now();
     let ada = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
     let tokens = (AccessToken::new("ya29.token").unwrap(), RefreshToken::new("1//token").unwrap());

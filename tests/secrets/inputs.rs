@@ -27,7 +27,7 @@ const FOREIGN: [&str; 12] = [
 
 #[tokio::test]
 async fn a_foreign_text_is_a_text() {
-    let store = MemoryStore::new().repositories();
+    let store = MemoryStore::new().system();
     let ada = user(&store, "ada").await;
     for (n, text) in FOREIGN.into_iter().enumerate() {
         let linked = mailbox(&store, &ada, &format!("box{n}"), text).await;
@@ -44,7 +44,7 @@ async fn a_foreign_text_is_a_text() {
 
 #[tokio::test]
 async fn login_ids_that_look_alike_are_one_account_or_two_but_never_unclear() {
-    let store = MemoryStore::new().repositories();
+    let store = MemoryStore::new().system();
     user(&store, "info@bücher.example").await;
     for (row, login_id, is_same) in [
         ("90: case", "INFO@BÜCHER.EXAMPLE", true),

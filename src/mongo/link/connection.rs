@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Decode, Query};
 use crate::error::{Error, Result};
+use crate::model::Scope;
 use crate::repository::RecordStream;
 
 /// An open database.
@@ -43,6 +44,8 @@ pub(crate) struct Connection {
     target: String,
     pub(in crate::mongo) topology: Topology,
     pub(in crate::mongo) security: Security,
+    /// Whose records the tables see.
+    pub(in crate::mongo) scope: Scope,
     pub(in crate::mongo) users: Table,
     pub(crate) mailboxes: Table,
     pub(crate) campaigns: Table,
@@ -114,6 +117,7 @@ impl Connection {
             target,
             topology,
             security,
+            scope: Scope::AllUsers,
             database,
         })
     }
@@ -129,6 +133,20 @@ impl Connection {
             campaign_metrics: table(&self.campaign_metrics),
             email_tracking: table(&self.email_tracking),
             operation_timeout: limit,
+            ..self.clone()
+        }
+    }
+
+    /// The same with tables within a scope.
+    pub(in crate::mongo) fn in_scope(&self, scope: Scope) -> Self {
+        let table = |table: &Table| table.clone().within(scope);
+        Self {
+            users: table(&self.users),
+            mailboxes: table(&self.mailboxes),
+            campaigns: table(&self.campaigns),
+            campaign_metrics: table(&self.campaign_metrics),
+            email_tracking: table(&self.email_tracking),
+            scope,
             ..self.clone()
         }
     }

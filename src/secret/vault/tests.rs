@@ -42,7 +42,7 @@ async fn without_random_numbers_nothing_is_stored() {
     let ring = Keyring::ephemeral().unwrap();
     let vault =
         Vault::with(Arc::new(ring.clone()), ring, VaultOptions::new(), |_| Err(SecretProblem::NoRandomness));
-    let store = MemoryStore::new().with_vault(vault).repositories();
+    let store = MemoryStore::new().with_vault(vault).system();
     let user = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
     let new = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).unwrap();
     let new = new.password(MailboxPassword::new("hunter 2").unwrap());

@@ -59,7 +59,7 @@ async fn after_the_old_collections_are_gone_the_sealed_original_is_tried() {
 
 /// The last report of a rotation to the primary key of these.
 async fn rotate(world: &World, keys: &[String], plan: ReencryptPlan) -> ReencryptReport {
-    let store = world.database.connect_with_vault(&contract::vault(keys).await).await.repositories();
+    let store = world.database.connect_with_vault(&contract::vault(keys).await).await.system();
     let reports = store.mailbox_secrets.reencrypt(plan).await.unwrap();
     reports.try_collect::<Vec<_>>().await.unwrap().pop().unwrap()
 }

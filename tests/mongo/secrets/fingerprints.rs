@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use campaign_store::contract::{key, vault};
 use campaign_store::{
     Collection, Error, KeyError, KeyId, KeyProvider, Keyring, MailboxFilter, MongoStore, NewMailbox,
-    PageRequest, Provider, Store, Vault,
+    PageRequest, Provider, Repositories, Vault,
 };
 use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};
@@ -29,7 +29,7 @@ impl Stored {
     }
 }
 
-async fn try_link(store: &Store, stored: &Stored, name: &str) -> Result<(), Error> {
+async fn try_link(store: &Repositories, stored: &Stored, name: &str) -> Result<(), Error> {
     let new = NewMailbox::new(stored.user.id, format!("{name}@work.example"), Provider::Gmail);
     let new = new.expect("a valid address").credentials(credentials(PASSWORD, ACCESS, REFRESH));
     store.mailboxes.link(new).await.map(drop)
@@ -69,7 +69,7 @@ async fn another_key_under_a_known_id_is_refused_at_a_reload() {
     let stored = Stored::new().await;
     let provider = Later::default();
     let vault = Vault::open(provider.clone()).await.unwrap();
-    let store = stored.database.connect_with_vault(&vault).await.repositories();
+    let store = stored.database.connect_with_vault(&vault).await.system();
     link(&stored.rotated().await, &stored.user, "two").await;
     provider.0.store(true, Ordering::Relaxed);
     assert_eq!(vault.reload().await, Err(KeyError::Changed(KeyId::new(2).unwrap())), "132");
@@ -82,7 +82,7 @@ async fn another_key_under_a_known_id_is_refused_at_a_reload() {
 async fn a_key_that_opens_nothing_of_its_id_is_never_noted() {
     let stored = Stored::new().await;
     stored.fingerprints().await.drop().await.unwrap();
-    let wrong = stored.connect(&[key(1, 9)]).await.unwrap().repositories();
+    let wrong = stored.connect(&[key(1, 9)]).await.unwrap().system();
     let before = stored.sealed().await;
     assert_eq!(try_link(&wrong, &stored, "wrong").await, Err(changed(1)), "132");
     let (id, new) = (stored.mailbox.id, credentials(PASSWORD, "access2", REFRESH));
@@ -94,7 +94,7 @@ async fn a_key_that_opens_nothing_of_its_id_is_never_noted() {
     assert_eq!(page.items.len(), 1);
     assert_eq!(stored.fingerprints().await.count_documents(doc! {}).await.unwrap(), 0);
 
-    let right = stored.connect(&[key(1, 1)]).await.unwrap().repositories();
+    let right = stored.connect(&[key(1, 1)]).await.unwrap().system();
     // A damaged value is no proof against the key.
     link(&stored.store, &stored.user, "damaged").await;
     stored.set("password", "enc1.1.AAAA").await;
@@ -107,7 +107,7 @@ async fn of_many_new_keys_under_one_id_one_is_noted() {
     let stored = Stored::new().await;
     let stores = join_all((10..18).map(|seed| {
         let stored = &stored;
-        async move { stored.connect(&[key(2, seed), key(1, 1)]).await.unwrap().repositories() }
+        async move { stored.connect(&[key(2, seed), key(1, 1)]).await.unwrap().system() }
     }))
     .await;
     let linked = join_all(stores.iter().enumerate().map(|(n, store)| {
@@ -123,7 +123,7 @@ async fn of_many_new_keys_under_one_id_one_is_noted() {
 async fn who_only_reads_notes_nothing() {
     let stored = Stored::new().await;
     stored.fingerprints().await.drop().await.unwrap();
-    let store = stored.connect(&[key(2, 2), key(1, 1)]).await.unwrap().repositories();
+    let store = stored.connect(&[key(2, 2), key(1, 1)]).await.unwrap().system();
     store.mailbox_secrets.credentials(stored.mailbox.id).await.unwrap();
     assert_eq!(stored.fingerprints().await.count_documents(doc! {}).await.unwrap(), 0);
 }

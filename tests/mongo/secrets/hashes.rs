@@ -1,11 +1,13 @@
 //! Hashes that other programs wrote: groups E and F.
 
-use campaign_store::{Collection, Error, LoginAttempt, LoginOutcome, MongoStore, PasswordOptions, Store};
+use campaign_store::{
+    Collection, Error, LoginAttempt, LoginOutcome, MongoStore, PasswordOptions, Repositories,
+};
 use mongodb::bson::{Bson, doc};
 
 use super::Stored;
 
-async fn accepts(store: &Store, login_id: &str, password: &str) -> bool {
+async fn accepts(store: &Repositories, login_id: &str, password: &str) -> bool {
     let outcome = store.users.verify_login(LoginAttempt::new(login_id, password)).await;
     matches!(outcome.expect("an answer"), LoginOutcome::Accepted(_))
 }
@@ -23,9 +25,9 @@ impl Stored {
     }
 
     /// A store whose new hashes are OWASP's.
-    async fn owasp(&self) -> Store {
+    async fn owasp(&self) -> Repositories {
         let options = self.database.options().await.passwords(PasswordOptions::new());
-        MongoStore::connect_with(options).await.expect("the server answers").repositories()
+        MongoStore::connect_with(options).await.expect("the server answers").system()
     }
 }
 

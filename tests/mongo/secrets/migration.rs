@@ -2,8 +2,8 @@
 
 use campaign_store::contract::key;
 use campaign_store::{
-    Clock, Error, KeyId, Keyring, MailboxId, ReencryptPlan, ReencryptReport, SecretField, SecretProblem,
-    Store, VaultOptions,
+    Clock, Error, KeyId, Keyring, MailboxId, ReencryptPlan, ReencryptReport, Repositories, SecretField,
+    SecretProblem, VaultOptions,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -13,22 +13,22 @@ use super::{ACCESS, PASSWORD, REFRESH, Stored, bytes_of, link, texts};
 
 impl Stored {
     /// A store with keys 2 and 1 that reads plaintext of all fields for an hour.
-    async fn allowing(&self) -> Store {
+    async fn allowing(&self) -> Repositories {
         let until = self.database.clock.now() + TimeDelta::hours(1);
         let allow = |options: VaultOptions, field: &SecretField| options.allow_plaintext(*field, until);
         let options = SecretField::ALL.iter().fold(VaultOptions::new(), allow);
         let ring: Keyring = [key(2, 2), key(1, 1)].join(",").parse().expect("keys");
         let vault = options.open(ring).await.expect("a ring is its own provider");
-        self.database.connect_with_vault(&vault).await.repositories()
+        self.database.connect_with_vault(&vault).await.system()
     }
 }
 
-async fn run(store: &Store, plan: ReencryptPlan) -> ReencryptReport {
+async fn run(store: &Repositories, plan: ReencryptPlan) -> ReencryptReport {
     let reports = store.mailbox_secrets.reencrypt(plan).await.expect("a run").try_collect::<Vec<_>>().await;
     reports.expect("no error").pop().expect("a report")
 }
 
-async fn read(store: &Store, id: MailboxId) -> campaign_store::Result<[Option<String>; 3]> {
+async fn read(store: &Repositories, id: MailboxId) -> campaign_store::Result<[Option<String>; 3]> {
     let credentials = store.mailbox_secrets.credentials(id).await?.expect("the mailbox exists");
     Ok(texts(&credentials).map(|text| text.map(str::to_owned)))
 }

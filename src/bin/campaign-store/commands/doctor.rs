@@ -17,7 +17,7 @@ use crate::session::Session;
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
     let vault = session.database.vault().await?;
     let mongo = session.database.open(vault.clone()).await?;
-    let store = mongo.repositories();
+    let store = mongo.system();
     let mut problems = Problems::default();
     let server = problems.of("server", mongo.server_info().await)?;
     let warnings = mongo.warnings().to_vec();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use campaign_store::{KeyId, KeyState, ReencryptPlan, ReencryptReport, Store, Vault};
+use campaign_store::{KeyId, KeyState, ReencryptPlan, ReencryptReport, Repositories, Vault};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ pub(super) struct KeyCheck {
 }
 
 impl KeyCheck {
-    pub(super) async fn run(session: &Session, store: &Store, vault: &Vault) -> Result<Self, Failure> {
+    pub(super) async fn run(session: &Session, store: &Repositories, vault: &Vault) -> Result<Self, Failure> {
         let reports = store.mailbox_secrets.reencrypt(ReencryptPlan::new().dry_run()).await?;
         let step = |report: &ReencryptReport| Step::new("opening secrets", report.scanned, None);
         let rotation = session.follow(reports, step, |_| true).await?;

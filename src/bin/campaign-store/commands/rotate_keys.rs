@@ -17,7 +17,7 @@ const SHOWN: usize = 20;
 pub(super) async fn run(session: &Session, args: &RotateKeys) -> Result<Answer, Failure> {
     let mongo = session.database.connect_with_keys().await?;
     let plan = if args.dry_run { ReencryptPlan::new().dry_run() } else { ReencryptPlan::new() };
-    let reports = mongo.repositories().mailbox_secrets.reencrypt(plan).await?;
+    let reports = mongo.system().mailbox_secrets.reencrypt(plan).await?;
     let step = |report: &ReencryptReport| {
         let rewritten = report.rewritten + report.originals.rewritten;
         Step::new("re-encrypting", report.scanned + report.originals.scanned, None)
