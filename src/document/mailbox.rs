@@ -149,7 +149,9 @@ pub(crate) fn spelled_elsewhere(
     email: &EmailAddress,
     own: Option<MailboxId>,
 ) -> Option<(Query, &'static str)> {
-    email.other_spelling()?;
+    if email.other_spellings().is_empty() {
+        return None;
+    }
     let query = MailboxFilter::user(user_id).email(email.clone()).query();
     Some((query.except_if(own.map(MailboxId::as_object_id)), MAILBOXES_USER_ID_EMAIL))
 }

@@ -48,8 +48,8 @@ pub(crate) trait Spellings {
     /// The text, and the spelling to prefer.
     fn text(&self) -> &str;
 
-    /// The spelling to ask for besides.
-    fn other(&self) -> Option<&str>;
+    /// The spellings to ask for besides.
+    fn others(&self) -> &[Box<str>];
 }
 
 macro_rules! spellings {
@@ -59,8 +59,8 @@ macro_rules! spellings {
                 self.as_str()
             }
 
-            fn other(&self) -> Option<&str> {
-                self.other_spelling()
+            fn others(&self) -> &[Box<str>] {
+                self.other_spellings()
             }
         })+
     };
@@ -148,11 +148,13 @@ impl Query {
         self.and(Condition::OneOf(field.as_str(), values.into_iter().map(Wanted::wanted).collect()))
     }
 
-    /// Also requires that the field has this text, or the other spelling of it if there is one.
+    /// Also requires that the field has this text, or another spelling of it.
     pub(crate) fn spelled(self, field: Field, text: &impl Spellings) -> Self {
-        match text.other() {
-            None => self.is(field, text.text()),
-            Some(other) => self.one_of(field, [text.text(), other]),
+        match text.others() {
+            [] => self.is(field, text.text()),
+            others => {
+                self.one_of(field, [text.text()].into_iter().chain(others.iter().map(|other| &**other)))
+            }
         }
     }
 

@@ -200,8 +200,8 @@ fn spelled_elsewhere(
     own: Option<UserId>,
 ) -> Vec<(Query, &'static str)> {
     let others = || Query::all().except_if(own.map(UserId::as_object_id));
-    let login_id = login_id.filter(|login_id| login_id.other_spelling().is_some());
-    let email = email.filter(|email| email.other_spelling().is_some());
+    let login_id = login_id.filter(|login_id| !login_id.other_spellings().is_empty());
+    let email = email.filter(|email| !email.other_spellings().is_empty());
     let login_id = login_id.map(|text| (others().spelled(field::login_id, text), USERS_LOGIN_ID));
     let email = email.map(|text| (others().spelled(field::email, text), USERS_EMAIL));
     login_id.into_iter().chain(email).collect()

@@ -55,6 +55,12 @@ pub enum Problem {
     /// A space where none may be.
     #[error("contains white space")]
     WhiteSpace,
+    /// A character that nobody sees, such as a zero-width space, or one that turns the direction of the text.
+    #[error("contains an invisible character")]
+    InvisibleCharacter,
+    /// Not a user name by RFC 8265 (profile `UsernameCaseMapped`).
+    #[error("is not a login id: it has symbols or letters of several directions")]
+    NotALoginId,
     /// Not an address by RFC 5321.
     #[error("is not an e-mail address")]
     NotAnEmailAddress,

@@ -11,6 +11,7 @@ mod change;
 mod clerk_change;
 mod clerk_state;
 mod clerk_user;
+mod comparison;
 mod credentials;
 mod debug;
 mod email_address;

@@ -102,7 +102,7 @@ impl Mailboxes {
         id: MailboxId,
         patch: &MailboxPatch,
     ) -> DriverResult<Option<(Query, &'static str)>> {
-        let Some(email) = patch.email.as_ref().filter(|email| email.other_spelling().is_some()) else {
+        let Some(email) = patch.email.as_ref().filter(|email| !email.other_spellings().is_empty()) else {
             return Ok(None);
         };
         let mailbox: Option<Mailbox> = self.db.mailboxes.find_one(None, &of_mailbox(id)).await?;

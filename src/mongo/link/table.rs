@@ -316,11 +316,12 @@ impl Table {
         text: &impl Spellings,
     ) -> DriverResult<Option<T>> {
         let query = query.spelled(field, text);
-        if text.other().is_none() {
+        if text.others().is_empty() {
             return self.find_one(session, &query).await;
         }
         let mut rows = Vec::new();
-        let find = self.find(query.to_filter()).limit(2);
+        // A unique index allows one row of each spelling.
+        let find = self.find(query.to_filter());
         each(session, find, |row| {
             rows.push(row.to_owned());
             Ok(())
