@@ -37,7 +37,6 @@ pub async fn exactly_one_mailbox_is_primary_at_any_look(db: &Opened) {
         for round in 0..2 {
             let promoted = set_primary(store, boxes[(n + round) % 4].id).await;
             assert!(promoted.is_primary);
-            listed_primary(store, &ada).await;
             let seen = primary(store, &ada).await;
             assert!(seen.is_some_and(|mailbox| mailbox.is_primary));
         }
@@ -54,7 +53,8 @@ pub async fn exactly_one_mailbox_is_primary_while_many_are_unlinked(db: &Opened)
     let boxes = mailboxes(db, &ada, CROWD + 2).await;
     crowd(db, async |store, n| {
         unlink(store, boxes[n].id).await;
-        listed_primary(store, &ada).await;
+        let seen = primary(store, &ada).await;
+        assert!(seen.is_some_and(|mailbox| mailbox.is_primary));
     })
     .await;
     assert_eq!(listed_primary(&db.store, &ada).await.id, boxes[CROWD].id);

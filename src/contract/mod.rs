@@ -95,9 +95,10 @@ type Reopen = Box<dyn Fn(Vault, PasswordOptions) -> BoxFuture<'static, Repositor
 impl Opened {
     /// A store, a second handle on its data, and the clock that both use.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "handles are given away, both alike")]
     pub fn new(store: impl Store + 'static, second: impl Store + 'static, clock: Arc<ManualClock>) -> Self {
-        let (all, second) = (store.system(), second.system());
-        Self { store: all, second, clock, scopes: Box::new(store), reopen: None, guard: None }
+        let (all, scopes): (_, Box<dyn Store>) = (store.system(), Box::new(store));
+        Self { store: all, second: second.system(), clock, scopes, reopen: None, guard: None }
     }
 
     /// The repositories within one user.

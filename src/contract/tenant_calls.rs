@@ -362,6 +362,7 @@ fn filters_of_metrics(world: &World) -> [MetricsFilter; 4] {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of calls")]
 fn of_emails() -> Vec<Call> {
     fn filters(world: &World) -> [TrackingFilter; 2] {
         [TrackingFilter::all().state(Signal::Opened), TrackingFilter::campaign(world.campaign.id)]

@@ -104,6 +104,8 @@ pub async fn a_campaign_cannot_name_what_is_anothers(db: &Opened) {
 
 /// A send needs a campaign of the user, and an owner who is the user, whatever the caller made of the campaign.
 pub async fn sends_of_others_are_of_unknown_campaigns(db: &Opened) {
+    use SendOutcome::{AlreadyRecorded, Recorded, UnknownCampaign};
+
     let world = World::new(db).await;
     let mailbox = fixtures::mailbox(db, &world.eve, "eve@work.example").await;
     let own = fixtures::campaign(db, &world.eve, &mailbox).await;
@@ -119,7 +121,6 @@ pub async fn sends_of_others_are_of_unknown_campaigns(db: &Opened) {
         send(&own, "bob@example.com"),
     ];
     let outcomes = db.of(world.eve.id).email_tracking.record_sends(batch).await.expect("the outcomes");
-    use SendOutcome::{AlreadyRecorded, Recorded, UnknownCampaign};
     assert_eq!(outcomes, [Recorded, UnknownCampaign, UnknownCampaign, UnknownCampaign, AlreadyRecorded]);
     assert_eq!(metrics_of(db, own.id).await.totals, only_sent(1));
     assert_eq!(metrics_of(db, world.campaign.id).await.totals, only_sent(1));

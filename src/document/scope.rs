@@ -21,6 +21,7 @@ fn owner_field(collection: Collection) -> Option<Field> {
         Collection::EmailTracking => Some(email_tracking::field::user_id),
         Collection::EventReceipts
         | Collection::ClerkUsers
+        | Collection::KeyFingerprints
         | Collection::RecountMarks
         | Collection::RecountNotes
         | Collection::MigrationLease

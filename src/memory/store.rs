@@ -131,13 +131,11 @@ impl MemoryStore {
         call: impl FnOnce(&mut State, DateTime<Utc>) -> Result<T>,
     ) -> Result<T> {
         let mut state = self.lock();
-        match state.next_failure(collection) {
-            Some(error) => Err(error),
-            None => {
-                state.enter(self.scope);
-                call(&mut state, self.clock.now())
-            }
+        if let Some(error) = state.next_failure(collection) {
+            return Err(error);
         }
+        state.enter(self.scope);
+        call(&mut state, self.clock.now())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

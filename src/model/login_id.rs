@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_look_up_asks_for_the_stored_form_and_others() {
         let spellings = |id: LoginId| {
-            let others = id.other_spellings().iter().map(|other| other.to_string());
+            let others = id.other_spellings().iter().map(ToString::to_string);
             [id.as_str().to_owned()].into_iter().chain(others).collect::<Vec<_>>()
         };
         for (given, expected) in [

@@ -77,7 +77,7 @@ impl Keys {
         ];
         let db = &self.ledger.db;
         let sealed = async {
-            let found = db.mailboxes.raw.aggregate(stages).with_type::<bson::RawDocumentBuf>().await?;
+            let found = db.mailboxes.unscoped().aggregate(stages).with_type::<bson::RawDocumentBuf>().await?;
             found.try_collect::<Vec<_>>().await
         };
         let sealed = db.run(OPERATION, sealed).await?;
@@ -98,7 +98,7 @@ impl Ledger {
     /// The fingerprints that the database has of these ids.
     async fn known(&self, ids: &[KeyId]) -> Result<Vec<(KeyId, Option<Fingerprint>)>> {
         let (table, filter) = (self.table(), known_fingerprints(ids).to_filter());
-        let found = async { table.raw.find(filter).await?.try_collect::<Vec<_>>().await };
+        let found = async { table.unscoped().find(filter).await?.try_collect::<Vec<_>>().await };
         let found = self.db.run(OPERATION, found).await?;
         Ok(found.iter().filter_map(|row| fingerprints(row)).collect())
     }
@@ -107,7 +107,7 @@ impl Ledger {
         let table = self.table();
         let note: Document = fingerprint_of(id, fingerprint, self.db.now());
         let insert = async {
-            match table.raw.clone_with_type::<Document>().insert_one(note).await {
+            match table.unscoped().clone_with_type::<Document>().insert_one(note).await {
                 // Another process was faster. Whether it has the same key is checked next.
                 Err(error) if is_duplicate(&error) => Ok(()),
                 done => done.map(drop),

@@ -214,6 +214,10 @@ impl SecretStorage for Mailboxes {
     }
 
     async fn originals_after(&self, after: Option<&Document>) -> Result<Vec<SealedOriginal>> {
+        if !self.db.scope.is_all() {
+            // Whose they are is known only once they are opened.
+            return Ok(Vec::new());
+        }
         originals::after(&self.db, after).await
     }
 

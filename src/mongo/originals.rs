@@ -25,7 +25,7 @@ pub(super) async fn after(db: &Connection, after: Option<&Document>) -> Result<V
     // The ids are documents, so `$gt` of the empty one passes over none.
     let filter = doc! { ID.as_str(): { "$gt": after.cloned().unwrap_or_default() }, ORIGINAL.as_str(): { "$exists": true } };
     let find = async {
-        let find = table.raw.find(filter).sort(doc! { ID.as_str(): 1 }).limit(MAX_ROWS);
+        let find = table.unscoped().find(filter).sort(doc! { ID.as_str(): 1 }).limit(MAX_ROWS);
         let mut cursor = find.projection(doc! { ORIGINAL.as_str(): 1 }).await?;
         let (mut found, mut bytes) = (Vec::new(), 0);
         while bytes < MAX_BYTES && cursor.advance().await? {
@@ -44,11 +44,11 @@ pub(super) async fn replace(db: &Connection, old: SealedOriginal, new: Vec<u8>) 
     db.transact(OPERATION, context, |session, (table, old, new)| {
         async move {
             let of_it = doc! { ID.as_str(): &old.id };
-            let stored = table.raw.find_one(of_it.clone()).session(&mut *session).await?;
+            let stored = table.unscoped().find_one(of_it.clone()).session(&mut *session).await?;
             let is_same = stored.is_some_and(|row| original::bytes_of(&row) == Some(&old.sealed));
             if is_same {
                 let change = doc! { "$set": { ORIGINAL.as_str(): binary(new.clone()) } };
-                table.raw.update_one(of_it, change).session(session).await?;
+                table.unscoped().update_one(of_it, change).session(session).await?;
             }
             Ok(is_same)
         }

@@ -12,7 +12,9 @@ use crate::page::{Page, PageRequest};
 
 /// The linked mailboxes. The [contract](crate::repository#contract) holds for every method.
 ///
-/// Exactly one of a user's mailboxes is primary at any moment. No reader ever sees two or none.
+/// Exactly one of a user's mailboxes is primary at any moment, and [`primary`](MailboxRepository::primary) never misses it. A page of
+/// [`list`](MailboxRepository::list) on MongoDB is not read at one moment: while another mailbox becomes the primary one, it can show
+/// both or neither as primary.
 ///
 /// ```
 /// use campaign_store::{MemoryStore, NewMailbox, NewUser, Provider};

@@ -175,7 +175,7 @@ async fn deliver(store: &Repositories, story: &mut Story) -> Vec<(TrackingEvent,
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_are_exact_while_transactions_are_aborted_at_random() {
-    let db = Arc::new(Failing::with_timeout(Duration::from_secs(60)).await);
+    let db = Arc::new(Failing::new().await);
     let mut story = Story::new(&db.sound, &db.scene.campaign).await;
     let saboteur = tokio::spawn({
         let db = db.clone();
