@@ -107,11 +107,11 @@ pub async fn every_attempt_that_is_not_right_is_rejected(db: &Opened) {
 /// A login id is valid in any case and with spaces around it.
 pub async fn a_login_id_is_right_in_any_case(db: &Opened) {
     let ada = user_with_password(db, "Ada@Example.com").await;
-    for login_id in ["ada@example.com", "ADA@EXAMPLE.COM", " Ada@example.com\u{a0}"] {
+    for login_id in ["ada@example.com", "ADA@EXAMPLE.COM", " Ada@example.com\u{a0}", "ada＠example.com"] {
         assert_eq!(verify(&db.store, login_id, RIGHT).await, LoginOutcome::Accepted(ada.clone()));
     }
-    // Ids that only look alike are other ids: fullwidth, Cyrillic, dotless.
-    for login_id in ["ada＠example.com", "аda@example.com", "ada@examp1e.com"] {
+    // Ids that only look alike are other ids: a Cyrillic letter, a digit.
+    for login_id in ["аda@example.com", "ada@examp1e.com"] {
         assert_eq!(verify(&db.store, login_id, RIGHT).await, LoginOutcome::Rejected, "{login_id}");
     }
 }
