@@ -137,7 +137,7 @@ impl Story {
 }
 
 fn event(rng: &mut TestRng, id: TrackingId, n: usize) -> TrackingEvent {
-    let at = contract::start() + TimeDelta::seconds(rng.random_range(0..100_000));
+    let at = contract::start() + TimeDelta::seconds(rng.random_range(0..80_000));
     let event = match rng.random_range(0..12) {
         0 | 1 => TrackingEvent::delivered(id, at),
         2..6 => TrackingEvent::opened(id, at),
