@@ -19,7 +19,7 @@ macro_rules! contract_tests {
             $harness, $test, tenants:
             to_a_stranger_nothing_of_a_user_exists,
             within_an_unknown_user_there_is_nothing,
-            a_campaign_cannot_name_what_is_anothers,
+            a_campaign_cannot_name_what_another_has,
             sends_of_others_are_of_unknown_campaigns,
             events_of_a_stranger_leave_no_receipt,
             the_lists_of_a_user_are_whole,

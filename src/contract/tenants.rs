@@ -82,7 +82,7 @@ pub async fn within_an_unknown_user_there_is_nothing(db: &Opened) {
 }
 
 /// What belongs to another user cannot be used by name either: the error is that of a record that does not exist.
-pub async fn a_campaign_cannot_name_what_is_anothers(db: &Opened) {
+pub async fn a_campaign_cannot_name_what_another_has(db: &Opened) {
     let world = World::new(db).await;
     let theirs = fixtures::mailbox(db, &world.eve, "eve@work.example").await;
     let before = content(db).await;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::debug::discreet_debug;
 use super::plausible_time::in_years;
 use super::{
-    Campaign, CampaignId, EmailAddress, Mailbox, MailboxId, Message, Scope, Signal, TrackingId, UserId, text,
+    Campaign, CampaignId, EmailAddress, Mailbox, MailboxId, Message, Signal, TrackingId, UserId, text,
 };
 use crate::error::{Invalid, Problem};
 
@@ -274,7 +274,8 @@ impl TrackingFilter {
     }
 
     /// The same within a scope. A filter of another user finds nothing there.
-    pub(crate) fn within(&self, scope: Scope) -> Self {
+    #[cfg(feature = "mongo")]
+    pub(crate) fn within(&self, scope: super::Scope) -> Self {
         Self { user_id: self.user_id.or(scope.user()), ..self.clone() }
     }
 }

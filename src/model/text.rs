@@ -51,6 +51,7 @@ pub(crate) fn name(field: &'static str, text: &str) -> Result<String, Invalid> {
 }
 
 /// A name that an older program stored: a [`line()`] of at most [`MAX_NAME`] bytes.
+#[cfg(feature = "mongo")]
 pub(crate) fn old_name(field: &'static str, text: &str) -> Result<String, Invalid> {
     line(field, text, MAX_NAME).map(str::to_owned)
 }
