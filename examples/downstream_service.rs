@@ -4,8 +4,8 @@
 //! downstream_service`. It needs no server.
 
 use campaign_store::{
-    Campaign, CampaignId, Clock, EmailAddress, Error, Invalid, MemoryStore, NewSend, Problem, Result,
-    SendOutcome, Store, SystemClock,
+    Campaign, CampaignId, Clock, EmailAddress, Error, Invalid, MemoryStore, NewSend, Problem, Repositories,
+    Result, SendOutcome, SystemClock,
 };
 use chrono::{DateTime, Utc};
 
@@ -19,7 +19,12 @@ enum Sent {
 
 /// The service's own logic: sends an e-mail of a campaign to one recipient, unless the recipient does not
 /// want it or already has it.
-async fn send_one(store: &Store, campaign: &Campaign, to: &EmailAddress, at: DateTime<Utc>) -> Result<Sent> {
+async fn send_one(
+    store: &Repositories,
+    campaign: &Campaign,
+    to: &EmailAddress,
+    at: DateTime<Utc>,
+) -> Result<Sent> {
     // An error here stops the send: without an answer, nothing is sent.
     if store.email_tracking.is_suppressed(campaign.user_id, to).await? {
         return Ok(Sent::NotAllowed);
@@ -40,7 +45,7 @@ async fn send_one(store: &Store, campaign: &Campaign, to: &EmailAddress, at: Dat
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let memory = MemoryStore::new();
-    let store = memory.repositories();
+    let store = memory.system();
     let campaign = example_campaign(&store, SystemClock.now()).await?;
     let bob = EmailAddress::new("bob@example.com")?;
     for _ in 0..2 {
@@ -50,7 +55,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn example_campaign(store: &Store, start: DateTime<Utc>) -> Result<Campaign> {
+async fn example_campaign(store: &Repositories, start: DateTime<Utc>) -> Result<Campaign> {
     use campaign_store::{CampaignDuration, NewCampaign, NewMailbox, NewUser, Provider};
     let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
     let mailbox = store.mailboxes.link(NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?).await?;
@@ -59,7 +64,7 @@ async fn example_campaign(store: &Store, start: DateTime<Utc>) -> Result<Campaig
     store.campaigns.create(new).await
 }
 
-async fn sent(store: &Store, campaign: CampaignId) -> Result<u64> {
+async fn sent(store: &Repositories, campaign: CampaignId) -> Result<u64> {
     Ok(store.campaign_metrics.get(campaign).await?.map_or(0, |metrics| metrics.totals.sent))
 }
 
@@ -77,10 +82,10 @@ mod tests {
     }
 
     /// A fresh store for each test, with a clock that the test controls.
-    async fn set_up() -> (MemoryStore, Arc<ManualClock>, Store, Campaign, EmailAddress) {
+    async fn set_up() -> (MemoryStore, Arc<ManualClock>, Repositories, Campaign, EmailAddress) {
         let clock = Arc::new(ManualClock::new(noon()));
         let memory = MemoryStore::with_clock(clock.clone());
-        let store = memory.repositories();
+        let store = memory.system();
         let campaign = example_campaign(&store, noon()).await.unwrap();
         (memory, clock, store, campaign, EmailAddress::new("bob@example.com").unwrap())
     }

@@ -5,10 +5,11 @@
 //! `campaign_store_quickstart`), which it empties at the start and leaves in place.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use campaign_store::{
     Campaign, CampaignDuration, Clock, MemoryStore, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
-    SendOutcome, Store, SystemClock, User,
+    Repositories, SendOutcome, Store, SystemClock, User,
 };
 use chrono::TimeDelta;
 
@@ -17,37 +18,40 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 #[tokio::main]
 async fn main() -> Result {
     let store = open().await?;
-    let ada = sign_up(&store).await?;
-    let campaign = schedule(&store, &ada).await?;
-    send_what_is_due(&store).await?;
-    summarise(&store, &ada, &campaign).await
+    // A sign-up and the workers are about all users. What Ada does is done within her.
+    let all = store.system();
+    let ada = sign_up(&all).await?;
+    let hers = store.of(ada.id);
+    let campaign = schedule(&hers, &ada).await?;
+    send_what_is_due(&all).await?;
+    summarise(&hers, &ada, &campaign).await
 }
 
 /// The store that the environment selects.
-async fn open() -> Result<Store> {
+async fn open() -> Result<Arc<dyn Store>> {
     let Ok(uri) = std::env::var("MONGODB_URI") else {
         println!("Store: in memory (set MONGODB_URI for a server)");
-        return Ok(MemoryStore::new().repositories());
+        return Ok(Arc::new(MemoryStore::new()));
     };
     on_server(&uri).await
 }
 
 #[cfg(feature = "mongo")]
-async fn on_server(uri: &str) -> Result<Store> {
+async fn on_server(uri: &str) -> Result<Arc<dyn Store>> {
     let name = std::env::var("MONGODB_DB").unwrap_or_else(|_| "campaign_store_quickstart".to_owned());
     let database = campaign_store::MongoStore::connect(uri, &name).await?;
     mongodb::Client::with_uri_str(uri).await?.database(&name).drop().await?;
     database.provision().await?;
     println!("Store: MongoDB, database {name}, indexes provisioned");
-    Ok(database.repositories())
+    Ok(Arc::new(database))
 }
 
 #[cfg(not(feature = "mongo"))]
-async fn on_server(_uri: &str) -> Result<Store> {
+async fn on_server(_uri: &str) -> Result<Arc<dyn Store>> {
     Err("this example was built without the feature mongo".into())
 }
 
-async fn sign_up(store: &Store) -> Result<User> {
+async fn sign_up(store: &Repositories) -> Result<User> {
     let ada = store.users.create(NewUser::new("Ada", "ada@example.com")?.email("ada@example.com")?).await?;
     for (address, provider) in [("ada@work.example", Provider::Gmail), ("ada@lab.example", Provider::Outlook)]
     {
@@ -58,7 +62,7 @@ async fn sign_up(store: &Store) -> Result<User> {
     Ok(ada)
 }
 
-async fn schedule(store: &Store, ada: &User) -> Result<Campaign> {
+async fn schedule(store: &Repositories, ada: &User) -> Result<Campaign> {
     let mailbox = store.mailboxes.least_recently_used(ada.id).await?.ok_or("no mailbox can send")?;
     let start = SystemClock.now() - TimeDelta::minutes(1);
     let day = CampaignDuration::hours(24.0)?;
@@ -69,7 +73,7 @@ async fn schedule(store: &Store, ada: &User) -> Result<Campaign> {
 }
 
 /// The work of a worker. Any number of workers can run.
-async fn send_what_is_due(store: &Store) -> Result {
+async fn send_what_is_due(store: &Repositories) -> Result {
     let now = SystemClock.now();
     for campaign in store.campaigns.claim_due(now, 10).await? {
         let mailbox = store.mailboxes.touch(campaign.mailbox_id).await?;
@@ -92,7 +96,7 @@ fn count(outcomes: &[SendOutcome], wanted: SendOutcome) -> usize {
     outcomes.iter().filter(|outcome| **outcome == wanted).count()
 }
 
-async fn summarise(store: &Store, ada: &User, campaign: &Campaign) -> Result {
+async fn summarise(store: &Repositories, ada: &User, campaign: &Campaign) -> Result {
     let campaign = store.campaigns.get(campaign.id).await?.ok_or("the campaign is gone")?;
     let metrics = store.campaign_metrics.get(campaign.id).await?.ok_or("the metrics are gone")?;
     println!("\n{} of {}", campaign.campaign_name, ada.user_name);

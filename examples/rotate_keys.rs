@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use campaign_store::{
     AccessToken, Credentials, KeyError, KeyProvider, Keyring, MailboxId, MemoryStore, NewMailbox, NewUser,
-    Provider, ReencryptPlan, ReencryptReport, RefreshToken, Store, Vault,
+    Provider, ReencryptPlan, ReencryptReport, RefreshToken, Repositories, Vault,
 };
 use futures_util::TryStreamExt;
 
@@ -74,8 +74,8 @@ async fn main() -> Result {
     }
 
     let check = run(&store, plan.dry_run()).await?;
-    println!("5. Mailboxes found under each key: {:?}; unreadable: {}.", check.found_under, check.unreadable);
-    if check.rewritten != 0 || check.unreadable != 0 {
+    println!("5. Values under each key: {:?}; unreadable mailboxes: {}.", check.left_under, check.unreadable);
+    if check.left_under.keys().any(|key| *key != vault.primary()) || check.unreadable != 0 {
         return Err("key 1 is still needed".into());
     }
 
@@ -95,12 +95,12 @@ async fn main() -> Result {
 }
 
 /// Runs the plan to the end, and returns the last report.
-async fn run(store: &Store, plan: ReencryptPlan) -> Result<ReencryptReport> {
+async fn run(store: &Repositories, plan: ReencryptPlan) -> Result<ReencryptReport> {
     let reports: Vec<_> = store.mailbox_secrets.reencrypt(plan).await?.try_collect().await?;
     Ok(reports.into_iter().next_back().unwrap_or_default())
 }
 
-async fn link_mailboxes(store: &Store) -> Result<Vec<MailboxId>> {
+async fn link_mailboxes(store: &Repositories) -> Result<Vec<MailboxId>> {
     let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
     let mut ids = Vec::new();
     for n in 0..10 {
@@ -112,26 +112,26 @@ async fn link_mailboxes(store: &Store) -> Result<Vec<MailboxId>> {
 }
 
 /// The store that the environment selects.
-async fn open(vault: Vault) -> Result<Store> {
+async fn open(vault: Vault) -> Result<Repositories> {
     let Ok(uri) = std::env::var("MONGODB_URI") else {
         println!("Store: in memory (set MONGODB_URI for a server)");
-        return Ok(MemoryStore::new().with_vault(vault).repositories());
+        return Ok(MemoryStore::new().with_vault(vault).system());
     };
     on_server(&uri, vault).await
 }
 
 #[cfg(feature = "mongo")]
-async fn on_server(uri: &str, vault: Vault) -> Result<Store> {
+async fn on_server(uri: &str, vault: Vault) -> Result<Repositories> {
     let name = std::env::var("MONGODB_DB").unwrap_or_else(|_| "campaign_store_rotate_keys".to_owned());
     let options = campaign_store::MongoOptions::new(uri, &name).vault(vault);
     let database = campaign_store::MongoStore::connect_with(options).await?;
     mongodb::Client::with_uri_str(uri).await?.database(&name).drop().await?;
     database.provision().await?;
     println!("Store: MongoDB, database {name}, indexes provisioned");
-    Ok(database.repositories())
+    Ok(database.system())
 }
 
 #[cfg(not(feature = "mongo"))]
-async fn on_server(_uri: &str, _vault: Vault) -> Result<Store> {
+async fn on_server(_uri: &str, _vault: Vault) -> Result<Repositories> {
     Err("this example was built without the feature mongo".into())
 }

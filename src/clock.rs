@@ -19,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
 /// let clock = Arc::new(ManualClock::new(DateTime::UNIX_EPOCH));
-/// let store = MemoryStore::with_clock(clock.clone()).repositories();
+/// let store = MemoryStore::with_clock(clock.clone()).system();
 /// clock.advance(TimeDelta::days(1));
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 /// assert_eq!(ada.created_at, clock.now());

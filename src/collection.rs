@@ -33,6 +33,8 @@ pub enum Collection {
     RecountMarks,
     /// `recount_notes`: what keeps recounts exact while others write, for campaigns whose metrics were wrong.
     RecountNotes,
+    /// `key_fingerprints`: what tells apart the keys that ever sealed a secret in this database.
+    KeyFingerprints,
     /// `migration_lease`: the runner that holds the lease of the migration.
     MigrationLease,
     /// `migration_steps`: the progress of a migration.
@@ -51,8 +53,13 @@ impl Collection {
         [Self::Users, Self::Mailboxes, Self::Campaigns, Self::CampaignMetrics, Self::EmailTracking];
 
     /// The collections of the store's own bookkeeping. No repository lists them.
-    pub const BOOKKEEPING: [Self; 4] =
-        [Self::EventReceipts, Self::ClerkUsers, Self::RecountMarks, Self::RecountNotes];
+    pub const BOOKKEEPING: [Self; 5] = [
+        Self::EventReceipts,
+        Self::ClerkUsers,
+        Self::RecountMarks,
+        Self::RecountNotes,
+        Self::KeyFingerprints,
+    ];
 
     /// The collections of a migration's own bookkeeping.
     pub const MIGRATION: [Self; 5] = [
@@ -76,6 +83,7 @@ impl Collection {
             Self::ClerkUsers => "clerk_users",
             Self::RecountMarks => "recount_marks",
             Self::RecountNotes => "recount_notes",
+            Self::KeyFingerprints => "key_fingerprints",
             Self::MigrationLease => "migration_lease",
             Self::MigrationSteps => "migration_steps",
             Self::MigrationParts => "migration_parts",

@@ -5,8 +5,9 @@
 //! | Topic | Items |
 //! |---|---|
 //! | Opening a database | [`MongoStore`], [`MemoryStore`] |
-//! | Operations on the data | the traits in [`repository`], grouped by [`Store`] |
-//! | A store of your own | [`Store::builder`], [`Store::to_builder`], [`StoreBuilder`] |
+//! | Access within one user or over all | [`Store::of`], [`Store::system`] |
+//! | Operations on the data | the traits in [`repository`], grouped by [`Repositories`] |
+//! | A store of your own | [`Store`], [`Repositories::builder`], [`Repositories::to_builder`] |
 //! | Records | [`User`], [`Mailbox`], [`Campaign`], [`CampaignMetrics`], [`EmailTracking`] |
 //! | Creating and changing records | `New…` and `…Patch`, such as [`NewUser`] and [`UserPatch`] |
 //! | Reading lists | `…Filter`, [`PageRequest`], [`Page`], [`RecordStream`] |
@@ -14,7 +15,7 @@
 //! | Events of sent e-mails | [`TrackingEvent`], [`Signal`], [`EventOutcome`] |
 //! | Numbers of e-mails | [`Totals`], and [`Contribution`], the share of one e-mail |
 //! | Percentages | [`Rates`], [`Rate`] |
-//! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`] |
+//! | Passwords | [`LoginPassword`], [`LoginAttempt`], [`PasswordOptions`], [`LoginThrottle`] |
 //! | Secrets of mailboxes | [`MailboxSecretsRepository`], [`Credentials`], and [`Vault`] with the keys |
 //! | Errors | [`Error`] and its [`ErrorKind`], [`Invalid`], [`KeyError`], [`ProvisionError`], `MigrationError` |
 //! | Migrating old data | `Migration` (feature `mongo`) |
@@ -69,16 +70,18 @@ pub use migrate::{
 pub use model::*;
 #[cfg(feature = "mongo")]
 pub use mongo::{
-    CollectionPlan, CommitQuorum, IndexDifference, IndexPlan, IndexState, LoginCollision, LoginReport,
-    MongoOptions, MongoStore, ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo, Topology,
-    ValidatorMode, ValidatorPlan, ValidatorState, Warning,
+    CollectionPlan, CommitQuorum, Encryption, IndexDifference, IndexPlan, IndexState, LoginCollision,
+    LoginReport, MongoOptions, MongoStore, ProvisionOptions, ProvisionPlan, SchemaDrift, ServerInfo,
+    Topology, ValidatorMode, ValidatorPlan, ValidatorState, Warning,
 };
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use repository::{
     CampaignMetricsRepository, CampaignRepository, ClerkDeletion, ClerkUpsert, EmailTrackingRepository,
-    MailboxRepository, MailboxSecretsRepository, RecordStream, Store, StoreBuilder, UserRepository,
+    MailboxRepository, MailboxSecretsRepository, RecordStream, Repositories, RepositoriesBuilder, Store,
+    UserRepository,
 };
 pub use secret::{
-    EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, PasswordOptions, PasswordPolicy,
-    ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, UnreadableSecret, Vault,
+    EnvKeys, FileKeys, KeyError, KeyId, KeyProvider, KeyState, Keyring, LoginThrottle, OriginalsReport,
+    PasswordOptions, PasswordPolicy, ReencryptPlan, ReencryptReport, ReloadReport, SecretPlace, TokenBuckets,
+    UnreadableSecret, Vault, VaultOptions,
 };

@@ -114,7 +114,7 @@ pub(crate) fn check_limit(limit: usize) -> Result<(), Invalid> {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// for login_id in ["ada", "bob", "eve"] {
 ///     store.users.create(NewUser::new(login_id, login_id)?).await?;
 /// }

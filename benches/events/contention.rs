@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use campaign_store::{Campaign, Clock, Mailbox, NewSend, Store, SystemClock, TrackingEvent, TrackingId};
+use campaign_store::{
+    Campaign, Clock, Mailbox, NewSend, Repositories, SystemClock, TrackingEvent, TrackingId,
+};
 
 use crate::Result;
 use crate::ours::per_second;
@@ -62,7 +64,7 @@ pub(crate) async fn while_sending(world: &World, figures: &mut BTreeMap<String, 
 }
 
 async fn send_on(
-    store: Store,
+    store: Repositories,
     campaign: Campaign,
     mailbox: Mailbox,
     way: String,
@@ -85,7 +87,7 @@ async fn send_on(
 }
 
 /// What each event took, in milliseconds, and how many failed.
-async fn events(store: &Store, id: TrackingId) -> Result<(Vec<f64>, f64)> {
+async fn events(store: &Repositories, id: TrackingId) -> Result<(Vec<f64>, f64)> {
     let (mut times, mut failed) = (Vec::new(), 0.0);
     let started = Instant::now();
     while started.elapsed() < PERIOD {

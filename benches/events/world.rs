@@ -2,7 +2,7 @@
 
 use campaign_store::{
     Campaign, CampaignDuration, Clock, Mailbox, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser,
-    Provider, Store, SystemClock, TrackingEvent, TrackingId,
+    Provider, Repositories, SystemClock, TrackingEvent, TrackingId,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -17,7 +17,7 @@ const BATCH: usize = 1_000;
 
 /// A database, accessed by the store and by the plain driver, each with its own connections.
 pub(crate) struct World {
-    pub(crate) store: Store,
+    pub(crate) store: Repositories,
     pub(crate) plain: Database,
     pub(crate) mailbox: Mailbox,
     pub(crate) campaigns: Vec<Campaign>,
@@ -30,7 +30,7 @@ impl World {
         let name = server::database_name();
         let mongo = MongoStore::connect(server::uri(), &name).await?;
         mongo.provision().await?;
-        let store = mongo.repositories();
+        let store = mongo.system();
         let mut options = ClientOptions::parse(server::uri()).await?;
         options.write_concern = Some(WriteConcern::majority());
         let plain = Client::with_options(options)?.database(&name);
@@ -89,8 +89,8 @@ impl World {
     }
 
     /// A store with connections of its own, as in another process.
-    pub(crate) async fn another_store(&self) -> Result<Store> {
-        Ok(MongoStore::connect(server::uri(), self.plain.name()).await?.repositories())
+    pub(crate) async fn another_store(&self) -> Result<Repositories> {
+        Ok(MongoStore::connect(server::uri(), self.plain.name()).await?.system())
     }
 
     pub(crate) fn rows(&self) -> Collection<Document> {
@@ -125,7 +125,7 @@ impl World {
     }
 }
 
-async fn campaign_of(store: &Store, mailbox: &Mailbox) -> Result<Campaign> {
+async fn campaign_of(store: &Repositories, mailbox: &Mailbox) -> Result<Campaign> {
     let (now, day) = (SystemClock.now(), CampaignDuration::hours(24.0)?);
     let new = NewCampaign::new(mailbox.user_id, mailbox.id, "Spring", "Spring is here", "Hello.", now, day)?;
     Ok(store.campaigns.create(new).await?)

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use campaign_store::{
-    LoginAttempt, LoginOutcome, LoginPassword, MemoryStore, NewUser, PasswordOptions, Store,
+    LoginAttempt, LoginOutcome, LoginPassword, MemoryStore, NewUser, PasswordOptions, Repositories,
 };
 use criterion::Criterion;
 use futures_util::future::join_all;
@@ -13,14 +13,14 @@ use crate::{Result, median};
 
 const PASSWORD: &str = "correct horse battery staple";
 
-async fn store() -> Result<Store> {
+async fn store() -> Result<Repositories> {
     let options = PasswordOptions::new().wait(Duration::from_secs(60));
-    let store = MemoryStore::new().with_passwords(options).repositories();
+    let store = MemoryStore::new().with_passwords(options).system();
     store.users.create(NewUser::new("Ada", "ada")?.password(LoginPassword::new(PASSWORD)?)).await?;
     Ok(store)
 }
 
-async fn attempt(store: &Store, login_id: &str, password: &str, is_right: bool) -> Result<Duration> {
+async fn attempt(store: &Repositories, login_id: &str, password: &str, is_right: bool) -> Result<Duration> {
     let attempt = LoginAttempt::new(login_id, password);
     let start = Instant::now();
     let outcome = store.users.verify_login(attempt).await?;

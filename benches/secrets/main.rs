@@ -5,7 +5,11 @@
 //! with a known one, the runtime's worst stall while 16 logins hash, and our mailboxes per second relative to
 //! those of the plain driver rewriting the same documents. Without `--json`, criterion measures sealing,
 //! opening and logins.
+//!
+//! `cargo bench --bench secrets -- --flood` prints the share of right logins that are served during a flood of
+//! wrong ones, with and without a throttle.
 
+mod flood;
 mod login;
 mod reencrypt;
 mod seal;
@@ -22,6 +26,10 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Result<()> {
     let runtime = Runtime::new()?;
+    if std::env::args().any(|argument| argument == "--flood") {
+        println!("{}", runtime.block_on(runtime.spawn(flood::figures()))??);
+        return Ok(());
+    }
     if std::env::args().any(|argument| argument == "--json") {
         let (seal_us, open_us) = seal::figures(&runtime)?;
         let (unknown_over_known, worst_stall_ms) = login::figures(&runtime)?;

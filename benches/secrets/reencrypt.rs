@@ -31,7 +31,7 @@ pub(crate) async fn ratio() -> Result<f64> {
     let store = MongoStore::connect_with(MongoOptions::new(server::uri(), &name).vault(vault)).await?;
     let start = Instant::now();
     let plan = ReencryptPlan::new().batch_size(BATCH);
-    let reports = store.repositories().mailbox_secrets.reencrypt(plan).await?;
+    let reports = store.system().mailbox_secrets.reencrypt(plan).await?;
     let last: Vec<ReencryptReport> = reports.try_collect().await?;
     let ours = start.elapsed().as_secs_f64();
     let last = last.last().ok_or("no report")?;
@@ -49,7 +49,7 @@ async fn fill(name: &str, plain: &Database) -> Result<()> {
     let vault = Vault::open(OLD.parse::<Keyring>()?).await?;
     let store = MongoStore::connect_with(MongoOptions::new(server::uri(), name).vault(vault.clone())).await?;
     store.provision().await?;
-    let store = store.repositories();
+    let store = store.system();
     let user = store.users.create(NewUser::new("Ada", "ada")?).await?;
     let token = "t".repeat(200);
     let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail)?

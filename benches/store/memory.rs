@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use campaign_store::{
     Campaign, CampaignDuration, Clock, MailboxId, MemoryStore, NewCampaign, NewMailbox, NewUser, Provider,
-    Store, SystemClock, User, UserPatch,
+    Repositories, SystemClock, User, UserPatch,
 };
 use criterion::{Criterion, Throughput};
 use tokio::runtime::Builder;
@@ -24,14 +24,14 @@ pub(crate) struct Figures {
 
 /// A store with a thousand users, each with a mailbox and a campaign.
 struct Memory {
-    store: Store,
+    store: Repositories,
     residents: Vec<(User, MailboxId, Campaign)>,
     passes: usize,
 }
 
 impl Memory {
     async fn new() -> Result<Self> {
-        let store = MemoryStore::new().repositories();
+        let store = MemoryStore::new().system();
         let mut residents = Vec::new();
         for n in 0..1_000 {
             let email = format!("user{n}@example.com");
@@ -90,7 +90,7 @@ pub(crate) fn figures() -> Result<Figures> {
         speeds.push(f64::from(PASSES * OPERATIONS) / start.elapsed().as_secs_f64());
         let start = Instant::now();
         for _ in 0..STORES {
-            black_box(MemoryStore::new().repositories());
+            black_box(MemoryStore::new().system());
         }
         times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(STORES));
     }
@@ -111,7 +111,7 @@ pub(crate) fn bench(criterion: &mut Criterion) -> Result<()> {
         bencher.iter(|| runtime.block_on(memory.pass()).expect("no operation fails"));
     });
     group.throughput(Throughput::Elements(1));
-    group.bench_function("new", |bencher| bencher.iter(|| MemoryStore::new().repositories()));
+    group.bench_function("new", |bencher| bencher.iter(|| MemoryStore::new().system()));
     group.finish();
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use campaign_store::{
     Campaign, CampaignDuration, Clock, Mailbox, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser,
-    Provider, Store, SystemClock, User,
+    Provider, Repositories, SystemClock, User,
 };
 use mongodb::bson::raw::RawDocumentBuf;
 use mongodb::options::{ClientOptions, WriteConcern};
@@ -17,7 +17,7 @@ pub(crate) const BATCH: u64 = 1_000;
 
 /// A database, accessed by the store and by the plain driver, each with its own connections.
 pub(crate) struct World {
-    pub(crate) store: Store,
+    pub(crate) store: Repositories,
     pub(crate) plain: Database,
     pub(crate) user: User,
     pub(crate) mailbox: Mailbox,
@@ -29,7 +29,7 @@ impl World {
         let name = server::database_name();
         let mongo = MongoStore::connect(server::uri(), &name).await?;
         mongo.provision().await?;
-        let store = mongo.repositories();
+        let store = mongo.system();
         let mut options = ClientOptions::parse(server::uri()).await?;
         options.write_concern = Some(WriteConcern::majority());
         let plain = Client::with_options(options)?.database(&name);

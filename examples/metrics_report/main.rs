@@ -15,7 +15,7 @@ mod svg;
 
 use std::path::{Path, PathBuf};
 
-use campaign_store::{Campaign, MetricsFilter, SeriesPoint, SeriesStep, Signal, Store};
+use campaign_store::{Campaign, MetricsFilter, Repositories, SeriesPoint, SeriesStep, Signal};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use funnel::Funnel;
@@ -44,7 +44,7 @@ async fn main() -> Result {
 }
 
 /// The content of the report, for the first 48 hours.
-async fn read(store: &Store, campaign: &Campaign) -> Result<Report> {
+async fn read(store: &Repositories, campaign: &Campaign) -> Result<Report> {
     let metrics = store.campaign_metrics.get(campaign.id).await?.ok_or("the metrics are gone")?;
     let period = campaign.start_time..campaign.start_time + TimeDelta::hours(48);
     let series = async |state| {
@@ -88,7 +88,7 @@ mod tests {
     async fn example() -> Report {
         let start: DateTime<Utc> = "2026-03-16T08:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::new(start + TimeDelta::hours(72)));
-        let store = MemoryStore::with_clock(clock).repositories();
+        let store = MemoryStore::with_clock(clock).system();
         let (campaign, mailbox) = support::new_campaign(&store, start).await.unwrap();
         simulation::run(&store, &campaign, &mailbox, 400).await.unwrap();
         read(&store, &campaign).await.unwrap()

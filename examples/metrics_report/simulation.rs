@@ -1,13 +1,18 @@
 //! A simulation of what happens to a campaign's e-mails, always the same.
 
-use campaign_store::{BounceKind, Campaign, Mailbox, NewSend, Store, TrackingEvent, TrackingId};
+use campaign_store::{BounceKind, Campaign, Mailbox, NewSend, Repositories, TrackingEvent, TrackingId};
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
 use crate::support::Result;
 
 /// Sends `emails` e-mails and records what happens to them: late, out of order and partly twice, as in
 /// practice. Returns the number of events.
-pub(crate) async fn run(store: &Store, campaign: &Campaign, mailbox: &Mailbox, emails: u32) -> Result<usize> {
+pub(crate) async fn run(
+    store: &Repositories,
+    campaign: &Campaign,
+    mailbox: &Mailbox,
+    emails: u32,
+) -> Result<usize> {
     let mut random = Random(2026);
     let mut sends = Vec::new();
     let mut events = Vec::new();

@@ -18,7 +18,8 @@ mod support;
 mod tally;
 
 use campaign_store::{
-    Campaign, CampaignMetrics, EventRecorder, NewSend, RecorderOptions, Store, TrackingEvent, TrackingId,
+    Campaign, CampaignMetrics, EventRecorder, NewSend, RecorderOptions, Repositories, TrackingEvent,
+    TrackingId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
@@ -72,7 +73,7 @@ fn start() -> Result<DateTime<Utc>> {
 }
 
 /// Records the sends, each with the tracking id that its provider will return.
-async fn send(store: &Store) -> Result<Campaign> {
+async fn send(store: &Repositories) -> Result<Campaign> {
     let start = start()?;
     let (campaign, mailbox) = support::new_campaign(store, start).await?;
     let sent: Vec<Sent> = serde_json::from_str(include_str!("fixtures/sends.json"))?;
@@ -96,7 +97,7 @@ async fn ingest(recorder: &EventRecorder, provider: &Provider) -> Result<Tally> 
     Ok(tally)
 }
 
-async fn metrics(store: &Store, campaign: &Campaign) -> Result<CampaignMetrics> {
+async fn metrics(store: &Repositories, campaign: &Campaign) -> Result<CampaignMetrics> {
     Ok(store.campaign_metrics.get(campaign.id).await?.ok_or("the metrics are gone")?)
 }
 
@@ -120,9 +121,9 @@ mod tests {
 
     use super::*;
 
-    fn new_store() -> Store {
+    fn new_store() -> Repositories {
         let clock = ManualClock::new(start().unwrap() + TimeDelta::hours(12));
-        MemoryStore::with_clock(Arc::new(clock)).repositories()
+        MemoryStore::with_clock(Arc::new(clock)).system()
     }
 
     async fn ingest_all(recorder: &EventRecorder) -> Vec<Tally> {

@@ -16,6 +16,21 @@ macro_rules! contract_tests {
             a_delete_and_many_links_at_once_leave_no_orphan,
         }
         $crate::contract_module! {
+            $harness, $test, tenants:
+            to_a_stranger_nothing_of_a_user_exists,
+            within_an_unknown_user_there_is_nothing,
+            a_campaign_cannot_name_what_another_has,
+            sends_of_others_are_of_unknown_campaigns,
+            events_of_a_stranger_leave_no_receipt,
+            the_lists_of_a_user_are_whole,
+            a_cursor_does_not_leave_its_user,
+            what_goes_through_everything_stays_within_the_user,
+            a_user_can_change_and_delete_itself,
+            a_user_creates_no_other,
+            a_login_within_a_user_is_the_users_own,
+            taken_values_are_taken_within_a_user,
+        }
+        $crate::contract_module! {
             $harness, $test, user:
             a_created_user_reads_back_the_same,
             names_are_trimmed_and_found_in_any_case,
@@ -112,6 +127,8 @@ macro_rules! contract_tests {
             a_weak_hash_is_replaced_and_the_version_stays,
             a_strong_hash_stays_good_for_a_weak_policy,
             a_password_set_while_a_weak_hash_is_replaced_wins,
+            a_short_or_common_password_is_refused,
+            after_too_many_wrong_logins_further_ones_are_throttled,
             a_full_queue_is_busy_and_says_nothing_of_the_password,
         }
         $crate::contract_module! {
@@ -138,7 +155,7 @@ macro_rules! contract_tests {
             a_dry_run_writes_nothing,
             a_run_that_was_cut_off_can_be_resumed,
             a_report_comes_after_each_batch,
-            the_reports_count_the_mailboxes_under_each_key,
+            the_reports_count_the_secrets_under_each_key,
             a_run_through_nothing_is_done,
             two_runs_at_once_lead_to_the_same,
             a_secret_that_does_not_open_is_reported_and_the_rest_done,
@@ -342,6 +359,7 @@ mod tests {
         for source in [
             include_str!("user.rs"),
             include_str!("isolation.rs"),
+            include_str!("tenants.rs"),
             include_str!("mailbox.rs"),
             include_str!("mailbox_primary.rs"),
             include_str!("password.rs"),

@@ -9,7 +9,7 @@ use super::fixtures::{
 use super::{Opened, key, vault};
 use crate::{
     AccessToken, Collection, Credentials, Error, Mailbox, MailboxFilter, MailboxId, MailboxPassword,
-    MailboxPatch, MailboxStatus, ReencryptPlan, RefreshToken, SecretProblem, Store,
+    MailboxPatch, MailboxStatus, ReencryptPlan, RefreshToken, Repositories, SecretProblem,
 };
 
 /// Secrets as texts: password, access token, refresh token.
@@ -25,14 +25,14 @@ pub(super) fn credentials([password, access, refresh]: Texts<'_>) -> Credentials
 }
 
 /// Links a mailbox with secrets for a new user `name`.
-pub(super) async fn linked(db: &Opened, store: &Store, name: &str, texts: Texts<'_>) -> Mailbox {
+pub(super) async fn linked(db: &Opened, store: &Repositories, name: &str, texts: Texts<'_>) -> Mailbox {
     let owner = user(db, name).await;
     let new = new_mailbox(&owner, &format!("{name}@work.example")).credentials(credentials(texts));
     store.mailboxes.link(new).await.expect("a free address")
 }
 
 /// Checks the secrets of a mailbox.
-pub(super) async fn assert_secrets(store: &Store, id: MailboxId, texts: Texts<'_>) {
+pub(super) async fn assert_secrets(store: &Repositories, id: MailboxId, texts: Texts<'_>) {
     let found = store.mailbox_secrets.credentials(id).await.expect("secrets that open").expect("a mailbox");
     let found = [
         found.password.as_ref().map(MailboxPassword::expose),
@@ -203,11 +203,11 @@ pub async fn secrets_of_an_unknown_mailbox_cannot_be_replaced(db: &Opened) {
 /// Secrets that do not open prevent nothing but reading them.
 pub async fn no_other_method_opens_a_secret(db: &Opened) {
     let mailbox = linked(db, &db.store, "ada", ALL).await;
-    let forged = db.with_vault(&vault(&[key(1, 9)]).await).await;
-    let (mailboxes, secrets) = (&forged.mailboxes, &forged.mailbox_secrets);
+    let without = db.with_vault(&vault(&[key(9, 9)]).await).await;
+    let (mailboxes, secrets) = (&without.mailboxes, &without.mailbox_secrets);
     let (id, owner) = (mailbox.id, mailbox.user_id);
     let opened = secrets.credentials(id).await;
-    assert_fails(opened, &Error::secret(id, "password", SecretProblem::NotAuthentic));
+    assert_fails(opened, &Error::secret(id, "password", SecretProblem::UnknownKey(1)));
 
     let (all, alone) = (MailboxFilter::all(), Some(mailbox.clone()));
     assert_eq!(mailboxes.get(id).await, Ok(alone.clone()));
@@ -226,7 +226,7 @@ pub async fn no_other_method_opens_a_secret(db: &Opened) {
     mailboxes.set_primary(id).await.expect("the mailbox exists");
     assert_secrets(&db.store, id, ALL).await;
     secrets.replace_credentials(id, credentials(ALL)).await.expect("the mailbox exists");
-    assert_secrets(&forged, id, ALL).await;
+    assert_secrets(&without, id, ALL).await;
     mailboxes.unlink(id).await.expect("nobody needs the mailbox");
 }
 

@@ -8,7 +8,7 @@ use super::{Opened, sender_of, start};
 use crate::{
     Campaign, CampaignDuration, CampaignId, CampaignMetrics, EmailAddress, Error, LoginId, Mailbox,
     MailboxFilter, NewCampaign, NewMailbox, NewSend, NewUser, Page, PageRequest, Provider, RecordStream,
-    Result, SendOutcome, Store, Totals, User, UserFilter,
+    Repositories, Result, SendOutcome, Totals, User, UserFilter,
 };
 
 /// The number of callers in a [`crowd`].
@@ -117,7 +117,7 @@ pub(crate) async fn all_mailboxes(db: &Opened) -> Vec<Mailbox> {
 }
 
 /// Lets [`CROWD`] callers act at once, alternating between the two handles. Each gets its number.
-pub(crate) async fn crowd<T>(db: &Opened, act: impl AsyncFn(&Store, usize) -> T) -> Vec<T> {
+pub(crate) async fn crowd<T>(db: &Opened, act: impl AsyncFn(&Repositories, usize) -> T) -> Vec<T> {
     let handles = [&db.store, &db.second];
     join_all((0..CROWD).map(|n| act(handles[n % 2], n))).await
 }
@@ -128,8 +128,8 @@ pub(crate) async fn crowd<T>(db: &Opened, act: impl AsyncFn(&Store, usize) -> T)
 pub(crate) async fn remove_or_use(
     db: &Opened,
     place: usize,
-    remove: impl AsyncFn(&Store) -> Result<()>,
-    begin_use: impl AsyncFn(&Store, usize) -> Result<()>,
+    remove: impl AsyncFn(&Repositories) -> Result<()>,
+    begin_use: impl AsyncFn(&Repositories, usize) -> Result<()>,
     in_use: &Error,
     missing: &Error,
 ) -> usize {

@@ -11,7 +11,7 @@ use super::{Opened, start};
 use crate::schema::index::MAILBOXES_USER_ID_EMAIL;
 use crate::{
     Clock, Collection, EmailAddress, Error, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus,
-    NewMailbox, Provider, Store, User, UserId, UserProfile,
+    NewMailbox, Provider, Repositories, User, UserId, UserProfile,
 };
 
 pub(super) fn profile(json: Value) -> UserProfile {
@@ -26,19 +26,19 @@ pub(super) async fn get(db: &Opened, id: MailboxId) -> Option<Mailbox> {
     found.expect("a readable mailbox")
 }
 
-pub(super) async fn by_email(store: &Store, user: &User, email: &str) -> Option<Mailbox> {
+pub(super) async fn by_email(store: &Repositories, user: &User, email: &str) -> Option<Mailbox> {
     let email = address(email);
     let found = store.mailboxes.find_by_user_and_email(user.id, &email);
     found.await.expect("a readable mailbox")
 }
 
-pub(super) async fn primary(store: &Store, user: &User) -> Option<Mailbox> {
+pub(super) async fn primary(store: &Repositories, user: &User) -> Option<Mailbox> {
     let found = store.mailboxes.primary(user.id).await;
     found.expect("a readable mailbox")
 }
 
 /// The mailboxes that the user's list shows as primary.
-pub(super) async fn listed_primaries(store: &Store, user: &User) -> Vec<Mailbox> {
+pub(super) async fn listed_primaries(store: &Repositories, user: &User) -> Vec<Mailbox> {
     let filter = MailboxFilter::user(user.id);
     let page = store.mailboxes.list(&filter, &everything()).await;
     let mut listed = page.expect("a page of mailboxes").items;
@@ -47,7 +47,7 @@ pub(super) async fn listed_primaries(store: &Store, user: &User) -> Vec<Mailbox>
 }
 
 /// The one mailbox that the user's list shows as primary.
-pub(super) async fn listed_primary(store: &Store, user: &User) -> Mailbox {
+pub(super) async fn listed_primary(store: &Repositories, user: &User) -> Mailbox {
     let mut listed = listed_primaries(store, user).await;
     assert_eq!(listed.len(), 1, "exactly one is primary");
     listed.remove(0)
@@ -65,7 +65,7 @@ pub(super) async fn update(db: &Opened, mailbox: &Mailbox, patch: MailboxPatch) 
     updated.await.expect("the current version and a free address")
 }
 
-pub(super) async fn set_primary(store: &Store, id: MailboxId) -> Mailbox {
+pub(super) async fn set_primary(store: &Repositories, id: MailboxId) -> Mailbox {
     let promoted = store.mailboxes.set_primary(id).await;
     promoted.expect("the mailbox exists")
 }
@@ -80,7 +80,7 @@ pub(super) async fn touch(db: &Opened, id: MailboxId) -> Mailbox {
     touched.expect("the mailbox exists")
 }
 
-pub(super) async fn unlink(store: &Store, id: MailboxId) {
+pub(super) async fn unlink(store: &Repositories, id: MailboxId) {
     let unlinked = store.mailboxes.unlink(id).await;
     unlinked.expect("nobody needs the mailbox");
 }

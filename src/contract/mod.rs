@@ -15,10 +15,10 @@
 //!     async fn open() -> Opened {
 //!         let clock = Arc::new(ManualClock::new(campaign_store::contract::start()));
 //!         let store = MemoryStore::with_clock(clock.clone());
-//!         let opened = Opened::new(store.repositories(), store.clone().repositories(), clock);
+//!         let opened = Opened::new(store.clone(), store.clone(), clock);
 //!         opened.reopened_by(move |vault, passwords| {
 //!             let store = store.clone().with_vault(vault).with_passwords(passwords);
-//!             async move { store.repositories() }
+//!             async move { store.system() }
 //!         })
 //!     }
 //! }
@@ -51,6 +51,8 @@ pub mod paging;
 pub mod password;
 pub mod recounts;
 pub mod reencrypt;
+mod tenant_calls;
+pub mod tenants;
 pub mod user;
 
 pub use keys::{key, vault};
@@ -64,8 +66,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::clock::ManualClock;
-use crate::model::{Campaign, Mailbox, NewMailbox, Provider};
-use crate::repository::Store;
+use crate::model::{Campaign, Mailbox, NewMailbox, Provider, UserId};
+use crate::repository::{Repositories, Store};
 use crate::secret::{PasswordOptions, PasswordPolicy, Vault};
 
 /// How the suite opens stores.
@@ -77,29 +79,37 @@ pub trait Harness {
 
 /// A store under test.
 pub struct Opened {
-    /// The store.
-    pub store: Store,
-    /// A second handle on the same data.
-    pub second: Store,
+    /// Its repositories over all users.
+    pub store: Repositories,
+    /// The same of a second handle on the same data.
+    pub second: Repositories,
     /// The clock that both use.
     pub clock: Arc<ManualClock>,
+    scopes: Box<dyn Store>,
     reopen: Option<Reopen>,
     guard: Option<Box<dyn Any + Send>>,
 }
 
-type Reopen = Box<dyn Fn(Vault, PasswordOptions) -> BoxFuture<'static, Store> + Send + Sync>;
+type Reopen = Box<dyn Fn(Vault, PasswordOptions) -> BoxFuture<'static, Repositories> + Send + Sync>;
 
 impl Opened {
     /// A store, a second handle on its data, and the clock that both use.
     #[must_use]
-    pub fn new(store: Store, second: Store, clock: Arc<ManualClock>) -> Self {
-        Self { store, second, clock, reopen: None, guard: None }
+    #[expect(clippy::needless_pass_by_value, reason = "handles are given away, both alike")]
+    pub fn new(store: impl Store + 'static, second: impl Store + 'static, clock: Arc<ManualClock>) -> Self {
+        let (all, scopes): (_, Box<dyn Store>) = (store.system(), Box::new(store));
+        Self { store: all, second: second.system(), clock, scopes, reopen: None, guard: None }
+    }
+
+    /// The repositories within one user.
+    pub(crate) fn of(&self, user_id: UserId) -> Repositories {
+        self.scopes.of(user_id)
     }
 
     /// Opens further handles on the same data with `reopen`, each with the keys and the password options that
     /// a case needs.
     #[must_use]
-    pub fn reopened_by<F: Future<Output = Store> + Send + 'static>(
+    pub fn reopened_by<F: Future<Output = Repositories> + Send + 'static>(
         mut self,
         reopen: impl Fn(Vault, PasswordOptions) -> F + Send + Sync + 'static,
     ) -> Self {
@@ -108,17 +118,17 @@ impl Opened {
     }
 
     /// A handle with these keys.
-    pub(crate) async fn with_vault(&self, vault: &Vault) -> Store {
+    pub(crate) async fn with_vault(&self, vault: &Vault) -> Repositories {
         let cheap = PasswordOptions::new().policy(PasswordPolicy::insecure_for_tests());
         self.reopen(vault.clone(), cheap).await
     }
 
     /// A handle with these password options.
-    pub(crate) async fn with_passwords(&self, passwords: PasswordOptions) -> Store {
+    pub(crate) async fn with_passwords(&self, passwords: PasswordOptions) -> Repositories {
         self.reopen(vault(&[key(1, 1)]).await, passwords).await
     }
 
-    async fn reopen(&self, vault: Vault, passwords: PasswordOptions) -> Store {
+    async fn reopen(&self, vault: Vault, passwords: PasswordOptions) -> Repositories {
         let reopen = self.reopen.as_ref().expect("a harness that can open further handles");
         reopen(vault, passwords).await
     }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::fixtures::{self, assert_fails, drain, metrics_of, only_sent, record, sends};
 use super::{Opened, start};
 use crate::{
-    BounceKind, Campaign, CampaignId, Collection, Error, MetricsFilter, RecountProgress, SeriesPoint,
-    SeriesStep, Signal, Store, Totals, TrackingEvent,
+    BounceKind, Campaign, CampaignId, Collection, Error, MetricsFilter, RecountProgress, Repositories,
+    SeriesPoint, SeriesStep, Signal, Totals, TrackingEvent,
 };
 
 /// A campaign with three e-mails: the first was clicked, the second opened, the third bounced.
@@ -83,7 +83,7 @@ pub async fn a_recount_of_all_looks_at_every_campaign(db: &Opened) {
 /// Metrics stay exact when recounts run beside sends and events.
 pub async fn recounts_beside_sends_and_events_are_exact(db: &Opened) {
     let campaign = lively(db).await;
-    let act = async |store: &Store, n: usize| {
+    let act = async |store: &Repositories, n: usize| {
         let send = fixtures::send(&campaign, &format!("crowd{n}@example.com"));
         let events = vec![TrackingEvent::opened(send.id(), start())];
         store.email_tracking.record_sends(vec![send]).await.expect("the outcome");

@@ -8,15 +8,15 @@ use futures_util::future::join;
 use super::credentials::{Texts, assert_secrets, credentials, linked};
 use super::fixtures::{all_mailboxes, crowd, drain};
 use super::{Opened, key, vault};
-use crate::{KeyId, Mailbox, MailboxId, ReencryptPlan, ReencryptReport, SecretProblem, Store};
+use crate::{KeyId, Mailbox, MailboxId, ReencryptPlan, ReencryptReport, Repositories, SecretProblem};
 
 const TEXTS: Texts<'_> = [Some("hunter 2"), Some("access1"), Some("refresh1")];
 
 /// The store before the rotation from key 1 to key 2, during it, and after it.
 struct Rotation {
-    before: Store,
-    during: Store,
-    after: Store,
+    before: Repositories,
+    during: Repositories,
+    after: Repositories,
 }
 
 impl Rotation {
@@ -38,12 +38,12 @@ impl Rotation {
     }
 }
 
-async fn reports(store: &Store, plan: ReencryptPlan) -> Vec<ReencryptReport> {
+async fn reports(store: &Repositories, plan: ReencryptPlan) -> Vec<ReencryptReport> {
     drain(store.mailbox_secrets.reencrypt(plan).await.expect("a run")).await
 }
 
 /// The last report of a run.
-async fn run(store: &Store, plan: ReencryptPlan) -> ReencryptReport {
+async fn run(store: &Repositories, plan: ReencryptPlan) -> ReencryptReport {
     let report = reports(store, plan).await.pop().expect("a report");
     assert!(report.is_done);
     report
@@ -60,14 +60,14 @@ pub async fn everything_is_under_the_primary_key_afterwards(db: &Opened) {
     let first = run(&rotation.during, ReencryptPlan::new()).await;
     assert_eq!((first.scanned, first.rewritten, first.current, first.conflicts), (5, 5, 0, 0));
     assert_eq!((first.unreadable, first.found_plaintext), (0, 0));
-    assert_eq!(first.found_under, under(&[(1, 5)]));
+    assert_eq!((first.found_under, first.left_under), (under(&[(1, 15)]), under(&[(2, 15)])));
     assert_eq!(first.last, mailboxes.last().map(|mailbox| mailbox.id));
     for mailbox in &mailboxes {
         assert_secrets(&rotation.after, mailbox.id, TEXTS).await;
     }
     let second = run(&rotation.after, ReencryptPlan::new()).await;
     assert_eq!((second.scanned, second.rewritten, second.current), (5, 0, 5));
-    assert_eq!(second.found_under, under(&[(2, 5)]));
+    assert_eq!((second.found_under, second.left_under), (under(&[(2, 15)]), under(&[(2, 15)])));
 }
 
 /// The secrets stay the same, and so does the version.
@@ -87,7 +87,10 @@ pub async fn a_dry_run_writes_nothing(db: &Opened) {
     for mailbox in &mailboxes {
         assert_secrets(&rotation.before, mailbox.id, TEXTS).await;
     }
-    assert_eq!(run(&rotation.during, ReencryptPlan::new()).await, dry);
+    let mut done = run(&rotation.during, ReencryptPlan::new()).await;
+    assert_eq!((&dry.left_under, &done.left_under), (&under(&[(1, 9)]), &under(&[(2, 9)])));
+    done.left_under.clone_from(&dry.left_under);
+    assert_eq!(done, dry);
 }
 
 /// A run that was cut off can resume where it stopped, without loss.
@@ -130,8 +133,8 @@ pub async fn a_report_comes_after_each_batch(db: &Opened) {
     }
 }
 
-/// A mailbox counts for each key that sealed any of its secrets; a mailbox without secrets counts for none.
-pub async fn the_reports_count_the_mailboxes_under_each_key(db: &Opened) {
+/// Every secret counts for the key that it names, in a dry run too.
+pub async fn the_reports_count_the_secrets_under_each_key(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let both = linked(db, &rotation.before, "both", TEXTS).await;
     let renewed = credentials([None, Some("access2"), Some("refresh2")]);
@@ -139,8 +142,10 @@ pub async fn the_reports_count_the_mailboxes_under_each_key(db: &Opened) {
     linked(db, &rotation.before, "old", [TEXTS[0], None, None]).await;
     linked(db, &rotation.during, "new", [TEXTS[0], None, None]).await;
     linked(db, &rotation.before, "none", [None; 3]).await;
+    let dry = run(&rotation.during, ReencryptPlan::new().dry_run()).await;
+    assert_eq!((&dry.found_under, &dry.left_under), (&under(&[(1, 2), (2, 3)]), &under(&[(1, 2), (2, 3)])));
     let report = run(&rotation.during, ReencryptPlan::new()).await;
-    assert_eq!(report.found_under, under(&[(1, 2), (2, 2)]));
+    assert_eq!((report.found_under, report.left_under), (under(&[(1, 2), (2, 3)]), under(&[(2, 5)])));
     assert_eq!((report.scanned, report.rewritten, report.current), (4, 2, 2));
     assert_secrets(&rotation.after, both.id, [TEXTS[0], Some("access2"), Some("refresh2")]).await;
 }
@@ -169,20 +174,20 @@ pub async fn two_runs_at_once_lead_to_the_same(db: &Opened) {
     }
 }
 
-/// A mailbox with a secret that was not sealed for it is listed, and the others are rewritten.
+/// A mailbox with a secret that does not open is listed, and the others are rewritten.
 pub async fn a_secret_that_does_not_open_is_reported_and_the_rest_done(db: &Opened) {
     let rotation = Rotation::new(db).await;
     let mailboxes = rotation.linked(db, 5).await;
     let broken = mailboxes[2].id;
-    let forged = db.with_vault(&vault(&[key(1, 9)]).await).await;
-    let forgery = credentials([None, Some("forged"), None]);
-    forged.mailbox_secrets.replace_credentials(broken, forgery).await.expect("the mailbox exists");
+    let foreign = db.with_vault(&vault(&[key(9, 9)]).await).await;
+    let token = credentials([None, Some("foreign"), None]);
+    foreign.mailbox_secrets.replace_credentials(broken, token).await.expect("the mailbox exists");
     let report = run(&rotation.during, ReencryptPlan::new().batch_size(2)).await;
     assert_eq!((report.scanned, report.rewritten, report.unreadable), (5, 4, 1));
     let listed: Vec<_> = report.first_unreadable.iter().map(|unreadable| unreadable.mailbox).collect();
     assert_eq!(listed, [broken]);
     let problem = &report.first_unreadable[0].problem;
-    assert_eq!(problem, &format!("mailboxes: access_token of {broken}: {}", SecretProblem::NotAuthentic));
+    assert_eq!(problem, &format!("mailboxes: access_token of {broken}: {}", SecretProblem::UnknownKey(9)));
     // It is unchanged, even the secret in it that does open.
     rotation
         .before
@@ -206,6 +211,7 @@ pub async fn a_disabled_key_is_reported(db: &Opened) {
     {
         let report = run(store, ReencryptPlan::new()).await;
         assert_eq!((report.scanned, report.rewritten, report.unreadable), (2, 0, 2));
+        assert_eq!(report.left_under, under(&[(1, 6)]), "the key is needed by what it does not open, too");
         for unreadable in report.first_unreadable {
             assert!(unreadable.problem.ends_with(expected), "{}", unreadable.problem);
         }

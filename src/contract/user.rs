@@ -8,7 +8,9 @@ use super::fixtures::{
 };
 use super::{Opened, start};
 use crate::schema::index::{USERS_CLERK_USER_ID, USERS_EMAIL, USERS_LOGIN_ID};
-use crate::{ClerkUser, ClerkUserId, Clock, Collection, Error, NewUser, Store, User, UserId, UserPatch};
+use crate::{
+    ClerkUser, ClerkUserId, Clock, Collection, Error, NewUser, Repositories, User, UserId, UserPatch,
+};
 
 /// Ada, with a value in every field.
 fn new_ada() -> NewUser {
@@ -27,17 +29,17 @@ fn clerk_id(text: &str) -> ClerkUserId {
     ClerkUserId::new(text).expect("a valid Clerk id")
 }
 
-async fn by_login_id(store: &Store, login_id: &str) -> Option<User> {
+async fn by_login_id(store: &Repositories, login_id: &str) -> Option<User> {
     let found = store.users.find_by_login_id(&login(login_id)).await;
     found.expect("a readable user")
 }
 
-async fn by_email(store: &Store, email: &str) -> Option<User> {
+async fn by_email(store: &Repositories, email: &str) -> Option<User> {
     let found = store.users.find_by_email(&address(email)).await;
     found.expect("a readable user")
 }
 
-async fn by_clerk_id(store: &Store, id: &str) -> Option<User> {
+async fn by_clerk_id(store: &Repositories, id: &str) -> Option<User> {
     let found = store.users.find_by_clerk_user_id(&clerk_id(id)).await;
     found.expect("a readable user")
 }

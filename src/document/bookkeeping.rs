@@ -10,9 +10,12 @@ use super::{Field, Fields, ID, Part, Query, Texts};
 use crate::collection::Collection;
 use crate::error::Result;
 use crate::model::{CampaignId, Receipt, Totals, new_object_id};
+use crate::secret::{Fingerprint, KeyId};
 
 const EXPIRES_AT: Field = cstr!("expires_at");
 const TOKEN: Field = cstr!("token");
+const FINGERPRINT: Field = cstr!("fingerprint");
+const FIRST_USED: Field = cstr!("first_used");
 
 /// The receipt of an event that was seen, until the database removes it.
 pub(crate) fn receipt(receipt: &Receipt, expires_at: DateTime<Utc>) -> RawDocumentBuf {
@@ -51,6 +54,32 @@ pub(crate) fn receipt_of(document: &RawDocument) -> Option<Receipt> {
         }
         _ => None,
     }
+}
+
+/// The notes on the keys of these ids.
+pub(crate) fn known_fingerprints(ids: &[KeyId]) -> Query {
+    Query::all().one_of(ID, ids.iter().map(|id| Bson::Int64(id.get().into())))
+}
+
+/// The note on a key.
+pub(crate) fn fingerprint_of(id: KeyId, fingerprint: Fingerprint, now: DateTime<Utc>) -> Document {
+    let bytes = fingerprint.as_bytes().to_vec();
+    doc! {
+        ID.as_str(): i64::from(id.get()),
+        FINGERPRINT.as_str(): Binary { subtype: BinarySubtype::Generic, bytes },
+        FIRST_USED.as_str(): bson::DateTime::from_chrono(now),
+    }
+}
+
+/// The key that a note is on, and its fingerprint. A fingerprint that cannot be read fits no key.
+pub(crate) fn fingerprints(note: &RawDocument) -> Option<(KeyId, Option<Fingerprint>)> {
+    let id = match note.get(ID.as_str()).ok()?? {
+        RawBsonRef::Int64(id) => u32::try_from(id).ok(),
+        RawBsonRef::Int32(id) => u32::try_from(id).ok(),
+        _ => None,
+    };
+    let bytes = note.get_binary(FINGERPRINT.as_str()).ok();
+    Some((KeyId::new(id?)?, bytes.and_then(|binary| Fingerprint::from_bytes(binary.bytes))))
 }
 
 /// What a recount must know besides rows and metrics.

@@ -1,4 +1,6 @@
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf, cstr};
+#[cfg(feature = "mongo")]
+use bson::{Document, doc};
 use chrono::{DateTime, Utc};
 
 #[cfg(feature = "mongo")]
@@ -10,6 +12,8 @@ use crate::model::{
     EmailAddress, Mailbox, MailboxFilter, MailboxId, MailboxPatch, MailboxStatus, SecretField, UserId,
 };
 use crate::schema::index::MAILBOXES_USER_ID_EMAIL;
+#[cfg(feature = "mongo")]
+use crate::secret::KeyId;
 use crate::secret::{Reencrypted, SealedCredentials, SealedField, StoredSecret};
 
 part! {
@@ -81,6 +85,14 @@ pub(crate) fn secret_field(field: SecretField) -> Field {
     }
 }
 
+/// The mailboxes that have a secret under this key.
+#[cfg(feature = "mongo")]
+pub(crate) fn sealed_under(key: KeyId) -> Document {
+    let prefix = format!("^{}", SealedCredentials::prefix(key).replace('.', "\\."));
+    let fields = SecretField::ALL.iter().map(|field| secret_field(*field).as_str());
+    doc! { "$or": fields.map(|field| doc! { field: { "$regex": &prefix } }).collect::<Vec<_>>() }
+}
+
 /// New secrets by their stored names.
 pub(crate) fn secret_texts(sealed: &[SealedField]) -> impl Iterator<Item = (Field, &str)> {
     sealed.iter().map(|(field, text)| (secret_field(*field), text.as_str()))
@@ -137,7 +149,9 @@ pub(crate) fn spelled_elsewhere(
     email: &EmailAddress,
     own: Option<MailboxId>,
 ) -> Option<(Query, &'static str)> {
-    email.other_spelling()?;
+    if email.other_spellings().is_empty() {
+        return None;
+    }
     let query = MailboxFilter::user(user_id).email(email.clone()).query();
     Some((query.except_if(own.map(MailboxId::as_object_id)), MAILBOXES_USER_ID_EMAIL))
 }

@@ -18,10 +18,13 @@ mod fields;
 pub(crate) mod json;
 pub(crate) mod mailbox;
 mod marks;
+#[cfg(feature = "mongo")]
+pub(crate) mod original;
 mod problem;
 mod query;
 pub(crate) mod rates;
 mod record;
+mod scope;
 #[cfg(feature = "mongo")]
 mod shape;
 mod spelling;

@@ -48,8 +48,8 @@ pub(crate) trait Spellings {
     /// The text, and the spelling to prefer.
     fn text(&self) -> &str;
 
-    /// The spelling to ask for besides.
-    fn other(&self) -> Option<&str>;
+    /// The spellings to ask for besides.
+    fn others(&self) -> &[Box<str>];
 }
 
 macro_rules! spellings {
@@ -59,8 +59,8 @@ macro_rules! spellings {
                 self.as_str()
             }
 
-            fn other(&self) -> Option<&str> {
-                self.other_spelling()
+            fn others(&self) -> &[Box<str>] {
+                self.other_spellings()
             }
         })+
     };
@@ -148,11 +148,13 @@ impl Query {
         self.and(Condition::OneOf(field.as_str(), values.into_iter().map(Wanted::wanted).collect()))
     }
 
-    /// Also requires that the field has this text, or the other spelling of it if there is one.
+    /// Also requires that the field has this text, or another spelling of it.
     pub(crate) fn spelled(self, field: Field, text: &impl Spellings) -> Self {
-        match text.other() {
-            None => self.is(field, text.text()),
-            Some(other) => self.one_of(field, [text.text(), other]),
+        match text.others() {
+            [] => self.is(field, text.text()),
+            others => {
+                self.one_of(field, [text.text()].into_iter().chain(others.iter().map(|other| &**other)))
+            }
         }
     }
 
@@ -211,15 +213,10 @@ impl Query {
     #[cfg(feature = "mongo")]
     pub(crate) fn to_filter_at(&self, id: &Document) -> Document {
         let is_rare = |condition: &&Condition| matches!(condition, Condition::AnyRare(_));
-        let Some(rare) = self.0.iter().find(is_rare) else {
-            let mut filter = self.to_filter();
-            filter.insert("_id", id.clone());
-            return filter;
-        };
+        let Some(rare) = self.0.iter().find(is_rare) else { return at(self.to_filter(), id) };
         let others = Self(self.0.iter().filter(|condition| !is_rare(condition)).cloned().collect());
         let with_others = |alternative| {
-            let mut filter = others.to_filter();
-            filter.insert("_id", id.clone());
+            let mut filter = at(others.to_filter(), id);
             filter.extend(flat(alternative));
             filter
         };
@@ -238,7 +235,7 @@ impl Condition {
         doc! { key: value }
     }
 
-    fn to_entry(&self) -> (&'static str, Bson) {
+    pub(super) fn to_entry(&self) -> (&'static str, Bson) {
         let all = |conditions: &[Self]| conditions.iter().map(Self::to_filter).collect::<Vec<_>>().into();
         match self {
             Self::Is(field, value) => (field, value.clone()),
@@ -269,7 +266,7 @@ impl Condition {
         }
     }
 
-    fn matches(&self, document: &RawDocument) -> bool {
+    pub(super) fn matches(&self, document: &RawDocument) -> bool {
         let value = |field: &str| document.get(field).ok().flatten();
         let date = |field| value(field).and_then(RawBsonRef::as_datetime);
         match self {
@@ -301,6 +298,16 @@ impl Condition {
             Self::None(conditions) => !conditions.iter().any(|condition| condition.matches(document)),
         }
     }
+}
+
+/// A filter that the `_id` must fulfil, too.
+#[cfg(feature = "mongo")]
+fn at(mut filter: Document, id: &Document) -> Document {
+    if filter.contains_key("_id") {
+        return doc! { "$and": [filter, { "_id": id.clone() }] };
+    }
+    filter.insert("_id", id.clone());
+    filter
 }
 
 /// A filter without a conjunction around it. An alternative has a condition on each of its fields.

@@ -127,9 +127,15 @@ impl Decode for StoredLogin {
     const COLLECTION: Collection = Collection::Users;
 
     fn decode(document: &RawDocument) -> Result<Self> {
+        // Only a state that is left out is the default. No other value is taken for one.
+        let is_active = match document.get(field::is_active.as_str()) {
+            Ok(None) => true,
+            Ok(Some(value)) => value.as_bool().unwrap_or(false),
+            Err(_) => false,
+        };
         // A hash that is not a text counts as none.
         let password = document.get_str(PASSWORD.as_str()).ok().map(str::to_owned);
-        Ok(Self { user: User::decode(document)?, password })
+        Ok(Self { is_active, password, user: User::decode(document) })
     }
 }
 
@@ -194,8 +200,8 @@ fn spelled_elsewhere(
     own: Option<UserId>,
 ) -> Vec<(Query, &'static str)> {
     let others = || Query::all().except_if(own.map(UserId::as_object_id));
-    let login_id = login_id.filter(|login_id| login_id.other_spelling().is_some());
-    let email = email.filter(|email| email.other_spelling().is_some());
+    let login_id = login_id.filter(|login_id| !login_id.other_spellings().is_empty());
+    let email = email.filter(|email| !email.other_spellings().is_empty());
     let login_id = login_id.map(|text| (others().spelled(field::login_id, text), USERS_LOGIN_ID));
     let email = email.map(|text| (others().spelled(field::email, text), USERS_EMAIL));
     login_id.into_iter().chain(email).collect()

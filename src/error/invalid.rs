@@ -36,13 +36,16 @@ pub enum Problem {
         /// The largest number of bytes.
         max: usize,
     },
-    /// Fewer than `min` bytes.
-    #[error("is shorter than {min} bytes")]
+    /// Fewer than `min` characters.
+    #[error("is shorter than {min} characters")]
     #[non_exhaustive]
     TooShort {
-        /// The smallest number of bytes.
+        /// The smallest number of characters: Unicode code points, after NFKC.
         min: usize,
     },
+    /// A password that everybody tries.
+    #[error("is too common")]
+    CommonPassword,
     /// A character that a secret of this kind cannot have.
     #[error("contains a character that is not allowed")]
     ForbiddenCharacter,
@@ -52,6 +55,12 @@ pub enum Problem {
     /// A space where none may be.
     #[error("contains white space")]
     WhiteSpace,
+    /// A character that nobody sees, such as a zero-width space, or one that turns the direction of the text.
+    #[error("contains an invisible character")]
+    InvisibleCharacter,
+    /// Not a user name by RFC 8265 (profile `UsernameCaseMapped`).
+    #[error("is not a login id: it has symbols or letters of several directions")]
+    NotALoginId,
     /// Not an address by RFC 5321.
     #[error("is not an e-mail address")]
     NotAnEmailAddress,
@@ -120,6 +129,12 @@ pub enum Problem {
     /// It asks for a read concern that the store cannot keep its promises with.
     #[error("asks for the read concern available or linearizable: remove readConcernLevel")]
     UnsuitableReadConcern,
+    /// It switches off the check of the server's certificate.
+    #[error(
+        "switches off the check of the server's certificate: remove tlsInsecure and \
+         tlsAllowInvalidCertificates, and name the authority of a private certificate by tlsCAFile"
+    )]
+    InsecureTls,
     /// A name that the database does not allow.
     #[error("is not a name that the database allows")]
     NotADatabaseName,

@@ -7,9 +7,10 @@
 /// | `NotFound` | `NotFound` | 404 | no |
 /// | `Conflict` | `Conflict`, `IllegalStatus`, `InactiveUser`, `UnsendableMailbox`, `InUse` | 409 | `Conflict`: after reading the record again |
 /// | `Unique` | `Unique` | 409 | no: another record has the value |
-/// | `Busy` | `Busy` | 429 | yes, after a pause; nothing was done |
+/// | `Busy` | `Busy`, `Throttled` | 429 | yes, after a pause (`Throttled` says how long); nothing was done |
 /// | `Unavailable` | `Unavailable`, `ShutDown` | 503 | `Unavailable`: yes, as the method allows; `ShutDown`: elsewhere |
-/// | `Internal` | `Corrupt`, `Secret`, `Backend`, `Standalone` | 500 | no: an operator must look at it |
+/// | `Internal` | `Corrupt`, `Secret`, `Keys`, `Backend`, `Standalone`, `Certificate` | 500 | no: an operator must look at it |
+/// | | `SystemOnly` | 500 | no: the service called the wrong repositories |
 ///
 /// `Unauthorized` is about this service and its database: the client of the service did nothing wrong and
 /// can do nothing about it, so 401 and 403 would mislead it. [`Error::is_retryable`](super::Error::is_retryable)
@@ -32,6 +33,6 @@ pub enum ErrorKind {
     Busy,
     /// The database or this process cannot answer now.
     Unavailable,
-    /// Stored data, the configuration or the server is at fault.
+    /// Stored data, the configuration, the server or the service is at fault.
     Internal,
 }

@@ -10,6 +10,7 @@ mod secret_problem;
 mod unreadable;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use thiserror::Error as ThisError;
 
@@ -21,6 +22,7 @@ pub use self::provision::{DuplicateGroup, Offenders, ProvisionError};
 pub use self::secret_problem::SecretProblem;
 pub use self::unreadable::Unreadable;
 use crate::collection::Collection;
+use crate::secret::KeyError;
 
 /// The result of a call to the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -37,7 +39,8 @@ pub enum Error {
     #[error(transparent)]
     Invalid(#[from] Invalid),
 
-    /// The record to work on, or one that it refers to, does not exist.
+    /// The record to work on, or one that it refers to, does not exist. Within one user, neither does what is
+    /// another's.
     #[error("{collection}: there is no {id}")]
     #[non_exhaustive]
     NotFound {
@@ -77,7 +80,8 @@ pub enum Error {
         status: &'static str,
     },
 
-    /// A campaign cannot use the mailbox of another user.
+    /// A campaign cannot use the mailbox of another user. Only the repositories of
+    /// [`Store::system`](crate::Store::system) say so; within one user, the mailbox of another is `NotFound`.
     #[error("mailboxes: {mailbox} belongs to another user")]
     #[non_exhaustive]
     ForeignMailbox {
@@ -101,6 +105,15 @@ pub enum Error {
         mailbox: String,
         /// Its status, such as `error`; `switched off` if its owner does not allow its use.
         status: &'static str,
+    },
+
+    /// The operation is about more than one user, and was called on the repositories of one, as
+    /// [`Store::of`](crate::Store::of) gives them. Nothing was read or written.
+    #[error("{operation} is not possible within one user; call it on the repositories of `system()`")]
+    #[non_exhaustive]
+    SystemOnly {
+        /// The operation, such as `users.create`.
+        operation: &'static str,
     },
 
     /// The record cannot be removed while others need it.
@@ -145,6 +158,11 @@ pub enum Error {
         problem: SecretProblem,
     },
 
+    /// The keys of the store's vault were refused: the database knows another key of the same id. Nothing was
+    /// sealed.
+    #[error("the keys cannot be used: {0}")]
+    Keys(#[from] KeyError),
+
     /// Too many callers wait already; nothing was done. Retry later. For a login it does not mean that
     /// the password was wrong.
     #[error("{operation}: too many callers are waiting; retry later")]
@@ -152,6 +170,16 @@ pub enum Error {
     Busy {
         /// The operation: `users.verify_login`, or `recorder.try_record` when its queue is full.
         operation: &'static str,
+    },
+
+    /// There were too many wrong logins with this login id or from this caller; nothing was done. It does not
+    /// mean that the password was wrong, nor that the login id exists. A [`LoginThrottle`](crate::LoginThrottle)
+    /// gives it.
+    #[error("users.verify_login: too many attempts; retry in {} s", retry_after.as_secs_f64().ceil())]
+    #[non_exhaustive]
+    Throttled {
+        /// How long to wait before the next attempt.
+        retry_after: Duration,
     },
 
     /// The server refused the login, or the database user lacks a privilege that the store needs.
@@ -174,6 +202,16 @@ pub enum Error {
     Standalone {
         /// The servers that were tried, as `host:port`.
         target: String,
+    },
+
+    /// The server's certificate was refused: whoever answers may not be the server. Nothing was sent to it.
+    #[error("the certificate of the database at {target} was refused: {reason}")]
+    #[non_exhaustive]
+    Certificate {
+        /// The servers that were tried, as `host:port`.
+        target: String,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
     },
 
     /// The server cannot be reached, or did not answer in time.
@@ -215,7 +253,7 @@ impl Error {
     /// ```
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Busy { .. } | Self::Throttled { .. })
     }
 
     /// The class of the error, by which a service chooses its answer.
@@ -248,12 +286,16 @@ impl Error {
             | Self::InactiveUser { .. }
             | Self::UnsendableMailbox { .. }
             | Self::InUse { .. } => ErrorKind::Conflict,
-            Self::Busy { .. } => ErrorKind::Busy,
+            Self::Busy { .. } | Self::Throttled { .. } => ErrorKind::Busy,
             Self::Unauthorized { .. } => ErrorKind::Unauthorized,
             Self::Unavailable { .. } | Self::ShutDown => ErrorKind::Unavailable,
-            Self::Corrupt { .. } | Self::Secret { .. } | Self::Standalone { .. } | Self::Backend { .. } => {
-                ErrorKind::Internal
-            }
+            Self::Corrupt { .. }
+            | Self::Secret { .. }
+            | Self::Keys(_)
+            | Self::Standalone { .. }
+            | Self::Certificate { .. }
+            | Self::SystemOnly { .. }
+            | Self::Backend { .. } => ErrorKind::Internal,
         }
     }
 
@@ -304,6 +346,12 @@ impl Error {
     #[must_use]
     pub const fn busy(operation: &'static str) -> Self {
         Self::Busy { operation }
+    }
+
+    /// There were too many wrong logins. Another attempt can be made after this time.
+    #[must_use]
+    pub const fn throttled(retry_after: Duration) -> Self {
+        Self::Throttled { retry_after }
     }
 
     /// The campaign's status does not allow `action`.
@@ -361,9 +409,11 @@ mod tests {
             Error::inactive_user("66f0"),
             Error::unsendable_mailbox("66f0", "error"),
             Error::in_use(Collection::Users, "66f0", Collection::Mailboxes),
+            Error::SystemOnly { operation: "users.create" },
             Error::InvalidCursor,
             Error::unavailable("localhost:1", "timed out"),
             Error::busy("users.verify_login"),
+            Error::throttled(Duration::from_millis(6_001)),
             Error::ShutDown,
             Error::backend("users.create", Some(26)),
             Error::backend("users.create", Some(4321)),
@@ -381,9 +431,11 @@ mod tests {
                 "users: 66f0 is not active",
                 "mailboxes: 66f0 cannot send: its status is error",
                 "users: 66f0 is still needed by mailboxes",
+                "users.create is not possible within one user; call it on the repositories of `system()`",
                 "the page cursor does not belong to this list",
                 "the database at localhost:1 is unavailable: timed out",
                 "users.verify_login: too many callers are waiting; retry later",
+                "users.verify_login: too many attempts; retry in 7 s",
                 "the store or its event recorder was shut down",
                 "users.create failed in the database with code 26: the collection does not exist",
                 "users.create failed in the database with code 4321",

@@ -25,6 +25,9 @@ pub enum SecretProblem {
     /// Sealed or not, it is nothing that a secret of this kind can be.
     #[error("it is out of the bounds of its kind")]
     OutOfBounds,
+    /// No key of a value can be derived from the master key.
+    #[error("its key cannot be derived")]
+    Underivable,
     /// The operating system gives no random numbers.
     #[error("there are no random numbers")]
     NoRandomness,

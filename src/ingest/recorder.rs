@@ -42,7 +42,7 @@ use crate::repository::EmailTrackingRepository;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let recorder = EventRecorder::start(store.email_tracking.clone(), RecorderOptions::default());
 ///
 /// let nobody = TrackingId::new_at(DateTime::UNIX_EPOCH);

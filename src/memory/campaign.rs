@@ -33,6 +33,10 @@ impl State {
         self.campaigns.find_one(&Query::all().is(field::id, &id))
     }
 
+    pub(super) fn is_campaign(&self, id: CampaignId) -> bool {
+        self.campaigns.any(&Query::all().is(field::id, &id))
+    }
+
     fn require_campaign(&self, id: CampaignId) -> Result<(ObjectId, Campaign)> {
         self.find_campaign(id)?.ok_or_else(|| Error::not_found(Collection::Campaigns, id))
     }
@@ -139,8 +143,8 @@ impl CampaignRepository for Campaigns {
         })
     }
 
-    async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts> {
-        let query = user_id.map_or_else(CampaignFilter::all, CampaignFilter::user).query();
+    async fn count_by_status(&self) -> Result<CampaignCounts> {
+        let query = Query::all();
         self.call(|state, _| {
             let mut counts = CampaignCounts::default();
             for campaign in state.campaigns.records::<Campaign>(&query) {

@@ -65,6 +65,7 @@ impl State {
 impl State {
     /// The rows of the campaigns that match a filter.
     fn rows_of(&self, filter: &MetricsFilter) -> Result<Vec<Result<EmailTracking>>> {
+        let filter = filter.within(self.scope());
         if let Some(rows) = filter.rows() {
             return Ok(self.email_tracking.records(&rows.query()));
         }
@@ -74,6 +75,23 @@ impl State {
             rows.extend(self.email_tracking.records(&query));
         }
         Ok(rows)
+    }
+
+    /// The totals of a campaign's rows, whoever they say they belong to.
+    fn count_one(&mut self, id: CampaignId) -> Result<Totals> {
+        let query = TrackingFilter::campaign(id).query();
+        let rows = self.over_all_users(|state| state.email_tracking.records(&query));
+        Ok(sum_of(rows)?.remove(&id).unwrap_or_default())
+    }
+
+    /// The totals of the rows of all campaigns within the scope.
+    fn count_all(&mut self) -> Result<HashMap<CampaignId, Totals>> {
+        let rows = self.over_all_users(|state| state.email_tracking.records(&Query::all()));
+        let mut counted = sum_of(rows)?;
+        if !self.scope().is_all() {
+            counted.retain(|id, _| self.is_campaign(*id));
+        }
+        Ok(counted)
     }
 
     /// Writes the totals if the metrics differ from them.
@@ -157,15 +175,14 @@ impl CampaignMetricsRepository for Metrics {
         self.0.call(Collection::CampaignMetrics, |state, now| {
             let metrics = state.metrics_of_one(campaign_id)?;
             let metrics = metrics.ok_or_else(|| Error::not_found(Collection::Campaigns, campaign_id))?;
-            let rows = state.email_tracking.records(&TrackingFilter::campaign(campaign_id).query());
-            let counted = sum_of(rows)?.remove(&campaign_id).unwrap_or_default();
+            let counted = state.count_one(campaign_id)?;
             state.correct(metrics, &counted, now)
         })
     }
 
     async fn recount_all(&self) -> Result<RecordStream<RecountProgress>> {
         self.0.call(Collection::CampaignMetrics, |state, now| {
-            let mut counted = sum_of(state.email_tracking.records(&Query::all()))?;
+            let mut counted = state.count_all()?;
             let metrics = state.campaign_metrics.records::<CampaignMetrics>(&Query::all());
             let metrics: Result<HashSet<_>> =
                 metrics.into_iter().map(|metrics| Ok(metrics?.campaign_id)).collect();
@@ -190,7 +207,7 @@ impl CampaignMetricsRepository for Metrics {
 
     async fn drift(&self) -> Result<RecordStream<Drift>> {
         self.0.call(Collection::CampaignMetrics, |state, _| {
-            let mut counted = sum_of(state.email_tracking.records(&Query::all()))?;
+            let mut counted = state.count_all()?;
             let mut drifts = BTreeMap::new();
             for metrics in state.campaign_metrics.records::<CampaignMetrics>(&Query::all()) {
                 let metrics = metrics?;

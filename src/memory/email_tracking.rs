@@ -41,10 +41,12 @@ fn of_id(id: TrackingId) -> Query {
 
 impl State {
     fn record_step(&mut self, sends: &[EmailTracking], now: DateTime<Utc>) -> Results<SendOutcome> {
-        let recorded = sends.iter().map(|send| send.id).filter(|id| self.email_tracking.any(&of_id(*id)));
-        let recorded = recorded.collect();
+        let recorded = self.over_all_users(|state| {
+            let ids = sends.iter().map(|send| send.id);
+            ids.filter(|id| state.email_tracking.any(&of_id(*id))).collect()
+        });
         let metrics = self.metrics_of(sends.iter().map(|send| send.campaign_id).collect());
-        let batch = SendBatch::new(sends, recorded, &metrics);
+        let batch = SendBatch::new(sends, recorded, &metrics, self.scope());
         for row in batch.rows {
             self.email_tracking.insert(row)?;
         }
@@ -121,6 +123,7 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool> {
+        self.0.scope().require(user_id)?;
         self.call(|state, _| Ok(state.email_tracking.any(&suppressing(user_id, slice::from_ref(recipient)))))
     }
 
@@ -129,6 +132,7 @@ impl EmailTrackingRepository for Tracking {
         user_id: UserId,
         recipients: &[EmailAddress],
     ) -> Result<HashSet<EmailAddress>> {
+        self.0.scope().require(user_id)?;
         self.call(|state, _| {
             let is_suppressed = |recipient: &&EmailAddress| {
                 state.email_tracking.any(&suppressing(user_id, slice::from_ref(recipient)))

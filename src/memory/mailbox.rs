@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
@@ -66,14 +68,14 @@ impl SecretStorage for Mailboxes {
         })
     }
 
-    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64> {
+    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<HashSet<MailboxId>> {
         self.call(|state, _| {
-            let mut replaced = 0;
+            let mut replaced = HashSet::new();
             for new in &reencrypted {
                 let id = new.mailbox.as_object_id();
                 if state.mailboxes.get(id)?.is_some_and(|stored| new.is_of(&stored)) {
                     state.mailboxes.change::<Mailbox>(id, &reencryption(new))?;
-                    replaced += 1;
+                    replaced.insert(new.mailbox);
                 }
             }
             Ok(replaced)

@@ -11,7 +11,8 @@ use super::user::Users;
 use crate::clock::{Clock, SystemClock};
 use crate::collection::Collection;
 use crate::error::{Error, ProvisionError, Result};
-use crate::repository::Store;
+use crate::model::{Scope, UserId};
+use crate::repository::{Repositories, Store};
 use crate::secret::{PasswordOptions, PasswordPolicy, Passwords, Vault};
 
 /// A store that keeps everything in memory and behaves like the store on MongoDB: the same documents,
@@ -25,7 +26,7 @@ use crate::secret::{PasswordOptions, PasswordPolicy, Passwords, Vault};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
 /// let memory = MemoryStore::new();
-/// let store = memory.repositories();
+/// let store = memory.system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 ///
 /// // What does my service do when the database is away?
@@ -40,6 +41,8 @@ pub struct MemoryStore {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) vault: Option<Vault>,
     pub(super) passwords: Arc<Passwords>,
+    /// Whose records the calls see. A store that callers hold has all users.
+    scope: Scope,
     state: Arc<Mutex<State>>,
 }
 
@@ -58,6 +61,7 @@ impl MemoryStore {
             clock,
             vault: Vault::ephemeral(),
             passwords: Arc::new(Passwords::new(passwords)),
+            scope: Scope::AllUsers,
             state: Arc::new(Mutex::new(State::new())),
         }
     }
@@ -85,17 +89,32 @@ impl MemoryStore {
         Ok(())
     }
 
-    /// The repositories.
+    /// The repositories over all users; see [`Store::system`].
     #[must_use]
-    pub fn repositories(&self) -> Store {
-        Store {
-            users: Arc::new(Users(self.clone())),
-            mailboxes: Arc::new(Mailboxes(self.clone())),
-            mailbox_secrets: Arc::new(Mailboxes(self.clone())),
-            campaigns: Arc::new(Campaigns(self.clone())),
-            campaign_metrics: Arc::new(Metrics(self.clone())),
-            email_tracking: Arc::new(Tracking(self.clone())),
+    pub fn system(&self) -> Repositories {
+        self.repositories(Scope::AllUsers)
+    }
+
+    /// The repositories within one user; see [`Store::of`].
+    #[must_use]
+    pub fn of(&self, user_id: UserId) -> Repositories {
+        self.repositories(Scope::User(user_id))
+    }
+
+    fn repositories(&self, scope: Scope) -> Repositories {
+        let store = Self { scope, ..self.clone() };
+        Repositories {
+            users: Arc::new(Users(store.clone())),
+            mailboxes: Arc::new(Mailboxes(store.clone())),
+            mailbox_secrets: Arc::new(Mailboxes(store.clone())),
+            campaigns: Arc::new(Campaigns(store.clone())),
+            campaign_metrics: Arc::new(Metrics(store.clone())),
+            email_tracking: Arc::new(Tracking(store)),
         }
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.scope
     }
 
     /// Makes the next call on the repository of `collection` fail with `error`, before it does anything.
@@ -112,14 +131,25 @@ impl MemoryStore {
         call: impl FnOnce(&mut State, DateTime<Utc>) -> Result<T>,
     ) -> Result<T> {
         let mut state = self.lock();
-        match state.next_failure(collection) {
-            Some(error) => Err(error),
-            None => call(&mut state, self.clock.now()),
+        if let Some(error) = state.next_failure(collection) {
+            return Err(error);
         }
+        state.enter(self.scope);
+        call(&mut state, self.clock.now())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn system(&self) -> Repositories {
+        self.system()
+    }
+
+    fn of(&self, user_id: UserId) -> Repositories {
+        self.of(user_id)
     }
 }
 

@@ -5,19 +5,23 @@ use std::fmt;
 use std::ops::Bound;
 
 use bson::oid::ObjectId;
-use bson::raw::RawDocumentBuf;
+use bson::raw::{RawDocument, RawDocumentBuf};
 use chrono::{DateTime, Utc};
 
 use super::index::Index;
 use crate::collection::Collection;
 use crate::document::{Changes, Decode, Field, ID, Query, Record, Spellings, UPDATED_AT, id_of, nearest};
 use crate::error::{Error, Result};
+use crate::model::Scope;
 use crate::page::{Order, Page, PageRequest};
 use crate::schema;
 
 /// The documents of a collection in stored form, with the indexes of the schema.
+///
+/// Every method sees the documents within the scope of the call, and no others.
 pub(super) struct Table {
     collection: Collection,
+    scope: Scope,
     rows: BTreeMap<ObjectId, RawDocumentBuf>,
     indexes: Vec<Index>,
 }
@@ -27,7 +31,12 @@ impl Table {
         // The rows are in the order of `_id` as it is, and no index is needed for that.
         let is_needed = |spec: &&schema::IndexSpec| !spec.keys.contains(&ID.as_str());
         let indexes = schema::indexes_of(collection).filter(is_needed).map(Index::new).collect();
-        Self { collection, rows: BTreeMap::new(), indexes }
+        Self { collection, scope: Scope::AllUsers, rows: BTreeMap::new(), indexes }
+    }
+
+    /// Sets the scope of the next calls.
+    pub(super) fn enter(&mut self, scope: Scope) {
+        self.scope = scope;
     }
 
     /// Adds a record.
@@ -38,6 +47,9 @@ impl Table {
     /// Adds a document.
     pub(super) fn insert_document(&mut self, document: RawDocumentBuf) -> Result<()> {
         let id = id_of(self.collection, &document)?;
+        if !self.sees(&document) {
+            return Err(Error::not_found(self.collection, id));
+        }
         self.check_unique(id, &document)?;
         for index in &mut self.indexes {
             index.insert(id, &document);
@@ -48,7 +60,8 @@ impl Table {
 
     /// Changes the row with this id and returns it.
     pub(super) fn change<T: Decode>(&mut self, id: ObjectId, changes: &Changes) -> Result<T> {
-        let before = self.rows.get(&id).ok_or_else(|| Error::not_found(self.collection, id))?;
+        let before = self.rows.get(&id).filter(|row| self.scope.has(self.collection, row));
+        let before = before.ok_or_else(|| Error::not_found(self.collection, id))?;
         let after = changes.apply_to(before);
         let record = T::decode(&after)?;
         self.check_unique(id, &after)?;
@@ -72,7 +85,7 @@ impl Table {
         taken: &[(Query, &'static str)],
     ) -> Result<T> {
         let same_version = Query::all().is(UPDATED_AT, &version);
-        match self.rows.get(&id) {
+        match self.row(id) {
             Some(row) if !same_version.matches(row) => return Err(Error::conflict(self.collection, id)),
             Some(_) => self.refuse_taken(taken)?,
             None => {}
@@ -82,8 +95,8 @@ impl Table {
 
     /// Changes the row that matches the query, and returns whether there was one.
     pub(super) fn change_found<T: Decode>(&mut self, query: &Query, changes: &Changes) -> Result<bool> {
-        let found = self.candidates(query, Order::OldestFirst, None).find(|(_, row)| query.matches(row));
-        match found.map(|(id, _)| id) {
+        let found = self.matching(query, Order::OldestFirst, None).next().map(|(id, _)| id);
+        match found {
             Some(id) => self.change::<T>(id, changes).map(|_| true),
             None => Ok(false),
         }
@@ -91,6 +104,9 @@ impl Table {
 
     /// Removes a row.
     pub(super) fn remove(&mut self, id: ObjectId) {
+        if self.row(id).is_none() {
+            return;
+        }
         let Some(document) = self.rows.remove(&id) else { return };
         for index in &mut self.indexes {
             index.remove(id, &document);
@@ -99,7 +115,7 @@ impl Table {
 
     /// The row with this id.
     pub(super) fn get<T: Decode>(&self, id: ObjectId) -> Result<Option<T>> {
-        self.rows.get(&id).map(|document| T::decode(document)).transpose()
+        self.row(id).map(|document| T::decode(document)).transpose()
     }
 
     /// The first row that matches the query.
@@ -115,14 +131,17 @@ impl Table {
         text: &impl Spellings,
     ) -> Result<Option<T>> {
         let query = query.spelled(field, text);
-        let rows = self.candidates(&query, Order::OldestFirst, None);
-        let rows = rows.map(|(_, row)| row).filter(|row| query.matches(row));
+        let rows = self.matching(&query, Order::OldestFirst, None).map(|(_, row)| row);
         nearest(rows, |row| row, field, text).map(|row| T::decode(row)).transpose()
     }
 
     /// Refuses values that other rows have in another spelling.
     pub(super) fn refuse_taken(&self, taken: &[(Query, &'static str)]) -> Result<()> {
-        match taken.iter().find(|(query, _)| self.any(query)) {
+        // What is unique is so over all users.
+        let is_taken = |query: &Query| {
+            self.candidates(query, Order::OldestFirst, None).any(|(_, row)| query.matches(row))
+        };
+        match taken.iter().find(|(query, _)| is_taken(query)) {
             Some((_, index)) => Err(Error::unique(self.collection, *index)),
             None => Ok(()),
         }
@@ -135,12 +154,13 @@ impl Table {
         limit: usize,
     ) -> Vec<(I, Result<T>)> {
         let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        self.rows.range(range).take(limit).map(|(id, row)| (I::from(*id), T::decode(row))).collect()
+        let rows = self.rows.range(range).filter(|(_, row)| self.sees(row)).take(limit);
+        rows.map(|(id, row)| (I::from(*id), T::decode(row))).collect()
     }
 
     /// Whether any row matches the query.
     pub(super) fn any(&self, query: &Query) -> bool {
-        self.candidates(query, Order::OldestFirst, None).any(|(_, document)| query.matches(document))
+        self.matching(query, Order::OldestFirst, None).next().is_some()
     }
 
     /// All rows that match the query, ordered by id.
@@ -155,7 +175,7 @@ impl Table {
 
     /// A page of the rows that match the query.
     pub(super) fn page<T: Decode>(&self, query: &Query, request: &PageRequest) -> Result<Page<T>> {
-        let tag = query.list_tag(self.collection);
+        let tag = self.scope.narrow(self.collection, query).list_tag(self.collection);
         let after = request.position(&tag)?;
         let rows = self.rows(query, request.direction(), after, request.limit() + 1);
         Page::of(rows, request, &tag)
@@ -180,11 +200,28 @@ impl Table {
         after: Option<ObjectId>,
         limit: usize,
     ) -> Vec<(ObjectId, Result<T>)> {
-        self.candidates(query, order, after)
-            .filter(|(_, document)| query.matches(document))
-            .take(limit)
-            .map(|(id, document)| (id, T::decode(document)))
-            .collect()
+        let rows = self.matching(query, order, after).take(limit);
+        rows.map(|(id, document)| (id, T::decode(document))).collect()
+    }
+
+    /// The row with this id, if it is within the scope.
+    fn row(&self, id: ObjectId) -> Option<&RawDocumentBuf> {
+        self.rows.get(&id).filter(|row| self.sees(row))
+    }
+
+    fn sees(&self, document: &RawDocument) -> bool {
+        self.scope.has(self.collection, document)
+    }
+
+    /// The rows within the scope that match the query, after the row `after` in this order.
+    fn matching(
+        &self,
+        query: &Query,
+        order: Order,
+        after: Option<ObjectId>,
+    ) -> impl Iterator<Item = (ObjectId, &RawDocumentBuf)> {
+        let query = self.scope.narrow(self.collection, query);
+        self.candidates(&query, order, after).filter(move |(_, document)| query.matches(document))
     }
 
     /// The candidate rows for a query, after the row `after` in this order.

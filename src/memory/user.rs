@@ -43,8 +43,8 @@ impl Logins for Users {
         self.call(|state, _| state.users.find_spelled(Query::all(), field::login_id, login_id))
     }
 
-    async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
-        let (query, changes) = hash_replacement(user.id, old, new);
+    async fn replace_hash(&self, user: UserId, old: &str, new: &str) -> Result<()> {
+        let (query, changes) = hash_replacement(user, old, new);
         self.call(|state, _| state.users.change_found::<User>(&query, &changes).map(|_| ()))
     }
 }
@@ -52,7 +52,9 @@ impl Logins for Users {
 #[async_trait]
 impl UserRepository for Users {
     async fn create(&self, user: NewUser) -> Result<User> {
-        let hash = self.0.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
+        const OPERATION: &str = "users.create";
+        self.0.scope().require_all(OPERATION)?;
+        let hash = self.0.passwords.hash_if_any(OPERATION, user.password.as_ref()).await?;
         self.call(|state, now| {
             state.users.refuse_taken(&user.spelled_elsewhere())?;
             let user = user.build(UserId::new(), now);
@@ -86,10 +88,12 @@ impl UserRepository for Users {
     }
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
+        self.0.scope().require_all("users.upsert_from_clerk")?;
         self.call(|state, now| state.upsert_from_clerk(ClerkState::of(&user), now))
     }
 
     async fn delete_from_clerk(&self, id: &ClerkUserId, at: DateTime<Utc>) -> Result<ClerkDeletion> {
+        self.0.scope().require_all("users.delete_from_clerk")?;
         let tombstone = ClerkState::tombstone(id.clone(), whole_millis(at));
         self.call(|state, now| state.delete_from_clerk(tombstone, now))
     }
@@ -120,7 +124,9 @@ impl UserRepository for Users {
                 return Err(Error::in_use(Collection::Users, id, Collection::Mailboxes));
             }
             state.users.remove(id.as_object_id());
-            user.clerk_user_id.map_or(Ok(()), |id| state.forget_clerk_user(&id, now))
+            let Some(id) = user.clerk_user_id else { return Ok(()) };
+            // What the user had from Clerk may now be another's.
+            state.over_all_users(|state| state.forget_clerk_user(&id, now))
         })
     }
 

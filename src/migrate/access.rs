@@ -13,6 +13,7 @@ use crate::error::{Error, Invalid, Problem};
 use crate::mongo::MongoStore;
 use crate::mongo::connection::Connection;
 use crate::mongo::error::DriverResult;
+use crate::mongo::keys::Keys;
 use crate::mongo::table::Table;
 use crate::secret::Vault;
 
@@ -25,20 +26,35 @@ const TRANSACTION_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct Access {
     connection: Arc<Connection>,
-    vault: Vault,
+    keys: Option<Keys>,
 }
 
 impl Access {
-    pub(crate) fn new(store: &MongoStore) -> Result<Self> {
-        let connection = store.connection().clone();
-        let vault = store.vault().cloned();
-        let vault = vault.ok_or(Error::Invalid(Invalid::new("vault", Problem::Missing)))?;
-        Ok(Self { connection, vault })
+    /// The database, with keys if the store has any.
+    pub(crate) fn of(store: &MongoStore) -> Self {
+        Self { connection: store.connection().clone(), keys: store.keys().cloned() }
+    }
+
+    /// The database and the keys, which must be there.
+    pub(crate) fn with_keys(store: &MongoStore) -> Result<Self> {
+        let access = Self::of(store);
+        access.vault()?;
+        Ok(access)
     }
 
     /// The keys.
-    pub(crate) fn vault(&self) -> &Vault {
-        &self.vault
+    pub(crate) fn vault(&self) -> Result<&Vault> {
+        Ok(&self.keys()?.vault)
+    }
+
+    /// Makes sure that the database knows the key that seals, before anything is sealed.
+    pub(crate) async fn note_key(&self) -> Result<()> {
+        Ok(self.keys()?.note_primary().await?)
+    }
+
+    fn keys(&self) -> Result<&Keys> {
+        let missing = Error::Invalid(Invalid::new("vault", Problem::Missing));
+        self.keys.as_ref().ok_or(missing.into())
     }
 
     /// What the store shares, for provisioning, recounting and the lease.

@@ -1,10 +1,9 @@
 use std::fmt;
 
-use futures_util::stream::StreamExt;
+use futures_util::stream::{self, StreamExt};
 
 use super::access::Access;
 use super::after::finalise::finalise;
-use super::after::reencrypt::reencrypt;
 use super::after::retry::retry;
 use super::after::rollback::rollback;
 use super::copy::run::run;
@@ -50,7 +49,7 @@ impl Migration {
     /// # Errors
     /// `Invalid` without a vault: the secrets of the old documents must be sealed.
     pub fn new(store: &MongoStore) -> Result<Self> {
-        Ok(Self { access: Access::new(store)? })
+        Ok(Self { access: Access::with_keys(store)? })
     }
 
     /// Migrates what is left. The stream reports progress, and ends with `Finished`. Dropping it ends the
@@ -72,7 +71,10 @@ impl Migration {
     /// Those of the connection.
     #[must_use]
     pub fn dry_run(&self) -> MigrationStream<DryRunReport> {
-        Reader::new(&self.access).dry_run().boxed()
+        match Reader::new(&self.access) {
+            Ok(reader) => reader.dry_run().boxed(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
     }
 
     /// Removes the migrated documents that are unchanged, and all records of the migration. Documents that
@@ -107,15 +109,6 @@ impl Migration {
         retry(self.access.clone(), options).boxed()
     }
 
-    /// Re-encrypts the originals in quarantine with the primary key, and returns how many were under other
-    /// keys. Every key rotation needs it, beside [`reencrypt`](crate::MailboxSecretsRepository::reencrypt).
-    ///
-    /// # Errors
-    /// `Original` when one does not open; those of the connection.
-    pub async fn reencrypt_quarantine(&self) -> Result<u64> {
-        reencrypt(&self.access).await
-    }
-
     /// Reads every old document again and compares what it becomes with the stored document, then the
     /// metrics with the tracking rows. Writes nothing. There is a report after each page.
     ///
@@ -132,6 +125,14 @@ impl Migration {
     /// `Corrupt` when a record of the migration is damaged; those of the connection.
     pub async fn status(&self) -> Result<MigrationReport> {
         report(&self.access).await
+    }
+
+    /// The same for a store without keys.
+    ///
+    /// # Errors
+    /// As [`status`](Self::status).
+    pub async fn status_of(store: &MongoStore) -> Result<MigrationReport> {
+        report(&Access::of(store)).await
     }
 }
 

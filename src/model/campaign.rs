@@ -286,7 +286,7 @@ pub(crate) struct Period {
 ///
 /// let paused = CampaignFilter::user(UserId::new()).status(CampaignStatus::Paused);
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct CampaignFilter {
     pub(crate) user_id: Option<UserId>,
@@ -295,14 +295,14 @@ pub struct CampaignFilter {
 }
 
 impl CampaignFilter {
-    /// All campaigns.
+    /// All campaigns that the repositories see: those of one user, or of [all](crate::Store::system).
     pub fn all() -> Self {
-        Self::default()
+        Self { user_id: None, mailbox_id: None, status: None }
     }
 
     /// The campaigns of a user.
     pub fn user(user_id: UserId) -> Self {
-        Self { user_id: Some(user_id), ..Self::default() }
+        Self { user_id: Some(user_id), ..Self::all() }
     }
 
     /// Only campaigns that are sent from this mailbox.

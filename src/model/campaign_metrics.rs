@@ -5,7 +5,9 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Campaign, CampaignId, Contribution, EmailTracking, MailboxId, MetricId, Rates, Totals, UserId};
+use super::{
+    Campaign, CampaignId, Contribution, EmailTracking, MailboxId, MetricId, Rates, Scope, Totals, UserId,
+};
 use crate::clock::first_whole_millis;
 use crate::error::{Error, Invalid, Problem, Result};
 
@@ -104,7 +106,7 @@ impl MetricsSum {
 /// let start = DateTime::UNIX_EPOCH;
 /// let first_week = MetricsFilter::user(UserId::new()).created(start..start + TimeDelta::days(7));
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct MetricsFilter {
     pub(crate) user_id: Option<UserId>,
@@ -117,31 +119,37 @@ impl MetricsFilter {
     /// The largest number of campaigns that a filter of a list can name.
     pub const MAX_LISTED: usize = 10_000;
 
-    /// The metrics of all campaigns.
+    /// The metrics of all campaigns that the repositories see: those of one user, or of
+    /// [all](crate::Store::system).
     pub fn all() -> Self {
-        Self::default()
+        Self { user_id: None, mailbox_id: None, campaigns: None, created: None }
     }
 
     /// The metrics of a user's campaigns.
     pub fn user(user_id: UserId) -> Self {
-        Self { user_id: Some(user_id), ..Self::default() }
+        Self { user_id: Some(user_id), ..Self::all() }
     }
 
     /// The metrics of the campaigns that are sent from a mailbox.
     pub fn mailbox(mailbox_id: MailboxId) -> Self {
-        Self { mailbox_id: Some(mailbox_id), ..Self::default() }
+        Self { mailbox_id: Some(mailbox_id), ..Self::all() }
     }
 
     /// The metrics of these campaigns. A [`list`](crate::CampaignMetricsRepository::list) takes at most
     /// [`MAX_LISTED`](Self::MAX_LISTED) of them; sums and series take any number.
     pub fn campaigns(campaigns: impl IntoIterator<Item = CampaignId>) -> Self {
-        Self { campaigns: Some(campaigns.into_iter().collect()), ..Self::default() }
+        Self { campaigns: Some(campaigns.into_iter().collect()), ..Self::all() }
     }
 
     /// Only the metrics of campaigns that were created in this period, which excludes its end.
     pub fn created(mut self, range: Range<DateTime<Utc>>) -> Self {
         self.created = Some(first_whole_millis(range.start)..first_whole_millis(range.end));
         self
+    }
+
+    /// The same within a scope. A filter of another user finds nothing there.
+    pub(crate) fn within(&self, scope: Scope) -> Self {
+        Self { user_id: self.user_id.or(scope.user()), ..self.clone() }
     }
 
     /// Refuses a filter that names too many campaigns for a list: each of its pages would search for all.

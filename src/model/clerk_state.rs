@@ -98,13 +98,15 @@ impl Claim {
 
     /// Whether a user has it, in any of the spellings that look-ups ask for.
     pub(super) fn is_of(&self, user: &User) -> bool {
-        let is = |stored: &str, text: &str, other: Option<&str>| stored == text || Some(stored) == other;
+        let is = |stored: &str, text: &str, others: &[Box<str>]| {
+            stored == text || others.iter().any(|other| **other == *stored)
+        };
         match self {
-            Self::LoginId(text) => is(user.login_id.as_str(), text.as_str(), text.other_spelling()),
+            Self::LoginId(text) => is(user.login_id.as_str(), text.as_str(), text.other_spellings()),
             Self::Email(text) => user
                 .email
                 .as_ref()
-                .is_some_and(|email| is(email.as_str(), text.as_str(), text.other_spelling())),
+                .is_some_and(|email| is(email.as_str(), text.as_str(), text.other_spellings())),
         }
     }
 }

@@ -49,7 +49,7 @@ impl ClerkUser {
         Ok(Self {
             clerk_user_id: ClerkUserId::new(clerk_user_id)?,
             user_name: text::name("user_name", user_name.as_ref())?,
-            login_id: LoginId::new(login_id)?,
+            login_id: LoginId::of_new_user(login_id.as_ref())?,
             email: None,
             updated_at: whole_millis(updated_at),
         })

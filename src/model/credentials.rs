@@ -74,6 +74,12 @@ impl Credentials {
         Self { refresh_token: Some(token), ..self }
     }
 
+    /// Whether there is a secret to store.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn is_any(&self) -> bool {
+        SecretField::ALL.iter().any(|field| self.get(*field).is_some())
+    }
+
     /// Whether the tokens equal those of `other`.
     pub(crate) fn has_tokens_of(&self, other: &Self) -> bool {
         is_same(self.access_token.as_ref(), other.access_token.as_ref())

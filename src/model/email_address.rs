@@ -9,13 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::debug::discreet_debug;
 use super::spelled::Spelled;
-use super::text;
+use super::{comparison, text};
 use crate::error::{Invalid, Problem};
 
-/// An e-mail address, trimmed and in lower case, so equal addresses are equal texts.
+/// An e-mail address, trimmed and in lower case.
 ///
 /// Look-ups of users and mailboxes also find the text as it was given, which an older program may have
-/// stored. See [`MongoStore::rewrite_logins`](crate::MongoStore::rewrite_logins).
+/// stored, and the other forms of its domain: `bücher.example` is `xn--bcher-kva.example`. See [`MongoStore::rewrite_logins`](crate::MongoStore::rewrite_logins).
 ///
 /// ```
 /// use campaign_store::EmailAddress;
@@ -37,8 +37,9 @@ impl EmailAddress {
     /// Normalises and checks an address.
     ///
     /// # Errors
-    /// [`Invalid`] when it is empty, longer than [`EmailAddress::MAX_LEN`], contains white space or a
-    /// control character, or is not an address by RFC 5321. Display names (`Ada <ada@example.com>`) and
+    /// [`Invalid`] when it is empty, longer than [`EmailAddress::MAX_LEN`], contains white space, a control
+    /// character or an invisible one (such as a zero-width space or a soft hyphen), or is not an address by RFC 5321.
+    /// Display names (`Ada <ada@example.com>`), quoted local parts (`"ada"@example.com`) and
     /// address literals (`ada@[127.0.0.1]`) are refused.
     pub fn new(address: impl AsRef<str>) -> Result<Self, Invalid> {
         Self::of_field("email", address.as_ref())
@@ -46,24 +47,37 @@ impl EmailAddress {
 
     /// The same, with errors that name the input `field`.
     pub(crate) fn of_field(field: &'static str, address: &str) -> Result<Self, Invalid> {
-        let address = Spelled::given(text::token(field, address, Self::MAX_LEN)?);
+        let given = text::token(field, address, Self::MAX_LEN)?;
+        let stored = given.to_lowercase();
         // Lower case can be longer.
-        let stored = text::token(field, address.as_str(), Self::MAX_LEN)?;
-        let options = Options::default().without_display_text().without_domain_literal();
-        match email_address::EmailAddress::parse_with_options(stored, options) {
-            Ok(_) => Ok(Self(address)),
-            Err(_) => Err(Invalid::new(field, Problem::NotAnEmailAddress)),
+        text::token(field, &stored, Self::MAX_LEN)?;
+        if given.chars().any(comparison::is_invisible) {
+            return Err(Invalid::new(field, Problem::InvisibleCharacter));
         }
+        let options = Options::default().without_display_text().without_domain_literal();
+        // A quoted local part can look like a list of addresses to the programs that it passes.
+        if stored.starts_with('"')
+            || email_address::EmailAddress::parse_with_options(&stored, options).is_err()
+        {
+            return Err(Invalid::new(field, Problem::NotAnEmailAddress));
+        }
+        let others = other_forms(&stored).chain([given.to_owned()]).collect::<Vec<_>>();
+        Ok(Self(Spelled::new(stored, others)))
     }
 
     /// A stored address. An older program may have stored one that is not valid by today's rules.
     pub(crate) fn from_stored(address: &str) -> Self {
-        Self(Spelled::from_stored(address))
+        if comparison::is_plain(address) {
+            return Self(Spelled::new(address.to_owned(), []));
+        }
+        let form = address.trim().to_lowercase();
+        let others = other_forms(&form).collect::<Vec<_>>();
+        Self(Spelled::new(address.to_owned(), [form].into_iter().chain(others)))
     }
 
-    /// The spelling that a look-up of a user or a mailbox asks for besides this one.
-    pub(crate) fn other_spelling(&self) -> Option<&str> {
-        self.0.other()
+    /// The spellings that a look-up of a user or a mailbox asks for besides this one.
+    pub(crate) fn other_spellings(&self) -> &[Box<str>] {
+        self.0.others()
     }
 
     /// The address as a text.
@@ -71,6 +85,13 @@ impl EmailAddress {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+}
+
+/// The comparison form of an address, and the same with its domain in ASCII.
+fn other_forms(address: &str) -> impl Iterator<Item = String> + use<> {
+    let form = comparison::of_address(address);
+    let ascii = form.as_deref().and_then(comparison::with_ascii_domain);
+    form.into_iter().chain(ascii)
 }
 
 impl fmt::Display for EmailAddress {
@@ -121,6 +142,11 @@ mod tests {
             "Ada <ada@example.com>",
             "<ada@example.com>",
             "ada@[127.0.0.1]",
+            "\"ada\"@example.com",
+            "\"<x@evil.example>,\"@example.com",
+            "ada@exam\u{ad}ple.com",
+            "a\u{200b}da@example.com",
+            "\u{202e}ada@example.com",
             "ada..x@example.com",
             ".ada@example.com",
             "ada@-example.com",

@@ -234,7 +234,7 @@ pub enum SendOutcome {
 ///
 /// let bounced = TrackingFilter::user(UserId::new()).state(Signal::Bounced);
 /// ```
-#[derive(Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq)]
 #[must_use]
 pub struct TrackingFilter {
     pub(crate) campaign_id: Option<CampaignId>,
@@ -246,19 +246,19 @@ pub struct TrackingFilter {
 discreet_debug!(TrackingFilter { campaign_id, user_id, state });
 
 impl TrackingFilter {
-    /// All e-mails.
+    /// All e-mails that the repositories see: those of one user, or of [all](crate::Store::system).
     pub fn all() -> Self {
-        Self::default()
+        Self { campaign_id: None, user_id: None, recipient_email: None, state: None }
     }
 
     /// The e-mails of a campaign.
     pub fn campaign(campaign_id: CampaignId) -> Self {
-        Self { campaign_id: Some(campaign_id), ..Self::default() }
+        Self { campaign_id: Some(campaign_id), ..Self::all() }
     }
 
     /// The e-mails of a user's campaigns.
     pub fn user(user_id: UserId) -> Self {
-        Self { user_id: Some(user_id), ..Self::default() }
+        Self { user_id: Some(user_id), ..Self::all() }
     }
 
     /// Only e-mails to this address.
@@ -271,6 +271,12 @@ impl TrackingFilter {
     pub fn state(mut self, state: Signal) -> Self {
         self.state = Some(state);
         self
+    }
+
+    /// The same within a scope. A filter of another user finds nothing there.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn within(&self, scope: super::Scope) -> Self {
+        Self { user_id: self.user_id.or(scope.user()), ..self.clone() }
     }
 }
 

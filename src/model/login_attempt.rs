@@ -16,13 +16,14 @@ use super::{LoginId, User};
 /// ```
 /// use campaign_store::LoginAttempt;
 ///
-/// let attempt = LoginAttempt::new("ada", "correct horse battery staple");
+/// let attempt = LoginAttempt::new("ada", "correct horse battery staple").caller("192.0.2.7");
 /// assert_eq!(format!("{attempt:?}"), "LoginAttempt([redacted])");
 /// ```
 #[derive(Clone)]
 pub struct LoginAttempt {
     login_id: LoginId,
     password: SecretString,
+    caller: Option<String>,
 }
 
 impl LoginAttempt {
@@ -33,7 +34,20 @@ impl LoginAttempt {
         typed.zeroize();
         // No user has this login id, since a login id cannot contain a control character.
         let nobody = || LoginId::from_stored("\0");
-        Self { login_id: LoginId::new(login_id).unwrap_or_else(|_| nobody()), password }
+        Self { login_id: LoginId::new(login_id).unwrap_or_else(|_| nobody()), password, caller: None }
+    }
+
+    /// Names the caller to the [`LoginThrottle`](crate::LoginThrottle): an address, for instance. Of an IPv6
+    /// address, use the first 64 bits, since one caller has all the others. Behind a proxy, make sure that
+    /// the caller cannot choose the name.
+    #[must_use]
+    pub fn caller(mut self, caller: impl Into<String>) -> Self {
+        self.caller = Some(caller.into());
+        self
+    }
+
+    pub(crate) fn caller_name(&self) -> Option<&str> {
+        self.caller.as_deref()
     }
 
     pub(crate) fn login_id(&self) -> &LoginId {

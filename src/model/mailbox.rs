@@ -220,7 +220,7 @@ impl MailboxPatch {
 ///
 /// let broken = MailboxFilter::user(UserId::new()).active(true).status(MailboxStatus::Error);
 /// ```
-#[derive(Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq)]
 #[must_use]
 pub struct MailboxFilter {
     pub(crate) user_id: Option<UserId>,
@@ -232,14 +232,14 @@ pub struct MailboxFilter {
 discreet_debug!(MailboxFilter { user_id, is_active, status });
 
 impl MailboxFilter {
-    /// All mailboxes.
+    /// All mailboxes that the repositories see: those of one user, or of [all](crate::Store::system).
     pub fn all() -> Self {
-        Self::default()
+        Self { user_id: None, email: None, is_active: None, status: None }
     }
 
     /// The mailboxes of a user.
     pub fn user(user_id: UserId) -> Self {
-        Self { user_id: Some(user_id), ..Self::default() }
+        Self { user_id: Some(user_id), ..Self::all() }
     }
 
     /// Only mailboxes with this address. Several users can link the same address.

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::text;
 use crate::error::{Invalid, Problem};
@@ -40,8 +41,9 @@ use crate::error::{Invalid, Problem};
 /// ```
 pub struct Secret<K: SecretKind>(SecretString, PhantomData<fn() -> K>);
 
-/// The password that a user logs in with: 8 to 1,024 bytes, any characters. Equivalent Unicode forms
-/// (NFKC) are the same password.
+/// The password that a user logs in with: at least 8 characters (Unicode code points, after NFKC), at most
+/// 1,024 bytes, any characters. Equivalent Unicode forms (NFKC) are the same password. The store can ask
+/// for more, see [`PasswordOptions::min_length`](crate::PasswordOptions::min_length).
 pub type LoginPassword = Secret<kind::LoginPassword>;
 /// The password of a mailbox at its provider: at most 1,024 bytes, no control characters.
 pub type MailboxPassword = Secret<kind::MailboxPassword>;
@@ -54,7 +56,7 @@ pub type RefreshToken = Secret<kind::RefreshToken>;
 pub trait SecretKind: sealed::Sealed + 'static {
     /// The name of the field that stores it.
     const NAME: &'static str;
-    /// The smallest number of bytes.
+    /// The smallest number of characters: Unicode code points, after NFKC.
     const MIN_LEN: usize;
     /// The largest number of bytes.
     const MAX_LEN: usize;
@@ -102,7 +104,7 @@ mod sealed {
 }
 
 impl<K: SecretKind> Secret<K> {
-    /// The smallest number of bytes.
+    /// The smallest number of characters: Unicode code points, after NFKC.
     pub const MIN_LEN: usize = K::MIN_LEN;
     /// The largest number of bytes.
     pub const MAX_LEN: usize = K::MAX_LEN;
@@ -158,13 +160,26 @@ fn check<K: SecretKind>(text: &str) -> Result<(), Problem> {
         Err(Problem::Empty)
     } else if text.len() > K::MAX_LEN {
         Err(Problem::TooLong { max: K::MAX_LEN })
-    } else if text.len() < K::MIN_LEN {
+    // The length is bounded by now, which normalising needs.
+    } else if normalised(text).chars().count() < K::MIN_LEN {
         Err(Problem::TooShort { min: K::MIN_LEN })
     } else if text.chars().all(K::allows) {
         Ok(())
     } else {
         Err(Problem::ForbiddenCharacter)
     }
+}
+
+/// Normalises a password, so equivalent Unicode texts are the same password (NFKC, as NIST SP 800-63B
+/// recommends). The caller has bounded the length.
+pub(crate) fn normalised(password: &str) -> Zeroizing<String> {
+    if password.is_ascii() {
+        return Zeroizing::new(password.to_owned());
+    }
+    // Room for the longest expansion, since growing would leave copies behind.
+    let mut text = String::with_capacity(password.len() * 18);
+    text.extend(password.nfkc());
+    Zeroizing::new(text)
 }
 
 impl<K: SecretKind> Clone for Secret<K> {
@@ -191,6 +206,13 @@ mod tests {
     fn every_kind_has_its_bounds_and_characters() {
         assert_eq!(problem::<kind::LoginPassword>(""), Some(Problem::Empty));
         assert_eq!(problem::<kind::LoginPassword>("1234567"), Some(Problem::TooShort { min: 8 }));
+        // Two digits of four bytes each, and letters of two code points that NFKC makes one of.
+        for short in ["\u{1d7cf}\u{1d7d0}", &"\u{e9}".repeat(7), &"e\u{301}".repeat(7)] {
+            let expected = Some(Problem::TooShort { min: 8 });
+            assert_eq!(problem::<kind::LoginPassword>(short), expected, "129: {short:?}");
+        }
+        // One character that NFKC makes eighteen of.
+        assert_eq!(problem::<kind::LoginPassword>("\u{fdfa}"), None);
         assert_eq!(problem::<kind::LoginPassword>("with\0NUL and space "), None);
         assert_eq!(problem::<kind::LoginPassword>(&"x".repeat(1_024)), None);
         assert_eq!(problem::<kind::LoginPassword>(&"x".repeat(1_025)), Some(Problem::TooLong { max: 1_024 }));

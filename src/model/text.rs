@@ -1,6 +1,6 @@
 //! Checks of texts. They refuse a bad text; they never shorten it, and no error repeats it.
 
-use super::Message;
+use super::{Message, comparison};
 use crate::error::{Invalid, Problem};
 
 /// The largest size of a name, in bytes.
@@ -40,8 +40,19 @@ pub(crate) fn token<'a>(field: &'static str, text: &'a str, max: usize) -> Resul
     Ok(token)
 }
 
-/// A name: a [`line()`] of at most [`MAX_NAME`] bytes.
+/// A name: a [`line()`] of at most [`MAX_NAME`] bytes, without characters that are not seen.
 pub(crate) fn name(field: &'static str, text: &str) -> Result<String, Invalid> {
+    let name = line(field, text, MAX_NAME)?;
+    let is_blank = || name.chars().all(|c| c.is_whitespace() || comparison::is_invisible(c));
+    if name.chars().any(comparison::is_invisible_in_names) || is_blank() {
+        return Err(Invalid::new(field, Problem::InvisibleCharacter));
+    }
+    Ok(name.to_owned())
+}
+
+/// A name that an older program stored: a [`line()`] of at most [`MAX_NAME`] bytes.
+#[cfg(feature = "mongo")]
+pub(crate) fn old_name(field: &'static str, text: &str) -> Result<String, Invalid> {
     line(field, text, MAX_NAME).map(str::to_owned)
 }
 
@@ -95,6 +106,16 @@ mod tests {
         }
         assert_eq!(problem(subject("\n")), Some(Problem::Empty));
         assert_eq!(message("a\n").unwrap(), "a\n");
+    }
+
+    #[test]
+    fn names_are_seen() {
+        for text in ["\u{200b}", "Ada\u{202e}", "\u{200d}\u{fe0f}", "A\u{ad}da", "\u{2066}Ada\u{2069}"] {
+            assert_eq!(problem(name("user_name", text)), Some(Problem::InvisibleCharacter), "{text:?}");
+        }
+        for text in ["Ada", "👩\u{200d}💻 Ada", "می\u{200c}خواهم", "יעל", "❤\u{fe0f}"] {
+            assert_eq!(name("user_name", text).as_deref(), Ok(text), "{text:?}");
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl NewUser {
     pub fn new(user_name: impl AsRef<str>, login_id: impl AsRef<str>) -> Result<Self, Invalid> {
         Ok(Self {
             user_name: text::name("user_name", user_name.as_ref())?,
-            login_id: LoginId::new(login_id)?,
+            login_id: LoginId::of_new_user(login_id.as_ref())?,
             clerk_user_id: None,
             email: None,
             password: None,
@@ -159,7 +159,7 @@ impl UserPatch {
     /// # Errors
     /// As [`LoginId::new`].
     pub fn login_id(mut self, login_id: impl AsRef<str>) -> Result<Self, Invalid> {
-        self.login_id = Some(LoginId::new(login_id)?);
+        self.login_id = Some(LoginId::of_new_user(login_id.as_ref())?);
         Ok(self)
     }
 
@@ -206,16 +206,16 @@ impl UserPatch {
 ///
 /// let active = UserFilter::all().active(true);
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct UserFilter {
     pub(crate) is_active: Option<bool>,
 }
 
 impl UserFilter {
-    /// All users.
+    /// All users that the repositories see: one, or [all](crate::Store::system).
     pub fn all() -> Self {
-        Self::default()
+        Self { is_active: None }
     }
 
     /// Only active users, or only inactive ones.

@@ -48,8 +48,8 @@ pub(super) async fn find_campaign(
 }
 
 /// Whether the campaign exists, whatever it holds.
-pub(super) async fn is_campaign(db: &Connection, id: CampaignId) -> DriverResult<bool> {
-    db.campaigns.any(None, &of_campaign(id)).await
+pub(super) async fn is_campaign(db: &Connection, session: Session<'_>, id: CampaignId) -> DriverResult<bool> {
+    db.campaigns.any(session, &of_campaign(id)).await
 }
 
 impl Campaigns {
@@ -190,15 +190,13 @@ impl Campaigns {
 
     async fn complete(&self, expired: DateTime<Utc>) -> DriverResult<u64> {
         let completion = status_change(CampaignStatus::Completed, self.db.now());
-        let expired = CampaignFilter::expired(expired).to_filter();
-        Ok(self.db.campaigns.raw.update_many(expired, completion.to_pipeline()).await?.modified_count)
+        self.db.campaigns.update_all(&CampaignFilter::expired(expired), &completion).await
     }
 
-    async fn count(&self, query: &Query) -> DriverResult<CampaignCounts> {
+    async fn count(&self) -> DriverResult<CampaignCounts> {
         let status = field::status.as_str();
         // Matches any status: without a condition the server would not count along the index.
-        let mut filter = doc! { status: { "$gte": Bson::MinKey } };
-        filter.extend(query.to_filter());
+        let filter = doc! { status: { "$gte": Bson::MinKey } };
         let group = doc! { "_id": format!("${status}"), "n": { "$sum": 1_i64 } };
         let named = doc! { "_id": 0, status: "$_id", "n": 1 };
         let pipeline = [doc! { "$match": filter }, doc! { "$group": group }, doc! { "$project": named }];
@@ -264,9 +262,8 @@ impl CampaignRepository for Campaigns {
         self.db.write("campaigns.complete_expired", self.complete(now)).await
     }
 
-    async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts> {
-        let query = user_id.map_or_else(CampaignFilter::all, CampaignFilter::user).query();
-        self.db.run("campaigns.count_by_status", self.count(&query)).await
+    async fn count_by_status(&self) -> Result<CampaignCounts> {
+        self.db.run("campaigns.count_by_status", self.count()).await
     }
 
     async fn add_recipients(&self, id: CampaignId, new: NewRecipients) -> Result<Campaign> {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use mongodb::ClientSession;
 use mongodb::action::{Action, Aggregate, Find};
 use mongodb::options::Hint;
 
-use super::campaign::find_campaign;
+use super::campaign::{find_campaign, is_campaign};
 use super::link::connection::Connection;
 use super::link::error::{DriverResult, ours};
 use super::link::table::{each, of_id, projection};
@@ -43,7 +43,7 @@ impl Metrics {
 
     async fn sum(&self, filter: &MetricsFilter) -> DriverResult<MetricsSum> {
         let mut all = MetricsSum::default();
-        for part in filter.parts() {
+        for part in filter.within(self.db.scope).parts() {
             let query = part.query();
             // Reading along the id index is not slower and does not count as a scan.
             let hint = (part == MetricsFilter::all()).then(|| Hint::Keys(doc! { "_id": 1 }));
@@ -92,6 +92,7 @@ impl Metrics {
 
     /// The filters that find the rows of the campaigns, for a few campaigns each if they must be looked up.
     async fn filters_of_rows(&self, filter: &MetricsFilter) -> DriverResult<Vec<Query>> {
+        let filter = filter.within(self.db.scope);
         if let Some(rows) = filter.rows() {
             return Ok(vec![rows.query()]);
         }
@@ -153,8 +154,8 @@ impl Metrics {
     }
 }
 
-/// The metrics of those campaigns that exist; missing metrics are created. What cannot be read is an error
-/// of its own campaign.
+/// The metrics of those campaigns that exist within the scope; missing metrics are created. What cannot be read
+/// is an error of its own campaign.
 pub(super) async fn metrics_of(
     db: &Connection,
     session: &mut ClientSession,
@@ -165,22 +166,31 @@ pub(super) async fn metrics_of(
         return Ok(all);
     }
     let query = MetricsFilter::campaigns(campaigns.iter().copied()).query();
-    let find = db.campaign_metrics.raw.find(query.to_filter());
+    // Over all users: what cannot be read may not even say whose it is, and is in the way of a new record.
+    let metrics = db.campaign_metrics.over_all_users();
+    let find = metrics.find(query.to_filter());
     // All in one reply: by default the server would return only the first hundred.
     let find = find.batch_size(u32::try_from(campaigns.len() + 1).unwrap_or(u32::MAX));
+    let mut found = HashMap::new();
     each(Some(&mut *session), find, |document| {
         let metrics = CampaignMetrics::decode(document);
         if let Ok(id) = metrics.as_ref().map_or_else(|_| campaign_of(document), |found| Ok(found.campaign_id))
         {
-            all.insert(id, metrics);
+            found.insert(id, metrics);
         }
         Ok(())
     })
     .await?;
     for id in campaigns {
-        if !all.contains(*id)
-            && let Some(metrics) = make_metrics(db, session, *id).await?
-        {
+        let metrics = match found.remove(id) {
+            Some(Ok(metrics)) => db.scope.includes(metrics.user_id).then_some(Ok(metrics)),
+            Some(Err(error)) => {
+                let is_ours = db.scope.is_all() || is_campaign(db, Some(&mut *session), *id).await?;
+                is_ours.then_some(Err(error))
+            }
+            None => make_metrics(db, session, *id).await?,
+        };
+        if let Some(metrics) = metrics {
             all.insert(*id, metrics);
         }
     }

@@ -45,30 +45,29 @@ impl Senders {
 impl Campaigns {
     /// Claims at most `limit` campaigns that are due.
     pub(super) async fn claim(&self, due: DateTime<Utc>, limit: usize) -> Result<Vec<Campaign>> {
-        self.db
-            .within(self.db.deadline(), async {
-                let due = CampaignFilter::due(due);
-                let mut candidates = Box::pin(self.db.run(OPERATION, self.candidates(&due))).await?;
-                let (mut claimed, mut ready) = (Vec::new(), VecDeque::new());
-                while claimed.len() < limit {
-                    if ready.is_empty() {
-                        match Box::pin(self.db.run(OPERATION, self.next_ready(&mut candidates))).await? {
-                            Some(next) => ready = next,
-                            None => break,
-                        }
-                        continue;
+        // Boxed: the future is large.
+        Box::pin(self.db.within(self.db.deadline(), async {
+            let due = CampaignFilter::due(due);
+            let mut candidates = self.db.run(OPERATION, self.candidates(&due)).await?;
+            let (mut claimed, mut ready) = (Vec::new(), VecDeque::new());
+            while claimed.len() < limit {
+                if ready.is_empty() {
+                    match self.db.run(OPERATION, self.next_ready(&mut candidates)).await? {
+                        Some(next) => ready = next,
+                        None => break,
                     }
-                    let n = ready.len().min(STEP).min(limit - claimed.len());
-                    let step: Vec<Bson> = ready.drain(..n).collect();
-                    let claim =
-                        self.db.transact(OPERATION, (self, &due, step), |session, (this, due, step)| {
-                            this.claim_in(session, due, step).boxed()
-                        });
-                    claimed.extend(Box::pin(claim).await?);
+                    continue;
                 }
-                Ok(claimed)
-            })
-            .await
+                let n = ready.len().min(STEP).min(limit - claimed.len());
+                let step: Vec<Bson> = ready.drain(..n).collect();
+                let claim = self.db.transact(OPERATION, (self, &due, step), |session, (this, due, step)| {
+                    this.claim_in(session, due, step).boxed()
+                });
+                claimed.extend(Box::pin(claim).await?);
+            }
+            Ok(claimed)
+        }))
+        .await
     }
 
     /// The campaigns that are due, the earliest first, without their bodies.

@@ -14,7 +14,7 @@ use super::link::error::DriverResult;
 use super::link::table::{Session, Table, each};
 use super::tracking::{CampaignLocks, Receipts};
 use crate::document::email_tracking::{field, spelled_otherwise, suppressing};
-use crate::document::{Field, Query, Record, Stored};
+use crate::document::{Field, Query, Stored};
 use crate::error::{Error, Result};
 use crate::model::{
     CampaignId, EmailAddress, EmailSummary, EmailTracking, EventOutcome, NewSend, SendBatch, SendOutcome,
@@ -35,6 +35,11 @@ pub(super) struct Tracking {
 }
 
 impl Tracking {
+    /// The rows of a filter. The scope is in it where it decides about the index.
+    fn query(&self, filter: &TrackingFilter) -> Query {
+        filter.within(self.db.scope).query()
+    }
+
     async fn record(&self, step: &[EmailTracking], all_new: bool) -> Result<Vec<Result<SendOutcome>>> {
         // Senders and events of a campaign take turns. Without, an event met a new send at each attempt.
         let _held = self.locks.lock(step.iter().map(|send| send.campaign_id)).await;
@@ -72,23 +77,25 @@ impl Tracking {
         // whether it was recorded before.
         if !all_new || metrics.readable() < named.len() {
             let ids = sends.iter().map(|send| send.id).collect();
-            recorded = tracking.known(Some(&mut *session), field::id, &ids).await?;
+            recorded = tracking.over_all_users().known(Some(&mut *session), field::id, &ids).await?;
         }
-        let batch = SendBatch::new(sends, recorded, &metrics);
+        let batch = SendBatch::new(sends, recorded, &metrics, self.db.scope);
         // The metrics come first: concurrent recorders of one campaign conflict there, and the one that must
         // retry has not yet written its rows.
         change_totals(&self.db, session, &metrics, &batch.added, now).await?;
-        if !batch.rows.is_empty() {
-            let rows = batch.rows.iter().map(|row| row.encode());
-            tracking.raw.insert_many(rows).session(session).await?;
-        }
+        tracking.insert_all(session, batch.rows.iter().copied()).await?;
         Ok(batch.outcomes)
     }
 }
 
 impl Table {
-    /// Those of `ids` that rows have in `field`. It reads only the index.
-    async fn known<T>(&self, session: Session<'_>, field: Field, ids: &HashSet<T>) -> DriverResult<HashSet<T>>
+    /// Those of `ids` that rows have in `field`. Over all users it reads only the index.
+    pub(super) async fn known<T>(
+        &self,
+        session: Session<'_>,
+        field: Field,
+        ids: &HashSet<T>,
+    ) -> DriverResult<HashSet<T>>
     where
         T: Stored + FromStr + Eq + std::hash::Hash,
     {
@@ -182,6 +189,7 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool> {
+        self.db.scope.require(user_id)?;
         let query = suppressing(user_id, slice::from_ref(recipient));
         self.db.run("email_tracking.is_suppressed", self.db.email_tracking.any(None, &query)).await
     }
@@ -191,6 +199,7 @@ impl EmailTrackingRepository for Tracking {
         user_id: UserId,
         recipients: &[EmailAddress],
     ) -> Result<HashSet<EmailAddress>> {
+        self.db.scope.require(user_id)?;
         let look_up = async {
             let mut suppressed = HashSet::new();
             for recipients in recipients.chunks(PageRequest::MAX_LIMIT) {
@@ -204,7 +213,7 @@ impl EmailTrackingRepository for Tracking {
     }
 
     async fn list(&self, filter: &TrackingFilter, page: &PageRequest) -> Result<Page<EmailTracking>> {
-        self.db.run("email_tracking.list", self.db.email_tracking.page(&filter.query(), page)).await
+        self.db.run("email_tracking.list", self.db.email_tracking.page(&self.query(filter), page)).await
     }
 
     async fn list_summaries(
@@ -212,18 +221,18 @@ impl EmailTrackingRepository for Tracking {
         filter: &TrackingFilter,
         page: &PageRequest,
     ) -> Result<Page<EmailSummary>> {
-        self.db.run("email_tracking.list", self.db.email_tracking.page(&filter.query(), page)).await
+        self.db.run("email_tracking.list", self.db.email_tracking.page(&self.query(filter), page)).await
     }
 
     async fn stream(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailTracking>> {
-        self.db.stream(&self.db.email_tracking, &filter.query()).await
+        self.db.stream(&self.db.email_tracking, &self.query(filter)).await
     }
 
     async fn stream_summaries(&self, filter: &TrackingFilter) -> Result<RecordStream<EmailSummary>> {
-        self.db.stream(&self.db.email_tracking, &filter.query()).await
+        self.db.stream(&self.db.email_tracking, &self.query(filter)).await
     }
 
     async fn stream_ids(&self, filter: &TrackingFilter) -> Result<RecordStream<TrackingId>> {
-        self.db.stream(&self.db.email_tracking, &filter.query()).await
+        self.db.stream(&self.db.email_tracking, &self.query(filter)).await
     }
 }

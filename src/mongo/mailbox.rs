@@ -1,15 +1,17 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bson::doc;
+use bson::{Document, doc};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use mongodb::ClientSession;
 
+use super::keys::Keys;
 use super::link::connection::Connection;
 use super::link::error::{DriverResult, ours};
 use super::link::table::{Session, of_id};
+use super::originals;
 use super::user::require_user;
 use crate::collection::Collection;
 use crate::document::mailbox::field;
@@ -26,16 +28,32 @@ use crate::page::{Page, PageRequest};
 use crate::repository::{MailboxRepository, MailboxSecretsRepository, RecordStream};
 use crate::secret::{
     ReencryptPlan, ReencryptReport, Reencrypted, SealedCredentials, SealedField, SealedMailbox,
-    SecretStorage, Vault, credentials, reencrypt, refresh_tokens, seal,
+    SealedOriginal, SecretStorage, Vault, credentials, reencrypt, refresh_tokens, seal,
 };
 
 #[derive(Debug, Clone)]
 pub(super) struct Mailboxes {
     pub(super) db: Arc<Connection>,
-    pub(super) vault: Option<Vault>,
+    pub(super) keys: Option<Keys>,
 }
 
 impl Mailboxes {
+    fn vault(&self) -> Option<&Vault> {
+        self.keys.as_ref().map(|keys| &keys.vault)
+    }
+
+    /// Makes sure that the database knows the key that seals these secrets, if there are any.
+    async fn before_sealing(&self, credentials: &Credentials) -> Result<()> {
+        if credentials.is_any() { self.note_key().await } else { Ok(()) }
+    }
+
+    async fn note_key(&self) -> Result<()> {
+        match &self.keys {
+            Some(keys) => keys.note_primary().await,
+            None => Ok(()),
+        }
+    }
+
     async fn find(&self, query: Query) -> Result<Option<Mailbox>> {
         self.db.run("mailboxes.find", self.db.mailboxes.find_one(None, &query)).await
     }
@@ -84,7 +102,7 @@ impl Mailboxes {
         id: MailboxId,
         patch: &MailboxPatch,
     ) -> DriverResult<Option<(Query, &'static str)>> {
-        let Some(email) = patch.email.as_ref().filter(|email| email.other_spelling().is_some()) else {
+        let Some(email) = patch.email.as_ref().filter(|email| !email.other_spellings().is_empty()) else {
             return Ok(None);
         };
         let mailbox: Option<Mailbox> = self.db.mailboxes.find_one(None, &of_mailbox(id)).await?;
@@ -100,7 +118,7 @@ impl Mailboxes {
         let is_first = self.primary_mailbox(session, user_id).await?.is_none();
         let takes_over = mailbox.primary && !is_first;
         let id = MailboxId::new();
-        let sealed = seal(&mailbox.credentials, self.vault.as_ref(), id, user_id).map_err(ours)?;
+        let sealed = seal(&mailbox.credentials, self.vault(), id, user_id).map_err(ours)?;
         let mailbox = mailbox.build(id, is_first, self.db.now());
         let document = with_texts(mailbox.encode(), secret_texts(&sealed));
         self.db.mailboxes.insert_document(Some(&mut *session), document).await?;
@@ -139,16 +157,17 @@ impl Mailboxes {
         &self,
         session: &mut ClientSession,
         reencrypted: &[Reencrypted],
-    ) -> DriverResult<u64> {
+    ) -> DriverResult<HashSet<MailboxId>> {
         let ids = Query::all().one_of(ID, reencrypted.iter().map(|new| &new.mailbox));
         let stored = self.db.mailboxes.find_all(Some(&mut *session), &ids, reencrypted.len()).await?;
         let stored: HashMap<_, SealedCredentials> =
             stored.into_iter().map(|sealed: SealedCredentials| (sealed.mailbox, sealed)).collect();
         let is_unchanged =
             |new: &&Reencrypted| stored.get(&new.mailbox).is_some_and(|stored| new.is_of(stored));
-        let updates = reencrypted.iter().filter(is_unchanged);
-        let updates = updates.map(|new| (of_mailbox(new.mailbox), reencryption(new).to_plain_update()));
-        self.db.mailboxes.update_each(Some(session), updates).await
+        let unchanged: Vec<_> = reencrypted.iter().filter(is_unchanged).collect();
+        let update = |new: &&Reencrypted| (of_mailbox(new.mailbox), reencryption(new).to_plain_update());
+        self.db.mailboxes.update_each(Some(session), unchanged.iter().map(update)).await?;
+        Ok(unchanged.iter().map(|new| new.mailbox).collect())
     }
 
     /// Makes the oldest remaining mailbox of a user primary.
@@ -185,23 +204,41 @@ impl SecretStorage for Mailboxes {
         self.db.write("mailboxes.refresh_tokens", change).await
     }
 
-    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64> {
+    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<HashSet<MailboxId>> {
+        self.note_key().await?;
         self.db
             .transact("mailboxes.reencrypt", (self, reencrypted), |session, (this, reencrypted)| {
                 this.replace_in(session, reencrypted).boxed()
             })
             .await
     }
+
+    async fn originals_after(&self, after: Option<&Document>) -> Result<Vec<SealedOriginal>> {
+        if !self.db.scope.is_all() {
+            // Whose they are is known only once they are opened.
+            return Ok(Vec::new());
+        }
+        originals::after(&self.db, after).await
+    }
+
+    async fn replace_original(&self, original: SealedOriginal, new: Vec<u8>) -> Result<bool> {
+        self.note_key().await?;
+        originals::replace(&self.db, original, new).await
+    }
 }
 
 #[async_trait]
 impl MailboxRepository for Mailboxes {
     async fn link(&self, mailbox: NewMailbox) -> Result<Mailbox> {
-        self.db
-            .transact("mailboxes.link", (self, mailbox), |session, (this, mailbox)| {
-                this.link_in(session, mailbox.clone()).boxed()
-            })
-            .await
+        let link = async {
+            self.before_sealing(&mailbox.credentials).await?;
+            self.db
+                .transact("mailboxes.link", (self, mailbox), |session, (this, mailbox)| {
+                    this.link_in(session, mailbox.clone()).boxed()
+                })
+                .await
+        };
+        self.db.within(self.db.deadline(), link).await
     }
 
     async fn get(&self, id: MailboxId) -> Result<Option<Mailbox>> {
@@ -278,7 +315,7 @@ impl MailboxRepository for Mailboxes {
 #[async_trait]
 impl MailboxSecretsRepository for Mailboxes {
     async fn credentials(&self, id: MailboxId) -> Result<Option<Credentials>> {
-        let opened = credentials(self, self.vault.as_ref(), &*self.db.clock, id);
+        let opened = credentials(self, self.vault(), &*self.db.clock, id);
         self.db.within(self.db.deadline(), opened).await
     }
 
@@ -286,19 +323,23 @@ impl MailboxSecretsRepository for Mailboxes {
         const OPERATION: &str = "mailboxes.replace_credentials";
         self.db
             .within(self.db.deadline(), async {
+                self.before_sealing(&new).await?;
                 let owner = self.db.run(OPERATION, require_mailbox(&self.db, None, id)).await?.user_id;
-                let sealed = seal(&new, self.vault.as_ref(), id, owner)?;
+                let sealed = seal(&new, self.vault(), id, owner)?;
                 self.change(OPERATION, id, secrets_change(&sealed, self.db.now())).await
             })
             .await
     }
 
     async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox> {
-        let refreshed = refresh_tokens(self, self.vault.as_ref(), &*self.db.clock, id, used, &new);
+        let refreshed = async {
+            self.before_sealing(&new).await?;
+            refresh_tokens(self, self.vault(), &*self.db.clock, id, used, &new).await
+        };
         self.db.within(self.db.deadline(), refreshed).await
     }
 
     async fn reencrypt(&self, plan: ReencryptPlan) -> Result<RecordStream<ReencryptReport>> {
-        Ok(reencrypt(self.clone(), self.vault.clone(), self.db.clock.clone(), plan))
+        Ok(reencrypt(self.clone(), self.vault().cloned(), self.db.clock.clone(), plan))
     }
 }

@@ -6,6 +6,7 @@ use mongodb::{Client, Database};
 use super::campaign::Campaigns;
 use super::campaign_metrics::Metrics;
 use super::email_tracking::Tracking;
+use super::keys::Keys;
 use super::link::connection::Connection;
 use super::link::{ServerInfo, Warning, server_info};
 use super::mailbox::Mailboxes;
@@ -14,8 +15,9 @@ use super::user::Users;
 use super::{LoginReport, MongoOptions, ProvisionOptions, ProvisionPlan, SchemaDrift, provision};
 use crate::error::{Offenders, ProvisionError, Result};
 use crate::migrate::Stop;
-use crate::repository::Store;
-use crate::secret::{Passwords, Vault};
+use crate::model::{Scope, UserId};
+use crate::repository::{Repositories, Store};
+use crate::secret::Passwords;
 
 /// The store on a MongoDB database.
 ///
@@ -31,7 +33,7 @@ use crate::secret::{Passwords, Vault};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mongo = MongoStore::connect("mongodb://localhost", "outreach").await?;
 /// mongo.provision().await?;
-/// let store = mongo.repositories();
+/// let store = mongo.system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada@example.com")?).await?;
 /// # Ok(())
 /// # }
@@ -46,7 +48,7 @@ pub struct MongoStore {
 /// What the handles of a store share beside the connections.
 #[derive(Debug, Clone)]
 struct Shared {
-    vault: Option<Vault>,
+    keys: Option<Keys>,
     passwords: Passwords,
     receipts: Arc<Receipts>,
     locks: Arc<CampaignLocks>,
@@ -65,15 +67,20 @@ impl MongoStore {
     ///
     /// # Errors
     /// `Invalid` when the connection string or the database name is not valid; `Unavailable` when no server
-    /// answers within the time-out; `Unauthorized` when the server refuses the login; `Standalone` when the
-    /// server has no transactions. The errors name the servers, never the user or the password.
+    /// answers within the time-out; `Certificate` when the server's certificate is refused; `Unauthorized` when
+    /// the server refuses the login; `Standalone` when the server has no transactions; `Keys`
+    /// when the database knows another key under an id of the vault. The errors name the servers, never the user or the password.
     pub async fn connect_with(options: MongoOptions) -> Result<Self> {
         // Boxed: the futures are large, and callers would carry them in theirs.
         let db = Arc::new(Box::pin(Connection::open(&options)).await?);
         let warnings = Box::pin(Warning::find(&db)).await?.into();
         let MongoOptions { vault, passwords, receipt_lifetime, .. } = options;
+        let keys = match vault {
+            Some(vault) => Some(Box::pin(Keys::open(vault, db.clone())).await?),
+            None => None,
+        };
         let shared = Shared {
-            vault,
+            keys,
             passwords: Passwords::new(passwords),
             receipts: Arc::new(Receipts::new(&db.database, receipt_lifetime)),
             locks: Arc::new(CampaignLocks::new()),
@@ -96,7 +103,7 @@ impl MongoStore {
     /// use std::time::Duration;
     ///
     /// # async fn pixel(store: campaign_store::MongoStore) {
-    /// let impatient = store.with_operation_timeout(Duration::from_millis(500)).repositories();
+    /// let impatient = store.with_operation_timeout(Duration::from_millis(500)).system();
     /// # }
     /// ```
     #[must_use]
@@ -255,12 +262,22 @@ impl MongoStore {
         server_info(&self.db).await
     }
 
-    /// The repositories.
+    /// The repositories over all users; see [`Store::system`].
     #[must_use]
-    pub fn repositories(&self) -> Store {
-        let (db, Shared { vault, passwords, receipts, locks }) = (self.db.clone(), self.shared.clone());
-        let mailboxes = Arc::new(Mailboxes { db: db.clone(), vault });
-        Store {
+    pub fn system(&self) -> Repositories {
+        self.repositories(self.db.clone())
+    }
+
+    /// The repositories within one user; see [`Store::of`].
+    #[must_use]
+    pub fn of(&self, user_id: UserId) -> Repositories {
+        self.repositories(Arc::new(self.db.in_scope(Scope::User(user_id))))
+    }
+
+    fn repositories(&self, db: Arc<Connection>) -> Repositories {
+        let Shared { keys, passwords, receipts, locks } = self.shared.clone();
+        let mailboxes = Arc::new(Mailboxes { db: db.clone(), keys });
+        Repositories {
             users: Arc::new(Users { db: db.clone(), passwords }),
             mailboxes: mailboxes.clone(),
             mailbox_secrets: mailboxes,
@@ -276,7 +293,17 @@ impl MongoStore {
     }
 
     /// The keys, for the migration.
-    pub(crate) fn vault(&self) -> Option<&Vault> {
-        self.shared.vault.as_ref()
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        self.shared.keys.as_ref()
+    }
+}
+
+impl Store for MongoStore {
+    fn system(&self) -> Repositories {
+        self.system()
+    }
+
+    fn of(&self, user_id: UserId) -> Repositories {
+        self.of(user_id)
     }
 }

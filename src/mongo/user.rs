@@ -17,7 +17,7 @@ use crate::document::{Changes, Query, Record, with_texts};
 use crate::error::{Error, Result};
 use crate::model::{
     ClerkState, ClerkUser, ClerkUserId, EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword,
-    MailboxFilter, NewUser, User, UserFilter, UserId, UserPatch,
+    MailboxFilter, NewUser, Scope, User, UserFilter, UserId, UserPatch,
 };
 use crate::page::{Page, PageRequest};
 use crate::repository::{ClerkDeletion, ClerkUpsert, RecordStream, UserRepository};
@@ -39,7 +39,9 @@ impl Users {
     }
 
     async fn hash_and_create(&self, user: NewUser) -> Result<User> {
-        let hash = self.passwords.hash_if_any("users.create", user.password.as_ref()).await?;
+        const OPERATION: &str = "users.create";
+        self.db.scope.require_all(OPERATION)?;
+        let hash = self.passwords.hash_if_any(OPERATION, user.password.as_ref()).await?;
         let taken = user.spelled_elsewhere();
         let user = user.build(UserId::new(), self.db.now());
         let hash = hash.iter().map(|hash| (PASSWORD, hash.as_str()));
@@ -47,7 +49,7 @@ impl Users {
             self.db.users.refuse_taken(None, taken).await?;
             self.db.users.insert_document(None, with_texts(user.encode(), hash)).await
         };
-        self.db.write("users.create", insert).await?;
+        self.db.write(OPERATION, insert).await?;
         Ok(user)
     }
 }
@@ -75,8 +77,8 @@ impl Logins for Users {
         self.db.run("users.verify_login", find).await
     }
 
-    async fn replace_hash(&self, user: &User, old: &str, new: &str) -> Result<()> {
-        let (query, changes) = hash_replacement(user.id, old, new);
+    async fn replace_hash(&self, user: UserId, old: &str, new: &str) -> Result<()> {
+        let (query, changes) = hash_replacement(user, old, new);
         let replace = self.db.users.update_each(None, [(query, changes.to_plain_update())]);
         self.db.write("users.verify_login", replace).await?;
         Ok(())
@@ -115,10 +117,12 @@ impl UserRepository for Users {
     }
 
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert> {
+        self.db.scope.require_all("users.upsert_from_clerk")?;
         self.upsert_state(ClerkState::of(&user)).await
     }
 
     async fn delete_from_clerk(&self, id: &ClerkUserId, at: DateTime<Utc>) -> Result<ClerkDeletion> {
+        self.db.scope.require_all("users.delete_from_clerk")?;
         self.delete_state(ClerkState::tombstone(id.clone(), whole_millis(at))).await
     }
 
@@ -159,7 +163,8 @@ impl UserRepository for Users {
                         return Err(missing());
                     }
                     match &clerk_user_id {
-                        Some(id) => forget_clerk_user(db, session, id).await,
+                        // What the user had from Clerk may now be another's.
+                        Some(id) => forget_clerk_user(&db.in_scope(Scope::AllUsers), session, id).await,
                         None => Ok(()),
                     }
                 }

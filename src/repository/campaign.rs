@@ -7,7 +7,7 @@ use super::RecordStream;
 use crate::error::Result;
 use crate::model::{
     Campaign, CampaignCounts, CampaignFilter, CampaignId, CampaignPatch, CampaignSummary, CampaignTransition,
-    NewCampaign, NewRecipients, UserId,
+    NewCampaign, NewRecipients,
 };
 use crate::page::{Page, PageRequest};
 
@@ -20,7 +20,7 @@ use crate::page::{Page, PageRequest};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 /// let mailbox = store.mailboxes.link(NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?).await?;
 /// let (start, day) = (ada.created_at, CampaignDuration::hours(24.0)?);
@@ -66,7 +66,8 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` when the owner, the creator or the mailbox does not exist; `InactiveUser` when the owner or the
     /// creator was deactivated; `ForeignMailbox` when the mailbox is another user's; `UnsendableMailbox` when
-    /// it cannot send; `Unique` when another campaign has the id.
+    /// it cannot send; `Unique` when another campaign has the id. Within a user, what is another's does not
+    /// exist.
     async fn create(&self, campaign: NewCampaign) -> Result<Campaign>;
 
     /// The campaign with this id.
@@ -174,12 +175,12 @@ pub trait CampaignRepository: Debug + Send + Sync {
     /// Only those of the database. Campaigns that the call has already completed stay completed.
     async fn complete_expired(&self, now: DateTime<Utc>) -> Result<u64>;
 
-    /// The number of the user's campaigns in each status; of all users if `user_id` is `None`. Campaigns
-    /// whose status is unknown are in [`CampaignCounts::unreadable`].
+    /// The number of campaigns in each status. Campaigns whose status is unknown are in
+    /// [`CampaignCounts::unreadable`].
     ///
     /// # Errors
     /// Only those of the database.
-    async fn count_by_status(&self, user_id: Option<UserId>) -> Result<CampaignCounts>;
+    async fn count_by_status(&self) -> Result<CampaignCounts>;
 
     /// Adds to the number of recipients of a campaign that is scheduled, active or paused.
     ///

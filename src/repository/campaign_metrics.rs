@@ -26,7 +26,7 @@ use crate::page::{Page, PageRequest};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// # let store = MemoryStore::new().repositories();
+/// # let store = MemoryStore::new().system();
 /// # let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 /// # let mailbox = NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?;
 /// # let mailbox = store.mailboxes.link(mailbox).await?;

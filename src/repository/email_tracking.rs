@@ -19,7 +19,7 @@ use crate::page::{Page, PageRequest};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// # let store = MemoryStore::new().repositories();
+/// # let store = MemoryStore::new().system();
 /// # let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 /// # let mailbox = NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?;
 /// # let mailbox = store.mailboxes.link(mailbox).await?;
@@ -116,7 +116,7 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// `Corrupt`, like every method that reads.
     async fn get(&self, id: TrackingId) -> Result<Option<EmailTracking>>;
 
-    /// Those of `ids` that are recorded. It reads no e-mail, only the index.
+    /// Those of `ids` that are recorded. Over all users it reads no e-mail, only the index.
     ///
     /// # Errors
     /// Only those of the database.
@@ -137,7 +137,8 @@ pub trait EmailTrackingRepository: Debug + Send + Sync {
     /// e-mail of the user bounced, or the recipient unsubscribed from one or reported one as spam.
     ///
     /// # Errors
-    /// Only those of the database. Do not send unless the call succeeds.
+    /// `NotFound` within [another user](crate::repository#within-one-user), besides those of the database. Do not
+    /// send unless the call succeeds.
     async fn is_suppressed(&self, user_id: UserId, recipient: &EmailAddress) -> Result<bool>;
 
     /// The suppressed ones of many recipients; see [`is_suppressed`](Self::is_suppressed).

@@ -21,7 +21,7 @@ use crate::page::{Page, PageRequest};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 /// let new = |address: &str| NewMailbox::new(ada.id, address, Provider::Gmail);
 /// let work = store.mailboxes.link(new("ada@work.example")?).await?;

@@ -19,7 +19,7 @@ use crate::secret::{ReencryptPlan, ReencryptReport};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// # let store = MemoryStore::new().repositories();
+/// # let store = MemoryStore::new().system();
 /// # let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
 /// let new = NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?
 ///     .tokens(AccessToken::new("ya29.a0AfH6")?, RefreshToken::new("1//0gLx")?);
@@ -69,7 +69,7 @@ pub trait MailboxSecretsRepository: Debug + Send + Sync {
     async fn refresh_tokens(&self, id: MailboxId, used: &Credentials, new: Credentials) -> Result<Mailbox>;
 
     /// Reloads the vault's keys, and re-encrypts secrets of other keys with the primary key. It also seals
-    /// secrets that are not sealed, where the vault [allows](crate::Vault::allow_plaintext) them.
+    /// secrets that are not sealed, where the vault [allows](crate::VaultOptions::allow_plaintext) them.
     ///
     /// The stream returns a report after each batch; the last report [is done](ReencryptReport::is_done).
     /// Dropping the stream stops the run between two batches. A secret that is replaced at the same time

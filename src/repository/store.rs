@@ -1,54 +1,57 @@
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::{
-    CampaignMetricsRepository, CampaignRepository, EmailTrackingRepository, MailboxRepository,
-    MailboxSecretsRepository, StoreBuilder, UserRepository,
-};
+use super::Repositories;
+use crate::model::UserId;
 
-/// The repositories of one database.
+/// What gives the repositories of a database: within one user, or over all users.
 ///
-/// [`MongoStore`](crate::MongoStore) and [`MemoryStore`](crate::MemoryStore) create one.
-/// [`Store::builder`] makes a store of repositories of your own, and [`Store::to_builder`] replaces some
-/// repositories of an existing store.
+/// Handlers that act for a user take the repositories of [`of`](Self::of). There, what belongs to another user does
+/// not exist: look-ups return nothing, writes fail with [`Error::NotFound`](crate::Error::NotFound), lists and sums
+/// have the user's records alone, and nothing of another user changes. The user's id goes into the same filter or
+/// transaction as the rest of the call.
 ///
-/// A clone is cheap and shares the data.
+/// What runs over all users (workers, webhooks, logins, operators) takes the repositories of
+/// [`system`](Self::system). A reviewer can search for it.
+///
+/// [`MongoStore`](crate::MongoStore) and [`MemoryStore`](crate::MemoryStore) are stores. A service holds an
+/// `Arc<dyn Store>`.
 ///
 /// ```
-/// use campaign_store::{MemoryStore, NewUser};
+/// use campaign_store::{Error, MailboxFilter, MemoryStore, NewMailbox, NewUser, PageRequest, Provider, Store};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
-/// let ada = store.users.create(NewUser::new("Ada", "ada")?).await?;
-/// assert_eq!(store.clone().users.get(ada.id).await?, Some(ada));
+/// let store: &dyn Store = &MemoryStore::new();
+/// let all = store.system();
+/// let ada = all.users.create(NewUser::new("Ada", "ada")?).await?;
+/// let eve = all.users.create(NewUser::new("Eve", "eve")?).await?;
+///
+/// let (hers, of_eve) = (store.of(ada.id), store.of(eve.id));
+/// let mailbox = hers.mailboxes.link(NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail)?).await?;
+///
+/// assert_eq!(of_eve.mailboxes.get(mailbox.id).await?, None);
+/// assert!(matches!(of_eve.mailboxes.unlink(mailbox.id).await, Err(Error::NotFound { .. })));
+/// assert!(of_eve.mailboxes.list(&MailboxFilter::all(), &PageRequest::default()).await?.items.is_empty());
+/// assert_eq!(hers.mailboxes.get(mailbox.id).await?, Some(mailbox));
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Store {
-    /// `users`
-    pub users: Arc<dyn UserRepository>,
-    /// `mailboxes`
-    pub mailboxes: Arc<dyn MailboxRepository>,
-    /// The secrets in `mailboxes`.
-    pub mailbox_secrets: Arc<dyn MailboxSecretsRepository>,
-    /// `campaigns`
-    pub campaigns: Arc<dyn CampaignRepository>,
-    /// `campaign_metrics`
-    pub campaign_metrics: Arc<dyn CampaignMetricsRepository>,
-    /// `email_tracking`
-    pub email_tracking: Arc<dyn EmailTrackingRepository>,
+pub trait Store: Debug + Send + Sync {
+    /// The repositories over all users.
+    fn system(&self) -> Repositories;
+
+    /// The repositories within one user. Whether the user exists is not checked: within a user who does not, there
+    /// is nothing.
+    fn of(&self, user_id: UserId) -> Repositories;
 }
 
-impl Store {
-    /// Builds a store of repositories of your own.
-    pub fn builder() -> StoreBuilder {
-        StoreBuilder::default()
+impl<T: Store + ?Sized> Store for Arc<T> {
+    fn system(&self) -> Repositories {
+        (**self).system()
     }
 
-    /// Builds a store like this one, with some repositories replaced.
-    pub fn to_builder(&self) -> StoreBuilder {
-        StoreBuilder::from(self.clone())
+    fn of(&self, user_id: UserId) -> Repositories {
+        (**self).of(user_id)
     }
 }

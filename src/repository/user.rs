@@ -21,7 +21,7 @@ use crate::page::{Page, PageRequest};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let password = LoginPassword::new("correct horse battery staple")?;
 /// let ada = store.users.create(NewUser::new("Ada", "ada")?.password(password)).await?;
 ///
@@ -56,7 +56,8 @@ pub trait UserRepository: Debug + Send + Sync {
     /// Creates a user. Only a hash of the password is stored.
     ///
     /// # Errors
-    /// `Unique`; `Busy` when too many passwords are being hashed.
+    /// `Unique`; `Invalid` when the store's [`PasswordOptions`](crate::PasswordOptions) refuse the password;
+    /// `Busy` when too many passwords are being hashed; `SystemOnly` within a user.
     async fn create(&self, user: NewUser) -> Result<User>;
 
     /// The user with this id.
@@ -104,7 +105,7 @@ pub trait UserRepository: Debug + Send + Sync {
     ///
     /// # Errors
     /// `Unique` when the login id or the e-mail address is that of a user who did not get it from Clerk, in the
-    /// stored form or as given: accounts are never joined by address.
+    /// stored form or as given: accounts are never joined by address; `SystemOnly` within a user.
     async fn upsert_from_clerk(&self, user: ClerkUser) -> Result<ClerkUpsert>;
 
     /// Deletes the user whom Clerk deleted at `at`, for ever: a late event does not bring the user back. Nothing
@@ -113,25 +114,31 @@ pub trait UserRepository: Debug + Send + Sync {
     /// unlinked, or call this method again.
     ///
     /// # Errors
-    /// Only those of the database.
+    /// `SystemOnly` within a user, besides those of the database.
     async fn delete_from_clerk(&self, id: &ClerkUserId, at: DateTime<Utc>) -> Result<ClerkDeletion>;
 
     /// Sets the password. Only its hash is stored, and replaces the previous one.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` when too many passwords are being hashed.
+    /// `NotFound`; `Invalid` when the store's [`PasswordOptions`](crate::PasswordOptions) refuse the password;
+    /// `Busy` when too many passwords are being hashed.
     async fn set_password(&self, id: UserId, password: LoginPassword) -> Result<User>;
 
     /// Whether an active user has this login id and this password.
     ///
-    /// All rejected attempts take the same time and give the same answer: a wrong password, an unknown
-    /// login id, a user without a password, an inactive user. If the login is accepted and the stored hash
-    /// is weaker than the current [`PasswordPolicy`](crate::PasswordPolicy), the hash is replaced. The call
-    /// does not set `last_login`; [`record_login`](Self::record_login) does.
+    /// All rejected attempts take the same work and give the same answer: a wrong password, an unknown
+    /// login id, a user without a password, an inactive user, a user record that cannot be read. If the login
+    /// is accepted and the stored hash is weaker than the current
+    /// [`PasswordPolicy`](crate::PasswordPolicy), the hash is replaced. The call does not set `last_login`;
+    /// [`record_login`](Self::record_login) does.
+    ///
+    /// A service that is open to the internet should set a [`LoginThrottle`](crate::LoginThrottle). It is
+    /// asked before anything is looked up or hashed.
     ///
     /// # Errors
-    /// `Unavailable`; `Busy` when too many passwords are being hashed. Neither says anything about the
-    /// password.
+    /// `Unavailable`; `Busy` when too many passwords are being hashed; `Throttled` by the throttle. None of
+    /// them says anything about the password or the login id. `Corrupt` when the password is right and the
+    /// rest of the record cannot be read.
     async fn verify_login(&self, attempt: LoginAttempt) -> Result<LoginOutcome>;
 
     /// Sets `last_login` to the store's current time.

@@ -38,7 +38,7 @@ pub(super) const KEY_ID: Range<usize> = 2..6;
 pub(super) const SALT: Range<usize> = 6..30;
 pub(super) const COMMITMENT: Range<usize> = 30..62;
 pub(super) const HEAD: usize = 62;
-const TAG: usize = 16;
+pub(super) const TAG: usize = 16;
 const BLOCK: usize = 64;
 /// The largest sealed text that is parsed, in bytes. The largest secret needs less.
 const MAX_TEXT: usize = 32 * 1024;
@@ -46,6 +46,16 @@ const MAX_TEXT: usize = 32 * 1024;
 /// Whether a stored text has the prefix of a sealed value.
 pub(crate) fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
+}
+
+/// What a value under this key begins with.
+pub(super) fn prefix(key: KeyId) -> String {
+    format!("{PREFIX}{key}.")
+}
+
+/// The key that a sealed text names, whether it opens or not.
+pub(super) fn key_of(text: &str) -> Option<KeyId> {
+    text.strip_prefix(PREFIX)?.split_once('.')?.0.parse().ok()
 }
 
 /// Seals a text with the primary key. `random` fills the salt.
@@ -65,7 +75,7 @@ pub(crate) fn seal(
     random(&mut salt)?;
     bytes.extend(salt);
     let context = context(id, place);
-    let derived = Derived::from(key, &salt, &context);
+    let derived = Derived::from(key, &salt, &context)?;
     bytes.extend(derived.commitment());
 
     bytes.extend(text.as_bytes());
@@ -78,7 +88,7 @@ pub(crate) fn seal(
         .encrypt_inout_detached(&derived.nonce()?, &context, body.into())
         .map_err(|_| SecretProblem::OutOfBounds)?;
     bytes.extend(tag);
-    let mut sealed = format!("{PREFIX}{id}.");
+    let mut sealed = prefix(id);
     BASE64_URL_SAFE_NO_PAD.encode_string(bytes, &mut sealed);
     Ok(sealed)
 }
@@ -103,7 +113,7 @@ pub(crate) fn open(
         return Err(SecretProblem::Malformed);
     };
     let context = context(id, place);
-    let derived = Derived::from(key, salt, &context);
+    let derived = Derived::from(key, salt, &context)?;
     let cipher = derived.cipher()?;
     let decrypted =
         cipher.decrypt_inout_detached(&derived.nonce()?, &context, (&mut *body).into(), &Tag::from(*tag));
@@ -161,14 +171,14 @@ fn context(id: KeyId, place: SecretPlace) -> Vec<u8> {
 pub(super) struct Derived(Zeroizing<[u8; 76]>);
 
 impl Derived {
-    pub(super) fn from(key: &MasterKey, salt: &[u8], context: &[u8]) -> Self {
+    pub(super) fn from(key: &MasterKey, salt: &[u8], context: &[u8]) -> Result<Self, SecretProblem> {
         let mut okm = Zeroizing::new([0; 76]);
-        // A master key is uniform, so the extract step is skipped (RFC 5869, section 3.3). Neither call
-        // can fail: 32 bytes are enough for a key, and 76 bytes are below the limit of the output.
-        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(key.as_bytes()) {
-            let _ = hkdf.expand_multi_info(&[b"key+nonce+commit", salt, context], okm.as_mut_slice());
-        }
-        Self(okm)
+        // A master key is uniform, so the extract step is skipped (RFC 5869, section 3.3). 32 bytes are
+        // enough for a key, and 76 bytes are below the limit of the output.
+        let hkdf = Hkdf::<Sha256>::from_prk(key.as_bytes()).map_err(|_| SecretProblem::Underivable)?;
+        hkdf.expand_multi_info(&[b"key+nonce+commit", salt, context], okm.as_mut_slice())
+            .map_err(|_| SecretProblem::Underivable)?;
+        Ok(Self(okm))
     }
 
     pub(super) fn cipher(&self) -> Result<Aes256Gcm, SecretProblem> {

@@ -43,6 +43,15 @@ pub enum KeyError {
     /// The file cannot be read.
     #[error("the key file cannot be read: {0}")]
     Unreadable(std::io::ErrorKind),
+    /// The path leads to something else than a regular file, such as a pipe or a directory.
+    #[error("the key file is not a regular file")]
+    NotAFile,
+    /// The file is larger than any file of keys.
+    #[error("the key file has 64 KiB or more")]
+    TooLarge,
+    /// The file belongs to another user, who can change it.
+    #[error("the key file belongs to another user. Give it to the user of this process, or to root")]
+    Foreign,
     /// The file's mode gives rights to users other than its owner.
     #[error("the key file is accessible to users other than its owner. Restrict it with `chmod 600`")]
     Exposed,

@@ -3,8 +3,8 @@
 use std::env;
 use std::fmt::Debug;
 use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use zeroize::Zeroizing;
@@ -95,9 +95,12 @@ impl KeyProvider for EnvKeys {
 /// The keys in a file: one entry `ID:BASE64` or `ID:BASE64:disabled` per line, the primary key first.
 /// Empty lines and lines that start with `#` are ignored.
 ///
+/// The file must be a regular one of less than 64 KiB. On Unix it must belong to the user of the process or to
+/// root, and its mode must give no right to others. It is read on a thread for blocking work.
+///
 /// [`load`](KeyProvider::load) fails with [`KeyError::Unreadable`] if the file cannot be read, with
-/// [`KeyError::Exposed`] if its mode gives any right to users other than its owner (on Unix), and with
-/// the errors of parsing.
+/// [`KeyError::NotAFile`], [`KeyError::TooLarge`], [`KeyError::Foreign`] or [`KeyError::Exposed`] if it is not
+/// such a file, and with the errors of parsing.
 ///
 /// ```no_run
 /// use campaign_store::{FileKeys, Vault};
@@ -121,23 +124,55 @@ impl FileKeys {
 #[async_trait]
 impl KeyProvider for FileKeys {
     async fn load(&self) -> Result<Keyring, KeyError> {
-        let unreadable = |error: std::io::Error| KeyError::Unreadable(error.kind());
-        let mut file = File::open(&self.0).map_err(unreadable)?;
-        refuse_exposed(&file.metadata().map_err(unreadable)?)?;
-        let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(unreadable)?;
+        let path = self.0.clone();
+        let read = tokio::task::spawn_blocking(move || read_file(&path));
+        let text = read.await.unwrap_or(Err(KeyError::Unreadable(io::ErrorKind::Other)))?;
         Keyring::from_entries(text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')))
     }
 }
 
+fn read_file(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    /// Enough for a thousand keys.
+    const MAX_LEN: u16 = u16::MAX;
+    let unreadable = |error: io::Error| KeyError::Unreadable(error.kind());
+    let file = open(path).map_err(unreadable)?;
+    // Of the file that is open, whatever the path leads to by now.
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(KeyError::NotAFile);
+    }
+    refuse_accessible(&metadata)?;
+    // Room for all of it, since growing would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(usize::from(MAX_LEN) + 1));
+    let len = file.take(u64::from(MAX_LEN) + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if len > usize::from(MAX_LEN) { Err(KeyError::TooLarge) } else { Ok(text) }
+}
+
+/// Opens a file. A pipe is opened too, without waiting for somebody to write into it.
 #[cfg(unix)]
-fn refuse_exposed(metadata: &std::fs::Metadata) -> Result<(), KeyError> {
-    use std::os::unix::fs::PermissionsExt;
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(unix)]
+fn refuse_accessible(metadata: &std::fs::Metadata) -> Result<(), KeyError> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    const ROOT: u32 = 0;
     const OTHERS: u32 = 0o077;
+    if ![ROOT, rustix::process::geteuid().as_raw()].contains(&metadata.uid()) {
+        return Err(KeyError::Foreign);
+    }
     if metadata.permissions().mode() & OTHERS == 0 { Ok(()) } else { Err(KeyError::Exposed) }
 }
 
 #[cfg(not(unix))]
-fn refuse_exposed(_: &std::fs::Metadata) -> Result<(), KeyError> {
+fn refuse_accessible(_: &std::fs::Metadata) -> Result<(), KeyError> {
     Ok(())
 }

@@ -12,7 +12,8 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::KeyError;
-use crate::error::{Invalid, Problem};
+use super::fingerprint::Fingerprint;
+use crate::error::{Invalid, Problem, SecretProblem};
 use crate::model::text::without_line_end;
 
 /// The number of a key. The operator assigns it. It is never zero, and never reused for another key.
@@ -162,6 +163,11 @@ impl Keyring {
 
     pub(super) fn get(&self, id: KeyId) -> Option<(KeyState, &MasterKey)> {
         self.keys.get(&id).map(|(state, key)| (*state, key))
+    }
+
+    /// The ids of all keys and what tells the keys apart.
+    pub(super) fn fingerprints(&self) -> Result<Vec<(KeyId, Fingerprint)>, SecretProblem> {
+        self.keys.iter().map(|(id, (_, key))| Ok((*id, Fingerprint::of(key)?))).collect()
     }
 
     /// The id of a key that has other bytes in `newer` than in this keyring.

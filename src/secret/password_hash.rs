@@ -3,10 +3,10 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64ct::{Base64Unpadded, Encoding};
 use subtle::ConstantTimeEq;
-use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::PasswordPolicy;
+use crate::model::normalised;
 
 const SALT_LEN: usize = 16;
 const TAG_LEN: usize = 32;
@@ -65,6 +65,11 @@ impl PasswordHash {
         format!("{PREFIX}m={memory_kib},t={passes},p={lanes}${salt}${tag}")
     }
 
+    /// The parameters that it was computed with.
+    pub(super) fn policy(&self) -> PasswordPolicy {
+        self.policy
+    }
+
     /// Whether it is the hash of this password. `None` if there is not enough memory.
     pub(super) fn is_of(&self, password: &str) -> Option<bool> {
         Some(self.compute(password)?.ct_eq(&self.tag).into())
@@ -84,18 +89,6 @@ impl PasswordHash {
         argon2.hash_password_into(normalised(password).as_bytes(), &self.salt, &mut tag).ok()?;
         Some(tag)
     }
-}
-
-/// Normalises a password, so equivalent Unicode texts are the same password (NFKC, as NIST SP 800-63B
-/// recommends). The caller has bounded the length.
-fn normalised(password: &str) -> Zeroizing<String> {
-    if password.is_ascii() {
-        return Zeroizing::new(password.to_owned());
-    }
-    // Room for the longest expansion, since growing would leave copies behind.
-    let mut text = String::with_capacity(password.len() * 18);
-    text.extend(password.nfkc());
-    Zeroizing::new(text)
 }
 
 fn random(len: usize) -> Option<Vec<u8>> {

@@ -63,6 +63,30 @@ impl PasswordPolicy {
             && (1..=Self::MAX_LANES).contains(&self.lanes)
     }
 
+    /// The work of a hash: memory times passes, in KiB. Lanes only divide it.
+    pub(super) fn work(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
+    }
+
+    /// The policy of more work.
+    pub(super) fn dearer(self, other: Self) -> Self {
+        if other.work() > self.work() { other } else { self }
+    }
+
+    /// Parameters of the work that this policy takes beyond that of `done`, with no more memory. `None` if
+    /// there is none worth doing.
+    pub(super) fn without(self, done: Self) -> Option<Self> {
+        const SMALLEST: u64 = 8;
+        let missing = self.work().saturating_sub(done.work());
+        let passes = missing.div_ceil(self.memory_kib.into());
+        let memory_kib = missing.checked_div(passes)? + u64::from(!missing.is_multiple_of(passes));
+        (missing >= SMALLEST).then_some(Self {
+            memory_kib: u32::try_from(memory_kib.max(SMALLEST)).ok()?,
+            passes: u32::try_from(passes).ok()?,
+            lanes: 1,
+        })
+    }
+
     /// Whether hashes of `other` should be replaced: they take less work in some way, and more in none.
     pub(super) fn outgrows(self, other: Self) -> bool {
         self != other && self.memory_kib >= other.memory_kib && self.passes >= other.passes
@@ -87,6 +111,26 @@ mod tests {
         {
             assert!(PasswordPolicy::new(memory, passes, lanes).is_err(), "{memory} {passes} {lanes}");
         }
+    }
+
+    #[test]
+    fn missing_work_is_made_up_with_no_more_memory() {
+        let policy = |memory_kib, passes| PasswordPolicy { memory_kib, passes, lanes: 1 };
+        for (dearest, done) in [
+            (PasswordPolicy::STRONG, PasswordPolicy::OWASP),
+            (PasswordPolicy::STRONG, policy(8, 1)),
+            (PasswordPolicy::OWASP, policy(19 * 1024, 1)),
+            (policy(40, 2), policy(71, 1)),
+            (policy(262_144, 16), policy(8, 1)),
+        ] {
+            let rest = dearest.without(done).unwrap();
+            let both = done.work() + rest.work();
+            assert!((dearest.work()..dearest.work() + 16).contains(&both), "{dearest:?} {done:?}: {rest:?}");
+            assert!(rest.may_be_computed() && rest.memory_kib <= dearest.memory_kib, "{rest:?}");
+        }
+        assert_eq!(PasswordPolicy::OWASP.without(PasswordPolicy::OWASP), None);
+        assert_eq!(PasswordPolicy::OWASP.without(PasswordPolicy::STRONG), None);
+        assert_eq!(policy(40, 2).without(policy(79, 1)), None, "not worth a hash");
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! The re-encryption of secrets with the primary key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_stream::try_stream;
 use chrono::{DateTime, Utc};
 use futures_util::future::join;
 use futures_util::stream::{BoxStream, StreamExt};
-use serde::Serialize;
 
-use super::{KeyId, Reencrypted, SealedCredentials, SealedMailbox, SecretStorage, Vault};
+use super::{
+    KeyId, ReencryptReport, Reencrypted, SealedCredentials, SealedMailbox, SealedOriginal, SecretStorage,
+    Vault,
+};
 use crate::clock::Clock;
 use crate::error::{Error, Result, SecretProblem};
 use crate::model::{MailboxId, SecretField};
@@ -22,7 +24,7 @@ use crate::model::{MailboxId, SecretField};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> campaign_store::Result<()> {
-/// let store = MemoryStore::new().repositories();
+/// let store = MemoryStore::new().system();
 /// let mut reports = store.mailbox_secrets.reencrypt(ReencryptPlan::new().dry_run()).await?;
 /// while let Some(report) = reports.next().await {
 ///     let report = report?;
@@ -71,57 +73,7 @@ impl Default for ReencryptPlan {
     }
 }
 
-/// The progress of a run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-#[non_exhaustive]
-pub struct ReencryptReport {
-    /// Mailboxes that were read.
-    pub scanned: u64,
-    /// Mailboxes whose secrets were re-encrypted; in a dry run, those that would be.
-    pub rewritten: u64,
-    /// Mailboxes that need no change: they have no secrets, or all are under the primary key.
-    pub current: u64,
-    /// Mailboxes with a secret that another process changed at the same time. The new secret is already
-    /// sealed with the primary key; the next run re-encrypts the other secrets of the mailbox.
-    pub conflicts: u64,
-    /// The number of mailboxes with secrets under each key, before they were rewritten. A mailbox with
-    /// secrets under two keys counts for both.
-    pub found_under: BTreeMap<KeyId, u64>,
-    /// Mailboxes with secrets that were not sealed, before they were rewritten.
-    pub found_plaintext: u64,
-    /// Mailboxes with a secret that does not open. They are not changed.
-    pub unreadable: u64,
-    /// The first [`MAX_LISTED`](Self::MAX_LISTED) unreadable mailboxes.
-    pub first_unreadable: Vec<UnreadableSecret>,
-    /// The last mailbox that was read. A run can [resume](ReencryptPlan::resume_after) after it.
-    pub last: Option<MailboxId>,
-    /// Whether all mailboxes were read.
-    pub is_done: bool,
-}
-
-impl ReencryptReport {
-    /// The largest number of unreadable mailboxes that a report lists.
-    pub const MAX_LISTED: usize = 1_000;
-
-    fn add_unreadable(&mut self, mailbox: MailboxId, error: &Error) {
-        self.unreadable += 1;
-        if self.first_unreadable.len() < Self::MAX_LISTED {
-            self.first_unreadable.push(UnreadableSecret { mailbox, problem: error.to_string() });
-        }
-    }
-}
-
-/// A mailbox with a secret that does not open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct UnreadableSecret {
-    /// The mailbox.
-    pub mailbox: MailboxId,
-    /// The field and its problem, as the text of an [`Error::Secret`]. It never contains the secret.
-    pub problem: String,
-}
-
-/// Re-encrypts the mailboxes in batches, with a report after each.
+/// Re-encrypts the mailboxes in batches, and then the quarantined originals, with a report after each batch.
 pub(crate) fn reencrypt(
     secrets: impl SecretStorage + 'static,
     vault: Option<Vault>,
@@ -136,42 +88,73 @@ pub(crate) fn reencrypt(
         }
         let mut report = ReencryptReport { last: plan.resume_after, ..ReencryptReport::default() };
         let mut batch = secrets.sealed_after(report.last, plan.batch_size).await?;
-        while !report.is_done {
-            report.is_done = batch.len() < plan.batch_size;
-            let reencrypted = reencrypt_batch(batch, vault.as_ref(), clock.now(), &mut report)?;
-            let expected = count(reencrypted.len());
+        loop {
+            let is_last = batch.len() < plan.batch_size;
+            let examined = examine(batch, vault.as_ref(), clock.now(), &mut report)?;
             let replace = async {
-                if plan.is_dry_run || reencrypted.is_empty() { Ok(expected) } else { secrets.replace(reencrypted).await }
+                let changes = examined.iter().map(|(_, change)| change.clone()).collect::<Vec<_>>();
+                if plan.is_dry_run || changes.is_empty() {
+                    return Ok(HashSet::new());
+                }
+                secrets.replace(changes).await
             };
             let next = async {
-                if report.is_done { Ok(Vec::new()) } else { secrets.sealed_after(report.last, plan.batch_size).await }
+                if is_last { Ok(Vec::new()) } else { secrets.sealed_after(report.last, plan.batch_size).await }
             };
             // The next batch is read while this one is written.
             let (replaced, following) = join(replace, next).await;
-            let replaced = replaced?;
-            report.rewritten += replaced;
-            report.conflicts += expected.saturating_sub(replaced);
-            yield report.clone();
+            count(&examined, &replaced?, vault.as_ref(), plan.is_dry_run, &mut report);
             batch = following?;
+            if is_last {
+                break;
+            }
+            yield report.clone();
         }
+        let mut last = None;
+        loop {
+            let batch = secrets.originals_after(last.as_ref()).await?;
+            let Some(end) = batch.last() else { break };
+            last = Some(end.id.clone());
+            yield report.clone();
+            for original in batch {
+                reencrypt_original(&secrets, original, vault.as_ref(), plan.is_dry_run, &mut report).await?;
+            }
+        }
+        report.is_done = true;
+        yield report;
     }
     .boxed()
 }
 
-fn reencrypt_batch(
+/// The keys of the values of a mailbox, `None` for one that is not sealed.
+type Found = Vec<Option<KeyId>>;
+
+/// Reads the mailboxes of a batch, and seals the values of those that have some under another key than the
+/// primary one.
+fn examine(
     batch: Vec<SealedMailbox>,
     vault: Option<&Vault>,
     now: DateTime<Utc>,
     report: &mut ReencryptReport,
-) -> Result<Vec<Reencrypted>> {
+) -> Result<Vec<(Found, Reencrypted)>> {
     let mut all = Vec::new();
     for (mailbox, sealed) in batch {
         report.scanned += 1;
         report.last = Some(mailbox);
-        let opened = sealed.and_then(|sealed| reencrypt_one(&sealed, vault, now, report));
-        match opened {
-            Ok(Some(reencrypted)) => all.push(reencrypted),
-            Ok(None) => report.current += 1,
+        let found: Found = sealed.as_ref().map(SealedCredentials::keys).unwrap_or_default();
+        for key in &found {
+            report.found(*key);
+        }
+        let change = sealed.and_then(|sealed| reencrypt_one(&sealed, vault, now));
+        if let Ok(Some(change)) = change {
+            all.push((found, change));
+            continue;
+        }
+        for key in &found {
+            report.left(*key);
+        }
+        match change {
+            Ok(_) => report.current += 1,
             // Without keys or random numbers every other mailbox would fail, too.
             Err(
                 error @ Error::Secret { problem: SecretProblem::NoKeys | SecretProblem::NoRandomness, .. },
@@ -184,48 +167,75 @@ fn reencrypt_batch(
     Ok(all)
 }
 
+/// Counts what became of the mailboxes that were to be rewritten.
+fn count(
+    examined: &[(Found, Reencrypted)],
+    replaced: &HashSet<MailboxId>,
+    vault: Option<&Vault>,
+    is_dry_run: bool,
+    report: &mut ReencryptReport,
+) {
+    for (found, change) in examined {
+        let is_replaced = replaced.contains(&change.mailbox);
+        if is_replaced || is_dry_run {
+            report.rewritten += 1;
+        } else {
+            report.conflicts += 1;
+        }
+        for key in found {
+            report.left(if is_replaced { vault.map(Vault::primary) } else { *key });
+        }
+    }
+}
+
 /// Seals the values of a mailbox that are not under the primary key with it.
 fn reencrypt_one(
     sealed: &SealedCredentials,
     vault: Option<&Vault>,
     now: DateTime<Utc>,
-    report: &mut ReencryptReport,
 ) -> Result<Option<Reencrypted>> {
-    let mut found = BTreeSet::new();
     let mut old = Vec::new();
-    let mut failure = None;
     for field in SecretField::ALL.iter().copied() {
-        match sealed.open_field(field, vault, now) {
-            Ok(None) => {}
+        match sealed.open_field(field, vault, now)? {
             // It could not be read even after sealing.
-            Ok(Some((None, text))) if !field.allows(&text) => {
-                found.insert(None);
+            Some((None, text)) if !field.allows(&text) => {
                 let problem = SecretProblem::OutOfBounds;
-                failure.get_or_insert(Error::secret(sealed.mailbox, field.as_str(), problem));
+                return Err(Error::secret(sealed.mailbox, field.as_str(), problem));
             }
-            Ok(Some((key, text))) => {
-                found.insert(key);
-                if key != vault.map(Vault::primary) {
-                    old.push((field, text));
-                }
-            }
-            Err(error) => {
-                failure.get_or_insert(error);
-            }
+            Some((key, text)) if key != vault.map(Vault::primary) => old.push((field, text)),
+            None | Some(_) => {}
         }
-    }
-    for key in found {
-        match key {
-            Some(key) => *report.found_under.entry(key).or_default() += 1,
-            None => report.found_plaintext += 1,
-        }
-    }
-    if let Some(error) = failure {
-        return Err(error);
     }
     if old.is_empty() { Ok(None) } else { sealed.reencrypt(old, vault).map(Some) }
 }
 
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
+/// Seals an original that is not under the primary key with it.
+async fn reencrypt_original(
+    secrets: &impl SecretStorage,
+    original: SealedOriginal,
+    vault: Option<&Vault>,
+    is_dry_run: bool,
+    report: &mut ReencryptReport,
+) -> Result<()> {
+    let key = original.key();
+    if key.is_some() {
+        report.found(key);
+    }
+    report.originals.scanned += 1;
+    let mut left = key;
+    match original.reencrypted(vault) {
+        Err(problem) => report.originals.add_unreadable(format!("{}: {problem}", original.name)),
+        Ok(None) => report.originals.current += 1,
+        Ok(Some(_)) if is_dry_run => report.originals.rewritten += 1,
+        Ok(Some(new)) => {
+            if secrets.replace_original(original, new).await? {
+                report.originals.rewritten += 1;
+                left = vault.map(Vault::primary);
+            } else {
+                report.originals.conflicts += 1;
+            }
+        }
+    }
+    report.left(left);
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use zeroize::Zeroizing;
 
-use super::{KeyId, SecretPlace, Vault};
+use super::{KeyId, SecretPlace, Vault, envelope};
 use crate::collection::Collection;
 use crate::error::{Error, Result, SecretProblem};
 use crate::model::{Credentials, MailboxId, Secret, SecretField, SecretKind, UserId};
@@ -34,6 +34,7 @@ pub(crate) struct SealedCredentials {
 }
 
 /// The re-encrypted values of a mailbox.
+#[derive(Clone)]
 pub(crate) struct Reencrypted {
     pub(crate) mailbox: MailboxId,
     pub(crate) owner: UserId,
@@ -115,6 +116,30 @@ impl SealedCredentials {
         let place = SecretPlace::new(self.mailbox, self.owner, field);
         let opened = vault.ok_or(SecretProblem::NoKeys).and_then(|vault| vault.open_stored(place, text, now));
         opened.map(Some).map_err(|problem| self.failure(field, problem))
+    }
+
+    /// What the stored form of a value under this key begins with.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn prefix(key: KeyId) -> String {
+        envelope::prefix(key)
+    }
+
+    /// Whether one of the values that name this key opens.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn opens_under(&self, vault: &Vault, key: KeyId, now: DateTime<Utc>) -> bool {
+        SecretField::ALL.iter().any(|field| {
+            let opened = self.open_field(*field, Some(vault), now);
+            opened.is_ok_and(|opened| opened.is_some_and(|(id, _)| id == Some(key)))
+        })
+    }
+
+    /// The keys that the values name, `None` for one that names none.
+    pub(super) fn keys(&self) -> Vec<Option<KeyId>> {
+        let texts = SecretField::ALL.iter().filter_map(|field| match self.get(*field) {
+            StoredSecret::Text(text) => Some(text),
+            StoredSecret::Absent | StoredSecret::Other => None,
+        });
+        texts.map(|text| envelope::key_of(text)).collect()
     }
 
     /// Seals the texts of fields with the primary key.

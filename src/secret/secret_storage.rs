@@ -1,9 +1,12 @@
 //! The operations of a store that the secrets of mailboxes need.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
+use bson::Document;
 use chrono::{DateTime, Utc};
 
-use super::{Reencrypted, SealedCredentials, SealedField, Vault, seal};
+use super::{Reencrypted, SealedCredentials, SealedField, SealedOriginal, Vault, seal};
 use crate::back_off::BackOff;
 use crate::clock::Clock;
 use crate::collection::Collection;
@@ -29,8 +32,20 @@ pub(crate) trait SecretStorage: Send + Sync {
         sealed: &[SealedField],
     ) -> Result<Mailbox>;
 
-    /// Replaces values that have not changed since, and returns the number of mailboxes.
-    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<u64>;
+    /// Replaces values that have not changed since, and returns the mailboxes.
+    async fn replace(&self, reencrypted: Vec<Reencrypted>) -> Result<HashSet<MailboxId>>;
+
+    /// Some quarantined originals after `after`, in the order of their ids; none at the end.
+    async fn originals_after(&self, after: Option<&Document>) -> Result<Vec<SealedOriginal>> {
+        let _ = after;
+        Ok(Vec::new())
+    }
+
+    /// Replaces an original that has not changed since, and returns whether it did.
+    async fn replace_original(&self, original: SealedOriginal, new: Vec<u8>) -> Result<bool> {
+        let _ = (original, new);
+        Ok(false)
+    }
 }
 
 /// The opened secrets of a mailbox.

@@ -1,7 +1,7 @@
 //! The keyring in use.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -9,10 +9,12 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "mongo")]
-use super::sealed_document;
-use super::{KeyError, KeyId, KeyProvider, KeyState, Keyring, SecretPlace, envelope};
-use crate::error::SecretProblem;
-use crate::model::SecretField;
+use super::fingerprint::Fingerprint;
+use super::{
+    KeyError, KeyId, KeyLedger, KeyProvider, KeyState, Keyring, SecretPlace, VaultOptions, envelope,
+    sealed_document,
+};
+use crate::error::{Error, SecretProblem};
 
 /// The time limit for a provider.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,8 +56,9 @@ pub struct Vault(Arc<Inner>);
 struct Inner {
     provider: Arc<dyn KeyProvider>,
     ring: RwLock<Keyring>,
-    /// For each field, the time until which values that are not sealed may be read.
-    plaintext: [Option<DateTime<Utc>>; SecretField::ALL.len()],
+    options: VaultOptions,
+    /// The databases that this vault is used with.
+    ledgers: Mutex<Vec<Weak<dyn KeyLedger>>>,
     /// When an unknown key last caused a reload. Locked during the reload.
     reloaded: tokio::sync::Mutex<Option<Instant>>,
     random: fn(&mut [u8]) -> Result<(), SecretProblem>,
@@ -79,58 +82,48 @@ impl Vault {
     /// # Errors
     /// [`KeyError`] when the provider has no usable keys, or does not answer within 10 s.
     pub async fn open(provider: impl KeyProvider) -> Result<Self, KeyError> {
-        let provider = Arc::new(provider);
-        let ring = load(&*provider).await?;
-        Ok(Self::new(provider, ring))
+        VaultOptions::new().open(provider).await
     }
 
     /// A vault with a random key, which no other process has. `None` if the operating system provides no
     /// random numbers.
     pub(crate) fn ephemeral() -> Option<Self> {
         let ring = Keyring::ephemeral().ok()?;
-        Some(Self::new(Arc::new(ring.clone()), ring))
+        Some(Self::with(Arc::new(ring.clone()), ring, VaultOptions::new(), random))
     }
 
-    fn new(provider: Arc<dyn KeyProvider>, ring: Keyring) -> Self {
-        let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|_| SecretProblem::NoRandomness);
-        Self::with(provider, ring, Default::default(), random)
-    }
-
-    fn with(
+    pub(super) fn with(
         provider: Arc<dyn KeyProvider>,
         ring: Keyring,
-        plaintext: [Option<DateTime<Utc>>; SecretField::ALL.len()],
+        options: VaultOptions,
         random: fn(&mut [u8]) -> Result<(), SecretProblem>,
     ) -> Self {
         Self(Arc::new(Inner {
             provider,
             ring: RwLock::new(ring),
-            plaintext,
+            options,
+            ledgers: Mutex::default(),
             reloaded: tokio::sync::Mutex::default(),
             random,
         }))
     }
 
-    /// Allows values of `field` that are not sealed to be read until `until`, for old documents with plain
-    /// secrets. A value with the prefix of a sealed one that does not open is still an error.
-    ///
-    /// During this time, anybody who can write to the database can plant a secret of their choice.
-    #[must_use]
-    pub fn allow_plaintext(self, field: SecretField, until: DateTime<Utc>) -> Self {
-        let mut plaintext = self.0.plaintext;
-        if let Some(allowed) = plaintext.get_mut(field as usize) {
-            *allowed = Some(until);
-        }
-        Self::with(self.0.provider.clone(), self.ring(), plaintext, self.0.random)
-    }
-
     /// Reloads the keys from the provider. On an error, the keys in use stay in use.
     ///
     /// # Errors
-    /// [`KeyError`], such as `Changed` when a key has other bytes than before, or `Unavailable` when the
-    /// provider does not answer within 10 s.
+    /// [`KeyError`], such as `Changed` when a key has other bytes than before, or than the database of a store
+    /// with this vault knows, or `Unavailable` when the provider does not answer within 10 s, or the database
+    /// does not.
     pub async fn reload(&self) -> Result<ReloadReport, KeyError> {
         let newer = load(&*self.0.provider).await?;
+        let fingerprints = newer.fingerprints().map_err(underivable)?;
+        let ledgers = self.ledgers().clone();
+        for ledger in ledgers.iter().filter_map(Weak::upgrade) {
+            ledger.check(&fingerprints).await.map_err(|error| match error {
+                Error::Keys(error) => error,
+                error => KeyError::Unavailable(error.to_string()),
+            })?;
+        }
         let mut ring = self.0.ring.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(id) = ring.changed_in(&newer) {
             return Err(KeyError::Changed(id));
@@ -149,6 +142,31 @@ impl Vault {
             let _ = self.reload().await;
             *reloaded = Some(Instant::now());
         }
+    }
+
+    /// Has a database check the keys, now and at every reload, for as long as `ledger` exists.
+    #[cfg(feature = "mongo")]
+    pub(crate) async fn check_with(&self, ledger: &Arc<dyn KeyLedger>) -> Result<(), Error> {
+        {
+            let mut ledgers = self.ledgers();
+            ledgers.retain(|ledger| ledger.strong_count() > 0);
+            ledgers.push(Arc::downgrade(ledger));
+        }
+        let fingerprints = self.ring().fingerprints().map_err(underivable)?;
+        ledger.check(&fingerprints).await
+    }
+
+    /// The primary key and what tells it apart.
+    #[cfg(feature = "mongo")]
+    pub(crate) fn primary_fingerprint(&self) -> Result<(KeyId, Fingerprint), KeyError> {
+        let ring = self.ring();
+        let fingerprints = ring.fingerprints().map_err(underivable)?;
+        let primary = fingerprints.into_iter().find(|(id, _)| *id == ring.primary());
+        primary.ok_or(KeyError::Missing)
+    }
+
+    fn ledgers(&self) -> MutexGuard<'_, Vec<Weak<dyn KeyLedger>>> {
+        self.0.ledgers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The id of the primary key, which seals.
@@ -200,13 +218,11 @@ impl Vault {
     }
 
     /// Seals a document for its place with the primary key.
-    #[cfg(feature = "mongo")]
     pub(crate) fn seal_document(&self, place: &[u8], document: &[u8]) -> Result<Vec<u8>, SecretProblem> {
         sealed_document::seal(&self.ring(), place, document, self.0.random)
     }
 
     /// Opens a document that was sealed for this place, and returns the id of its key and the document.
-    #[cfg(feature = "mongo")]
     pub(crate) fn unseal_document(
         &self,
         place: &[u8],
@@ -216,7 +232,7 @@ impl Vault {
     }
 
     /// The text of a stored value, and the key that sealed it. The key is `None` for a value that is not
-    /// sealed, which can be read only while [`allow_plaintext`](Self::allow_plaintext) allows it.
+    /// sealed, which can be read only while [`allow_plaintext`](VaultOptions::allow_plaintext) allows it.
     pub(super) fn open_stored(
         &self,
         place: SecretPlace,
@@ -226,7 +242,7 @@ impl Vault {
         if envelope::is_sealed(stored) {
             return envelope::open(&self.ring(), place, stored).map(|(id, text)| (Some(id), text));
         }
-        match self.0.plaintext.get(place.field as usize) {
+        match self.0.options.plaintext.get(place.field as usize) {
             Some(Some(until)) if now < *until => Ok((None, Zeroizing::new(stored.to_owned()))),
             _ => Err(SecretProblem::PlaintextRefused),
         }
@@ -237,7 +253,15 @@ impl Vault {
     }
 }
 
-async fn load(provider: &dyn KeyProvider) -> Result<Keyring, KeyError> {
+fn underivable(_: SecretProblem) -> KeyError {
+    KeyError::Unavailable("no fingerprint can be derived from a key".to_owned())
+}
+
+pub(super) fn random(bytes: &mut [u8]) -> Result<(), SecretProblem> {
+    getrandom::fill(bytes).map_err(|_| SecretProblem::NoRandomness)
+}
+
+pub(super) async fn load(provider: &dyn KeyProvider) -> Result<Keyring, KeyError> {
     let late = |_| KeyError::Unavailable("no answer within 10 s".to_owned());
     tokio::time::timeout(PROVIDER_TIMEOUT, provider.load()).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
 }

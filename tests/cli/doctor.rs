@@ -1,6 +1,6 @@
 //! The findings of the doctor.
 
-use campaign_store::{CampaignDuration, NewCampaign, Store, contract};
+use campaign_store::{CampaignDuration, NewCampaign, Repositories, contract};
 use chrono::{DateTime, Utc};
 use mongodb::bson::doc;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ async fn make_recent(database: &TestDatabase) {
 }
 
 /// Another campaign of the same owner that began long ago, scheduled or active.
-async fn stale(store: &Store, like: &campaign_store::Campaign, is_active: bool) -> String {
+async fn stale(store: &Repositories, like: &campaign_store::Campaign, is_active: bool) -> String {
     let day = CampaignDuration::hours(24.0).unwrap();
     let new = NewCampaign::new(like.user_id, like.mailbox_id, "Old", "Hello", "Snow.", past(), day).unwrap();
     let id = store.campaigns.create(new).await.unwrap().id;

@@ -17,4 +17,5 @@ mod migration;
 mod operation;
 mod program;
 mod signals;
+mod tls;
 mod wrong_use;

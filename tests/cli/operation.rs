@@ -2,7 +2,7 @@
 
 use campaign_store::{
     AccessToken, Campaign, CampaignDuration, Clock, LoginId, NewCampaign, NewMailbox, NewSend, NewUser,
-    Provider, RefreshToken, Store, contract,
+    Provider, RefreshToken, Repositories, contract,
 };
 use mongodb::IndexModel;
 use mongodb::bson::doc;
@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::program::{Program, exit};
 
 /// A campaign with a send, made by the store on the program's database.
-pub(crate) async fn campaign(program: &Program) -> (Store, Campaign) {
-    let store = program.database.provisioned().await.repositories();
+pub(crate) async fn campaign(program: &Program) -> (Repositories, Campaign) {
+    let store = program.database.provisioned().await.system();
     let start = program.database.clock.now();
     let ada = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
     let tokens = (AccessToken::new("ya29.token").unwrap(), RefreshToken::new("1//token").unwrap());
@@ -122,17 +122,20 @@ async fn keys_are_rotated() {
     let (_store, _campaign) = campaign(&program).await;
     let program = program.with_keys(&[contract::key(2, 2), contract::key(1, 1)]);
     let dry = program.json(&["rotate-keys", "--dry-run"], exit::DONE);
-    assert_eq!((&dry["is_dry_run"], &dry["mailboxes"]["rewritten"]), (&json!(true), &json!(1)));
+    assert_eq!((&dry["is_dry_run"], &dry["rewritten"]), (&json!(true), &json!(1)));
     let text = program.text(&["rotate-keys", "--dry-run"], exit::DONE).stdout;
-    assert!(text.contains("1 would be re-encrypted") && text.contains("under key 1: 1"), "{text}");
+    assert!(
+        text.contains("1 would be re-encrypted") && text.contains("under key 1: 2 found, 2 left"),
+        "{text}"
+    );
 
     let done = program.json(&["rotate-keys"], exit::DONE);
-    assert_eq!((&done["mailboxes"]["rewritten"], &done["quarantine"]), (&json!(1), &json!(0)));
+    assert_eq!((&done["rewritten"], &done["left_under"]), (&json!(1), &json!({ "2": 2 })));
     assert!(program.text(&["rotate-keys"], exit::DONE).stdout.contains("0 re-encrypted"));
 
     let without = program.with_keys(&[contract::key(1, 1)]);
     let failed = without.json(&["rotate-keys"], exit::FAILED);
-    assert_eq!(failed["mailboxes"]["unreadable"], 1, "{failed}");
+    assert_eq!(failed["unreadable"], 1, "{failed}");
     assert!(without.text(&["rotate-keys"], exit::FAILED).stdout.contains("key 2 is not in the keyring"));
 }
 
@@ -143,7 +146,12 @@ async fn what_is_in_quarantine_is_rotated_too() {
     program.database.collection("warm_up_emails_table").await.insert_one(old).await.unwrap();
     program.text(&["migrate", "--max-bad-share", "1"], exit::QUARANTINED);
     let program = program.with_keys(&[contract::key(2, 2), contract::key(1, 1)]);
-    assert_eq!(program.json(&["rotate-keys"], exit::DONE)["quarantine"], 1);
+    let dry = program.json(&["rotate-keys", "--dry-run"], exit::DONE);
+    assert_eq!((&dry["originals"]["rewritten"], &dry["left_under"]), (&json!(1), &json!({ "1": 1 })));
+    let doctor = program.command(&["doctor"]).output().unwrap().stdout;
+    assert!(String::from_utf8(doctor).unwrap().contains("1 originals in quarantine; under key 1: 1"));
+    let done = program.json(&["rotate-keys"], exit::DONE);
+    assert_eq!((&done["originals"]["rewritten"], &done["left_under"]), (&json!(1), &json!({ "2": 1 })));
     let program = program.with_keys(&[contract::key(2, 2)]);
     let retried = program.json(&["retry-quarantined"], exit::QUARANTINED);
     assert_eq!(retried["tried"], 1, "the old key is not needed any more");

@@ -127,7 +127,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    fn of(output: Output, exit: i32) -> Self {
+    pub(crate) fn of(output: Output, exit: i32) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         let ended = Self { stdout: text(output.stdout), stderr: text(output.stderr) };
         assert_eq!(output.status.code(), Some(exit), "{}{}", ended.stdout, ended.stderr);

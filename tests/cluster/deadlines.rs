@@ -43,7 +43,7 @@ async fn calls_out_of_a_black_hole_end() {
     let cluster = Cluster::start(Setup { is_proxied: true, ..Setup::default() }).await;
     let (scene, mongo) = scene_of(&cluster).await;
     let row = scene.sent("bob@mail.example").await;
-    let store = mongo.repositories();
+    let store = mongo.system();
     store.users.get(scene.user.id).await.unwrap();
     cluster.black_hole();
     all_end(vec![
@@ -65,7 +65,7 @@ async fn calls_out_of_a_black_hole_end() {
 async fn writes_without_a_majority_end() {
     let cluster = Cluster::start(Setup::default()).await;
     let (scene, mongo) = scene_of(&cluster).await;
-    let store = mongo.repositories();
+    let store = mongo.system();
     store.users.get(scene.user.id).await.unwrap();
     let secondaries = cluster.secondaries().await;
     for member in &secondaries {
@@ -92,7 +92,7 @@ async fn calls_end_while_there_is_no_primary_and_not_one_after_the_other() {
     let cluster = Cluster::start(Setup::default()).await;
     let (scene, mongo) = scene_of(&cluster).await;
     let row = scene.sent("bob@mail.example").await;
-    let store = mongo.repositories();
+    let store = mongo.system();
     store.users.get(scene.user.id).await.unwrap();
     // All of them, so that no other can become the primary.
     for member in 0..3 {

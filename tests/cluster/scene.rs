@@ -5,7 +5,7 @@
 use campaign_store::{
     AccessToken, Campaign, CampaignDuration, Clock, LoginPassword, Mailbox, MongoOptions, MongoStore,
     NewCampaign, NewMailbox, NewSend, NewUser, PasswordOptions, PasswordPolicy, Provider, RefreshToken,
-    Store, SystemClock, TrackingId, User, contract,
+    Repositories, SystemClock, TrackingId, User, contract,
 };
 use chrono::TimeDelta;
 
@@ -13,7 +13,7 @@ const DATABASE: &str = "campaign_store";
 
 /// A store, and records in it.
 pub(crate) struct Scene {
-    pub(crate) store: Store,
+    pub(crate) store: Repositories,
     pub(crate) user: User,
     pub(crate) mailbox: Mailbox,
     pub(crate) campaign: Campaign,
@@ -24,7 +24,7 @@ impl Scene {
     pub(crate) async fn at(uri: &str) -> Self {
         let mongo = connect(options(uri).await).await;
         mongo.provision().await.expect("a new database can be provisioned");
-        let store = mongo.repositories();
+        let store = mongo.system();
         let user = NewUser::new("Ada", "ada").expect("a valid user").password(password("old password"));
         let user = store.users.create(user).await.expect("a free login id");
         let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("a valid mailbox");

@@ -58,7 +58,7 @@ async fn a_member_can_be_paused_step_down_and_lag() {
     cluster[lagging].stop_replication().await;
     rows.insert_one(doc! { "_id": 1 }).await.unwrap();
     let tags = [("member".to_owned(), lagging.to_string())].into();
-    let there = ReadPreference::SecondaryPreferred {
+    let there = ReadPreference::Secondary {
         options: Some(mongodb::options::ReadPreferenceOptions::builder().tag_sets(vec![tags]).build()),
     };
     let find = || {

@@ -11,10 +11,10 @@ impl Harness for InMemory {
     async fn open() -> Opened {
         let clock = Arc::new(ManualClock::new(contract::start()));
         let store = MemoryStore::with_clock(clock.clone());
-        let opened = Opened::new(store.repositories(), store.clone().repositories(), clock);
+        let opened = Opened::new(store.clone(), store.clone(), clock);
         opened.reopened_by(move |vault, passwords| {
             let store = store.clone().with_vault(vault).with_passwords(passwords);
-            async move { store.repositories() }
+            async move { store.system() }
         })
     }
 }

@@ -62,7 +62,7 @@ fn canary_campaign(mailbox: &Mailbox) -> Result<NewCampaign, Invalid> {
 /// A scene whose texts are all personal, with an e-mail that was sent.
 fn canary_scene() -> Scene {
     let memory = MemoryStore::with_clock(Arc::new(ManualClock::new(noon())));
-    let store = memory.repositories();
+    let store = memory.system();
     let user = done(store.users.create(canary_user().expect("valid"))).expect("a new user");
     let mailbox = canary_mailbox(user.id).expect("valid");
     let mailbox = done(store.mailboxes.link(mailbox)).expect("a new mailbox");

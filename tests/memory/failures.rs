@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use campaign_store::{
-    CampaignFilter, Collection, Error, MailboxFilter, MetricsFilter, PageRequest, Store, TrackingFilter,
-    UserFilter,
+    CampaignFilter, Collection, Error, MailboxFilter, MetricsFilter, PageRequest, Repositories,
+    TrackingFilter, UserFilter,
 };
 
 use super::threads::{THREADS, at_once};
@@ -93,7 +93,7 @@ fn a_call_that_was_ordered_to_fail_does_nothing() {
     assert_eq!(contents(&store), before);
 }
 
-fn contents(store: &Store) -> impl PartialEq + Debug + use<> {
+fn contents(store: &Repositories) -> impl PartialEq + Debug + use<> {
     let page = PageRequest::default();
     (
         drain(done(store.users.stream(&UserFilter::all()))),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use campaign_store::contract::sender_of;
 use campaign_store::{
     Campaign, CampaignDuration, CampaignMetrics, Clock, EmailTracking, Mailbox, ManualClock, MemoryStore,
-    NewCampaign, NewMailbox, NewSend, NewUser, Provider, RecordStream, Result, Store, SystemClock,
+    NewCampaign, NewMailbox, NewSend, NewUser, Provider, RecordStream, Repositories, Result, SystemClock,
     TrackingFilter, User,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,7 +51,7 @@ fn send(campaign: &Campaign, recipient: &str) -> NewSend {
 /// A store whose clock shows [`noon`], with a user, a mailbox and a campaign.
 struct Scene {
     memory: MemoryStore,
-    store: Store,
+    store: Repositories,
     user: User,
     mailbox: Mailbox,
     campaign: Campaign,
@@ -59,7 +59,7 @@ struct Scene {
 
 fn scene() -> Scene {
     let memory = MemoryStore::with_clock(Arc::new(ManualClock::new(noon())));
-    let store = memory.repositories();
+    let store = memory.system();
     let user = done(store.users.create(new_user("ada"))).expect("a free login id");
     let new = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("a valid address");
     let mailbox = done(store.mailboxes.link(new)).expect("a free address");
@@ -67,12 +67,12 @@ fn scene() -> Scene {
     Scene { memory, store, user, mailbox, campaign }
 }
 
-fn metrics(store: &Store, campaign: &Campaign) -> CampaignMetrics {
+fn metrics(store: &Repositories, campaign: &Campaign) -> CampaignMetrics {
     let metrics = done(store.campaign_metrics.get(campaign.id)).expect("the look-up");
     metrics.expect("every campaign has metrics")
 }
 
-fn rows(store: &Store) -> Vec<EmailTracking> {
+fn rows(store: &Repositories) -> Vec<EmailTracking> {
     drain(done(store.email_tracking.stream(&TrackingFilter::all())))
 }
 
@@ -81,17 +81,17 @@ fn a_clone_shares_the_data() {
     let Scene { memory, user, mailbox, campaign, .. } = scene();
     let clone = memory.clone();
     drop(memory);
-    let store = clone.repositories();
+    let store = clone.system();
     assert_eq!(done(store.users.get(user.id)), Ok(Some(user.clone())));
     assert_eq!(done(store.mailboxes.get(mailbox.id)), Ok(Some(mailbox)));
     assert_eq!(done(store.campaigns.get(campaign.id)), Ok(Some(campaign)));
-    assert_eq!(done(MemoryStore::new().repositories().users.get(user.id)), Ok(None));
+    assert_eq!(done(MemoryStore::new().system().users.get(user.id)), Ok(None));
 }
 
 #[test]
 fn the_times_of_the_records_are_those_of_the_given_clock() {
     let clock = Arc::new(ManualClock::new(noon()));
-    let store = MemoryStore::with_clock(clock.clone()).repositories();
+    let store = MemoryStore::with_clock(clock.clone()).system();
     let user = done(store.users.create(new_user("ada"))).unwrap();
     assert_eq!((user.created_at, user.updated_at), (noon(), noon()));
     clock.advance(TimeDelta::hours(1));
@@ -104,7 +104,7 @@ fn the_times_of_the_records_are_those_of_the_given_clock() {
 fn without_a_clock_the_times_are_those_of_the_system() {
     for memory in [MemoryStore::new(), MemoryStore::default()] {
         let before = SystemClock.now();
-        let user = done(memory.repositories().users.create(new_user("ada"))).unwrap();
+        let user = done(memory.system().users.create(new_user("ada"))).unwrap();
         assert!((before..=SystemClock.now()).contains(&user.created_at));
     }
 }

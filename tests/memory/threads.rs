@@ -5,8 +5,8 @@ use std::sync::Barrier;
 use std::thread;
 
 use campaign_store::{
-    CampaignStatus, Contribution, MailboxFilter, MemoryStore, NewMailbox, Provider, SendOutcome, Store,
-    Totals, UserFilter,
+    CampaignStatus, Contribution, MailboxFilter, MemoryStore, NewMailbox, Provider, Repositories,
+    SendOutcome, Totals, UserFilter,
 };
 use chrono::TimeDelta;
 
@@ -15,12 +15,15 @@ use super::{Scene, done, drain, metrics, new_campaign, new_user, noon, rows, sce
 pub(super) const THREADS: usize = 8;
 
 /// Lets [`THREADS`] threads act at once, each on a store of its own making and with its number.
-pub(super) fn at_once<T: Send>(memory: &MemoryStore, act: impl Fn(&Store, usize) -> T + Sync) -> Vec<T> {
+pub(super) fn at_once<T: Send>(
+    memory: &MemoryStore,
+    act: impl Fn(&Repositories, usize) -> T + Sync,
+) -> Vec<T> {
     let barrier = Barrier::new(THREADS);
     let (act, barrier) = (&act, &barrier);
     thread::scope(|scope| {
         let start = |n| {
-            let store = memory.clone().repositories();
+            let store = memory.clone().system();
             scope.spawn(move || {
                 barrier.wait();
                 act(&store, n)
@@ -45,7 +48,7 @@ fn one_of_many_threads_creates_a_login_id() {
             assert_eq!(error.unique_index(), Some("login_id_1"));
         }
     }
-    assert_eq!(drain(done(memory.repositories().users.stream(&UserFilter::all()))).len(), LOGINS);
+    assert_eq!(drain(done(memory.system().users.stream(&UserFilter::all()))).len(), LOGINS);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bson::doc;
-use campaign_store::{ClerkUser, ClerkUserId, MemoryStore, Store, UserFilter};
+use campaign_store::{ClerkUser, ClerkUserId, MemoryStore, Repositories, UserFilter};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
@@ -45,7 +45,7 @@ fn id(user: usize) -> String {
 }
 
 impl Event {
-    async fn send(&self, store: &Store) {
+    async fn send(&self, store: &Repositories) {
         let Some((name, login, email)) = self.state else {
             let id = ClerkUserId::new(id(self.user)).expect("an id");
             store.users.delete_from_clerk(&id, time(self.at)).await.expect("a deletion");
@@ -64,7 +64,7 @@ impl Event {
 /// What is stored about users: the Clerk id, with name, login id and address.
 type Users = BTreeMap<String, (String, String, Option<String>)>;
 
-async fn users(store: &Store) -> Users {
+async fn users(store: &Repositories) -> Users {
     let users: Vec<_> =
         store.users.stream(&UserFilter::all()).await.expect("a stream").try_collect().await.expect("users");
     let text = |user: campaign_store::User| {
@@ -143,7 +143,7 @@ async fn events_in_every_order_leave_the_same_users_in_memory() {
     let stories = orders(&story());
     assert_eq!(stories.len(), 720);
     for events in stories.into_iter().chain(sequences(1_000, 12)) {
-        let store = MemoryStore::new().repositories();
+        let store = MemoryStore::new().system();
         for event in &events {
             event.send(&store).await;
         }
@@ -161,7 +161,7 @@ async fn emptied(database: &TestDatabase) {
 #[tokio::test]
 async fn events_in_every_order_leave_the_same_users_in_mongodb() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let stories = orders(&story()).into_iter().step_by(53);
     for events in stories.chain(sequences(20, 12)) {
         for event in &events {
@@ -175,7 +175,7 @@ async fn events_in_every_order_leave_the_same_users_in_mongodb() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_at_once_leave_the_same_users_in_mongodb() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     for events in sequences(25, 10) {
         join_all(events.iter().map(|event| event.send(&store))).await;
         assert_eq!(users(&store).await, expected(&events), "{events:?}");

@@ -12,14 +12,14 @@ struct OnMongo;
 impl Harness for OnMongo {
     async fn open() -> Opened {
         let database = TestDatabase::new();
-        let store = database.validated().await.repositories();
-        let second = database.connect().await.repositories();
+        let store = database.validated().await;
+        let second = database.connect().await;
         let clock = database.clock.clone();
         let options = database.options().await;
         let opened = Opened::new(store, second, clock).guarded_by(database);
         opened.reopened_by(move |vault, passwords| {
             let options = options.clone().vault(vault).passwords(passwords);
-            async move { MongoStore::connect_with(options).await.expect("the server answers").repositories() }
+            async move { MongoStore::connect_with(options).await.expect("the server answers").system() }
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 use campaign_store::{
-    BounceKind, Campaign, Collection, Error, NewSend, Rates, Store, Totals, TrackingEvent, TrackingId,
+    BounceKind, Campaign, Collection, Error, NewSend, Rates, Repositories, Totals, TrackingEvent, TrackingId,
     contract,
 };
 use futures_util::future::{join_all, try_join_all};
@@ -22,7 +22,7 @@ use crate::support::database::TestDatabase;
 const ROWS: u128 = 40_000;
 
 /// Adds rows to a campaign, and to its metrics.
-async fn add_rows(database: &TestDatabase, store: &Store, campaign: &Campaign) -> u64 {
+async fn add_rows(database: &TestDatabase, store: &Repositories, campaign: &Campaign) -> u64 {
     let rows = database.collection("email_tracking").await;
     let of_campaign = doc! { "campaign_id": campaign.id.to_string() };
     let row = rows.find_one(of_campaign).await.expect("a row").expect("a row");
@@ -39,7 +39,7 @@ async fn add_rows(database: &TestDatabase, store: &Store, campaign: &Campaign) -
 }
 
 /// Sends one e-mail after another, each after a pause, until it is stopped; gives how many.
-fn sender(store: &Store, campaign: &Campaign, pause: Duration) -> (Arc<AtomicBool>, Sender) {
+fn sender(store: &Repositories, campaign: &Campaign, pause: Duration) -> (Arc<AtomicBool>, Sender) {
     let is_over = Arc::new(AtomicBool::new(false));
     let (store, campaign, stop) = (store.clone(), campaign.clone(), is_over.clone());
     let task = tokio::spawn(async move {
@@ -67,7 +67,7 @@ type Sender = tokio::task::JoinHandle<u64>;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_that_is_being_sent_can_be_recounted() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [campaign, _] = campaigns(&store).await;
     let rows = add_rows(&database, &store, &campaign).await;
     for set in [doc! { "total_opened": 0 }, doc! { "total_sent": 7_i64, "total_replied": 3 }] {
@@ -90,7 +90,7 @@ async fn a_campaign_that_is_being_sent_can_be_recounted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_that_is_sent_at_full_speed_can_be_recounted() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [campaign, _] = campaigns(&store).await;
     tamper(&database, campaign.id, doc! { "total_sent": 7_i64, "total_replied": 3 }).await;
     let (is_over, sends) = sender(&store, &campaign, Duration::ZERO);
@@ -105,7 +105,7 @@ async fn a_campaign_that_is_sent_at_full_speed_can_be_recounted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_recounts_at_the_same_time_each_leaves_the_right_metrics() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [campaign, _] = campaigns(&store).await;
     add_rows(&database, &store, &campaign).await;
     tamper(&database, campaign.id, doc! { "total_opened": 3, "total_sent": 7_i64 }).await;
@@ -127,7 +127,7 @@ async fn of_recounts_at_the_same_time_each_leaves_the_right_metrics() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bounces_that_find_too_little_to_take_off_do_not_spoil_a_recount() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [campaign, _] = campaigns(&store).await;
     add_rows(&database, &store, &campaign).await;
     tamper(&database, campaign.id, doc! { "total_delivered": 0, "total_opened": 2 }).await;
@@ -174,7 +174,7 @@ impl Random {
 }
 
 /// The rows of `campaigns` that an actor may send or change.
-async fn act(store: Store, campaigns: [Campaign; 2], mut random: Random, actor: u64) {
+async fn act(store: Repositories, campaigns: [Campaign; 2], mut random: Random, actor: u64) {
     let at = contract::start();
     let mut ids: Vec<TrackingId> = Vec::new();
     for n in 0..40 {
@@ -208,7 +208,7 @@ async fn act(store: Store, campaigns: [Campaign; 2], mut random: Random, actor: 
 async fn however_sends_events_and_recounts_interleave_the_metrics_end_right() {
     for seed in 1..=3_u64 {
         let database = TestDatabase::new();
-        let store = database.provisioned().await.repositories();
+        let store = database.provisioned().await.system();
         let both = campaigns(&store).await;
         // Lower than the rows, so that bounces would take it below zero.
         tamper(&database, both[0].id, doc! { "total_delivered": 0, "total_opened": 0, "total_clicks": 9 })
@@ -231,7 +231,7 @@ async fn however_sends_events_and_recounts_interleave_the_metrics_end_right() {
 #[tokio::test]
 async fn metrics_that_cannot_be_read_are_written_whole() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [one, other] = campaigns(&store).await;
     let before = metrics(&store, one.id).await;
     for set in [
@@ -269,7 +269,7 @@ async fn metrics_that_cannot_be_read_are_written_whole() {
 #[tokio::test]
 async fn unreadable_rows_are_all_named() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [one, _] = campaigns(&store).await;
     let rows = database.collection("email_tracking").await;
     let row = rows.find_one(doc! { "campaign_id": one.id.to_string() }).await.expect("a row").expect("a row");

@@ -6,7 +6,7 @@ use bson::doc;
 use campaign_store::schema::index::{MAILBOXES_USER_ID_EMAIL, USERS_EMAIL, USERS_LOGIN_ID};
 use campaign_store::{
     EmailAddress, LoginAttempt, LoginId, LoginOutcome, LoginPassword, MailboxFilter, NewMailbox, NewUser,
-    PageRequest, Provider, Stop, Store, User, UserId, UserPatch,
+    PageRequest, Provider, Repositories, Stop, User, UserId, UserPatch,
 };
 
 use crate::support::database::TestDatabase;
@@ -14,7 +14,7 @@ use crate::support::database::TestDatabase;
 const PASSWORD: &str = "correct horse";
 
 /// A user with this login id and this address as an older program stored them, and a password.
-async fn old_user(database: &TestDatabase, store: &Store, spelled: &str) -> User {
+async fn old_user(database: &TestDatabase, store: &Repositories, spelled: &str) -> User {
     let password = LoginPassword::new(PASSWORD).expect("a password");
     let new = NewUser::new("Ada", format!("old-{}", UserId::new())).expect("a login id").password(password);
     let id = store.users.create(new).await.expect("a free login id").id;
@@ -24,7 +24,7 @@ async fn old_user(database: &TestDatabase, store: &Store, spelled: &str) -> User
     store.users.get(id).await.expect("a look-up").expect("a user")
 }
 
-async fn accepted(store: &Store, login_id: &str) -> Option<UserId> {
+async fn accepted(store: &Repositories, login_id: &str) -> Option<UserId> {
     match store.users.verify_login(LoginAttempt::new(login_id, PASSWORD)).await.expect("an outcome") {
         LoginOutcome::Accepted(user) => Some(user.id),
         _ => None,
@@ -34,7 +34,7 @@ async fn accepted(store: &Store, login_id: &str) -> Option<UserId> {
 #[tokio::test]
 async fn a_user_is_found_by_the_spelling_that_an_older_program_stored() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     for spelled in ["Ada@Example.com", "ŁUCJA@example.com", "ÉVA@exämple.com"] {
         let ada = old_user(&database, &store, spelled).await;
         assert_eq!(ada.login_id.as_str(), spelled);
@@ -53,7 +53,7 @@ async fn a_user_is_found_by_the_spelling_that_an_older_program_stored() {
 #[tokio::test]
 async fn no_second_account_is_made_beside_an_older_spelling() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let ada = old_user(&database, &store, "Ada@Example.com").await;
     let unique = |index| move |error: campaign_store::Error| error.unique_index() == Some(index);
     let login = NewUser::new("Eve", "Ada@Example.com").expect("valid");
@@ -82,7 +82,7 @@ async fn no_second_account_is_made_beside_an_older_spelling() {
 #[tokio::test]
 async fn of_two_spellings_the_stored_form_is_found_however_it_is_asked_for() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     // In the order of the bytes, one is before the stored form and the other after it.
     for spelled in ["Ada@Example.com", "\u{212a}im@example.com"] {
         let old = old_user(&database, &store, spelled).await;
@@ -101,7 +101,7 @@ async fn of_two_spellings_the_stored_form_is_found_however_it_is_asked_for() {
 #[tokio::test]
 async fn a_mailbox_is_found_by_the_spelling_that_an_older_program_stored() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let ada = store.users.create(NewUser::new("Ada", "ada").expect("valid")).await.expect("a free login");
     let new = |address: &str| NewMailbox::new(ada.id, address, Provider::Gmail).expect("an address");
     let id = store.mailboxes.link(new("old@work.example")).await.expect("a free address").id;
@@ -133,7 +133,7 @@ async fn stored(database: &TestDatabase, id: UserId) -> (String, String) {
 async fn logins_are_rewritten_to_the_stored_form_where_that_is_free() {
     let database = TestDatabase::new();
     let mongo = database.provisioned().await;
-    let store = mongo.repositories();
+    let store = mongo.system();
     let ada = old_user(&database, &store, " Ada@Example.com").await;
     let eva = old_user(&database, &store, "ÉVA@exämple.com").await;
     old_user(&database, &store, "bob@example.com").await;
@@ -161,7 +161,7 @@ async fn logins_are_rewritten_to_the_stored_form_where_that_is_free() {
 async fn logins_that_collide_or_are_none_are_left_and_named_by_ids() {
     let database = TestDatabase::new();
     let mongo = database.provisioned().await;
-    let store = mongo.repositories();
+    let store = mongo.system();
     let plain = old_user(&database, &store, "ada@example.com").await;
     let old = old_user(&database, &store, "Ada@example.com").await;
     // Which of two gets the stored form is not for a program to say.
@@ -203,7 +203,7 @@ async fn logins_that_collide_or_are_none_are_left_and_named_by_ids() {
 async fn a_rewrite_that_is_stopped_leaves_the_rest_to_the_next() {
     let database = TestDatabase::new();
     let mongo = database.provisioned().await;
-    old_user(&database, &mongo.repositories(), "Ada@example.com").await;
+    old_user(&database, &mongo.system(), "Ada@example.com").await;
     let stop = Stop::default();
     stop.request();
     let report = mongo.rewrite_logins(&stop).await.expect("a report");

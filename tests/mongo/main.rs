@@ -24,3 +24,4 @@ mod server_info;
 mod spellings;
 mod stored_form;
 mod streams;
+mod tenants;

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use bson::{Bson, Decimal128, Document, doc};
 use campaign_store::{
     Campaign, CampaignDuration, Clock, Error, EventOutcome, MetricsFilter, NewCampaign, NewMailbox, NewSend,
-    NewUser, PageRequest, Provider, SeriesStep, Signal, Store, SystemClock, TrackingEvent, TrackingFilter,
-    contract,
+    NewUser, PageRequest, Provider, Repositories, SeriesStep, Signal, SystemClock, TrackingEvent,
+    TrackingFilter, contract,
 };
 use chrono::TimeDelta;
 
@@ -135,7 +135,7 @@ fn bounces() -> Vec<Row> {
     ]
 }
 
-async fn campaign(store: &Store, name: &str) -> Campaign {
+async fn campaign(store: &Repositories, name: &str) -> Campaign {
     let user = store.users.create(NewUser::new("Ada", name).expect("valid")).await.expect("a user");
     let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("valid");
     let mailbox = store.mailboxes.link(mailbox).await.expect("a mailbox");
@@ -148,7 +148,7 @@ async fn campaign(store: &Store, name: &str) -> Campaign {
 #[expect(clippy::too_many_lines, reason = "one scene, looked at in every way")]
 async fn every_type_means_the_same_to_everybody() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let collection = database.collection("email_tracking").await;
     let mut wrong = Vec::new();
     for (n, (fields, expected)) in rows().into_iter().enumerate() {
@@ -224,7 +224,7 @@ async fn every_type_means_the_same_to_everybody() {
 #[tokio::test]
 async fn a_receipt_of_version_0_1_is_known() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let campaign = campaign(&store, "ada").await;
     let start = contract::start();
     let send = NewSend::new(

@@ -5,14 +5,15 @@
 
 use bson::{Document, RawDocumentBuf, doc};
 use campaign_store::{
-    CampaignFilter, MetricsFilter, PageRequest, Result, Store, TrackingFilter, User, UserId,
+    CampaignFilter, MetricsFilter, PageRequest, Repositories, Result, TrackingFilter, User, UserId,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use mongodb::Database;
 
 use super::query_plans::{
-    ask_campaigns, ask_mailboxes, ask_tracking, ask_users, command_in, populate, profile, read, shape_of,
+    ask_campaigns, ask_clerk, ask_mailboxes, ask_tracking, ask_users, command_in, populate, profile, read,
+    shape_of,
 };
 use crate::support::database::TestDatabase;
 
@@ -31,17 +32,21 @@ const EXCEPTIONS: [(&str, &str); 3] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries_look_at_about_what_they_return() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let mongo = database.provisioned().await;
+    let store = mongo.system();
     let driver = database.driver().await;
     let people = populate(&store).await.expect("valid inputs");
     let (user, mailbox) = people.first().expect("there are people");
     crowd(&store, &driver, user).await;
     profile(&driver).await;
-    ask_users(&store, user).await.expect("valid inputs");
-    ask_mailboxes(&store, user, mailbox).await.expect("valid inputs");
-    ask_campaigns(&store, user, mailbox).await.expect("valid inputs");
-    ask_metrics(&store, user).await.expect("valid inputs");
-    ask_tracking(&store, user).await.expect("valid inputs");
+    ask_clerk(&store).await.expect("valid inputs");
+    for store in [store, mongo.of(user.id)] {
+        ask_users(&store, user).await.expect("valid inputs");
+        ask_mailboxes(&store, user, mailbox).await.expect("valid inputs");
+        ask_campaigns(&store, user, mailbox).await.expect("valid inputs");
+        ask_metrics(&store, user).await.expect("valid inputs");
+        ask_tracking(&store, user).await.expect("valid inputs");
+    }
     driver.run_command(doc! { "profile": 0 }).await.expect("the profiler stops");
 
     let profile = driver.collection::<Document>("system.profile").find(doc! {}).await.expect("a profile");
@@ -79,7 +84,7 @@ async fn queries_look_at_about_what_they_return() {
 
 /// Adds what the queries must pass over: rows of the same campaign and user without any rare event, and records
 /// of others.
-async fn crowd(store: &Store, driver: &Database, user: &User) {
+async fn crowd(store: &Repositories, driver: &Database, user: &User) {
     let all = PageRequest::default();
     let campaigns = store.campaigns.list(&CampaignFilter::user(user.id), &all).await.expect("a page").items;
     let campaign = campaigns.first().expect("a campaign");
@@ -145,7 +150,7 @@ async fn add(driver: &Database, name: &str, documents: impl Iterator<Item = Docu
     }
 }
 
-async fn ask_metrics(store: &Store, user: &User) -> Result<()> {
+async fn ask_metrics(store: &Repositories, user: &User) -> Result<()> {
     let metrics = &store.campaign_metrics;
     let mine = metrics.list(&MetricsFilter::user(user.id), &PageRequest::default()).await?;
     let mine = mine.items.first().expect("a campaign");

@@ -5,8 +5,8 @@
 use bson::doc;
 use campaign_store::{
     Campaign, CampaignDuration, CampaignMetrics, Collection, Contribution, Error, EventOutcome,
-    EventRecorder, NewCampaign, NewMailbox, NewSend, NewUser, Provider, RecorderOptions, Result, Store,
-    Totals, TrackingEvent, TrackingFilter, TrackingId, contract,
+    EventRecorder, NewCampaign, NewMailbox, NewSend, NewUser, Provider, RecorderOptions, Repositories,
+    Result, Totals, TrackingEvent, TrackingFilter, TrackingId, contract,
 };
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
@@ -16,7 +16,7 @@ use crate::support::database::TestDatabase;
 /// Campaigns with their e-mails.
 type Sent = Vec<(Campaign, Vec<TrackingId>)>;
 
-async fn send(store: &Store, campaigns: usize, emails: usize) -> Result<Sent> {
+async fn send(store: &Repositories, campaigns: usize, emails: usize) -> Result<Sent> {
     let user = store.users.create(NewUser::new("Ada", "ada")?).await?;
     let mailbox =
         store.mailboxes.link(NewMailbox::new(user.id, "ada@work.example", Provider::Gmail)?).await?;
@@ -45,7 +45,7 @@ async fn record_all(recorder: &EventRecorder, events: Vec<TrackingEvent>) -> Vec
     join_all(events.into_iter().map(|event| recorder.record(event))).await
 }
 
-async fn metrics(store: &Store, campaign: &Campaign) -> CampaignMetrics {
+async fn metrics(store: &Repositories, campaign: &Campaign) -> CampaignMetrics {
     store.campaign_metrics.get(campaign.id).await.expect("the look-up").expect("metrics")
 }
 
@@ -53,12 +53,12 @@ async fn metrics(store: &Store, campaign: &Campaign) -> CampaignMetrics {
 async fn events_that_many_tasks_deliver_to_two_recorders_count_once() {
     const TASKS: usize = 8;
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let sent = send(&store, 3, 20).await.unwrap();
     // As two processes: each with connections of its own.
     let mut recorders = Vec::new();
     for _ in 0..2 {
-        let store = database.connect().await.repositories();
+        let store = database.connect().await.system();
         let options = RecorderOptions::default().batch_size(50).commits_at_once(2);
         recorders.push(EventRecorder::start(store.email_tracking.clone(), options));
     }
@@ -102,7 +102,7 @@ async fn events_that_many_tasks_deliver_to_two_recorders_count_once() {
 #[tokio::test]
 async fn an_event_whose_row_is_broken_fails_alone_and_nothing_counts_twice() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let sent = send(&store, 2, 20).await.unwrap();
     let broken = sent[1].1[7];
     let rows = database.collection(Collection::EmailTracking.name()).await;

@@ -5,7 +5,7 @@
 use bson::{Document, doc};
 use campaign_store::{
     Campaign, CampaignDuration, CampaignId, CampaignMetrics, Drift, MetricsFilter, NewCampaign, NewMailbox,
-    NewSend, NewUser, Provider, Rates, RecordStream, SeriesStep, Signal, Store, Totals, TrackingEvent,
+    NewSend, NewUser, Provider, Rates, RecordStream, Repositories, SeriesStep, Signal, Totals, TrackingEvent,
     Warning, contract,
 };
 use chrono::TimeDelta;
@@ -14,7 +14,7 @@ use futures_util::TryStreamExt;
 use crate::support::database::TestDatabase;
 
 /// Two campaigns with two e-mails each, one of them opened.
-pub(crate) async fn campaigns(store: &Store) -> [Campaign; 2] {
+pub(crate) async fn campaigns(store: &Repositories) -> [Campaign; 2] {
     let user = store.users.create(NewUser::new("Ada", "ada").expect("valid")).await.expect("a user");
     let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("valid");
     let mailbox = store.mailboxes.link(mailbox).await.expect("a mailbox");
@@ -46,7 +46,7 @@ pub(crate) fn right() -> Totals {
     totals
 }
 
-pub(crate) async fn metrics(store: &Store, id: CampaignId) -> CampaignMetrics {
+pub(crate) async fn metrics(store: &Repositories, id: CampaignId) -> CampaignMetrics {
     store.campaign_metrics.get(id).await.expect("a look-up").expect("the metrics")
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn tamper(database: &TestDatabase, id: CampaignId, set: Documen
 #[tokio::test]
 async fn changed_metrics_are_reported_and_put_right() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [one, other] = campaigns(&store).await;
     let untouched = metrics(&store, other.id).await;
     assert_eq!(untouched.totals, right());
@@ -87,7 +87,7 @@ async fn changed_metrics_are_reported_and_put_right() {
 #[tokio::test]
 async fn wrong_rates_are_put_right() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [one, _] = campaigns(&store).await;
     tamper(&database, one.id, doc! { "open_rate": 12.5 }).await;
     let healed = store.campaign_metrics.recount(one.id).await.expect("the metrics");
@@ -98,7 +98,7 @@ async fn wrong_rates_are_put_right() {
 #[tokio::test]
 async fn missing_metrics_are_made_and_rows_without_a_campaign_are_reported() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [one, orphaned] = campaigns(&store).await;
     let metrics_of = database.collection("campaign_metrics").await;
     metrics_of.delete_many(doc! {}).await.expect("a removal");
@@ -117,7 +117,7 @@ async fn missing_metrics_are_made_and_rows_without_a_campaign_are_reported() {
 #[tokio::test]
 async fn metrics_of_rows_that_are_gone_become_zeros() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [one, other] = campaigns(&store).await;
     let rows = database.collection("email_tracking").await;
     rows.delete_many(doc! { "campaign_id": one.id.to_string() }).await.expect("a removal");
@@ -132,7 +132,7 @@ async fn a_recount_removes_the_marks_of_version_0_1_and_until_then_there_is_a_wa
         let database = TestDatabase::new();
         let mongo = database.provisioned().await;
         assert_eq!(mongo.warnings(), []);
-        let store = mongo.repositories();
+        let store = mongo.system();
         let [one, other] = campaigns(&store).await;
         let marks = database.collection("recount_marks").await;
         let created_at = bson::DateTime::from(contract::start());
@@ -158,7 +158,7 @@ async fn a_recount_removes_the_marks_of_version_0_1_and_until_then_there_is_a_wa
 #[tokio::test]
 async fn totals_and_series_of_very_many_campaigns_are_asked_in_parts() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [one, other] = campaigns(&store).await;
     let unknown = (0..350_000_u128).map(|n| CampaignId::from(uuid::Uuid::from_u128(n)));
     let many = MetricsFilter::campaigns([one.id, other.id].into_iter().chain(unknown).chain([one.id]));

@@ -7,7 +7,7 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, doc};
 use campaign_store::{
     Campaign, CampaignId, Collection, Error, EventOutcome, MetricsFilter, NewSend, PageRequest,
-    RecountProgress, SeriesStep, Signal, Store, Totals, TrackingEvent, TrackingFilter, contract,
+    RecountProgress, Repositories, SeriesStep, Signal, Totals, TrackingEvent, TrackingFilter, contract,
 };
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt};
@@ -58,7 +58,12 @@ fn others(id: Uuid) -> Vec<Option<Bson>> {
 }
 
 /// Three more rows of a campaign in the stored form, and five with this id, one of them opened.
-async fn add_rows(database: &TestDatabase, store: &Store, campaign: &Campaign, id: &Bson) -> Vec<NewSend> {
+async fn add_rows(
+    database: &TestDatabase,
+    store: &Repositories,
+    campaign: &Campaign,
+    id: &Bson,
+) -> Vec<NewSend> {
     let send = |n| {
         NewSend::new(
             campaign,
@@ -86,7 +91,7 @@ async fn every_spelling_of_a_campaign_means_the_same_to_everybody() {
     let some_id = CampaignId::new_at(contract::start()).as_uuid();
     for n in 0..spellings(some_id).len() {
         let database = TestDatabase::new();
-        let store = database.provisioned().await.repositories();
+        let store = database.provisioned().await.system();
         let [campaign, _] = campaigns(&store).await;
         let id = spellings(campaign.id.as_uuid()).swap_remove(n);
         let sends = add_rows(&database, &store, &campaign, &id).await;
@@ -136,7 +141,7 @@ async fn every_spelling_of_a_campaign_means_the_same_to_everybody() {
 #[tokio::test]
 async fn rows_of_all_spellings_add_up() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [campaign, _] = campaigns(&store).await;
     let rows = database.collection("email_tracking").await;
     let row = rows.find_one(doc! { "campaign_id": campaign.id.to_string(), "opens": 1 }).await;
@@ -183,7 +188,7 @@ async fn add_others(database: &TestDatabase, id: CampaignId) -> Vec<ObjectId> {
 #[tokio::test]
 async fn rows_of_no_campaign_are_counted_named_and_passed_over() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [one, other] = campaigns(&store).await;
     let ids = add_others(&database, one.id).await;
     tamper(&database, one.id, doc! { "total_sent": 7 }).await;
@@ -222,7 +227,7 @@ fn sorted(mut texts: Vec<String>) -> Vec<String> {
 #[tokio::test]
 async fn an_event_finds_its_row_by_every_spelling_of_its_id() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let [campaign, _] = campaigns(&store).await;
     let rows = database.collection("email_tracking").await;
     let some_id = CampaignId::new_at(contract::start()).as_uuid();

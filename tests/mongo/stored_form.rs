@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use campaign_store::{
     BounceKind, Campaign, CampaignDuration, CampaignId, ClerkUser, Clock, MailboxStatus, NewCampaign,
-    NewMailbox, NewSend, NewUser, Provider, Store, SystemClock, TrackingEvent, TrackingId, UserProfile,
-    contract,
+    NewMailbox, NewSend, NewUser, Provider, Repositories, SystemClock, TrackingEvent, TrackingId,
+    UserProfile, contract,
 };
 use chrono::TimeDelta;
 use mongodb::bson::oid::ObjectId;
@@ -133,14 +133,14 @@ async fn emails_are_stored_as_the_schema_says() {
     }
 }
 
-async fn open() -> (TestDatabase, Store) {
+async fn open() -> (TestDatabase, Repositories) {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     (database, store)
 }
 
 /// A campaign of the user `owner`, created by the user `creator`.
-async fn campaign(store: &Store, [owner, creator]: [&str; 2], hours: f64) -> Campaign {
+async fn campaign(store: &Repositories, [owner, creator]: [&str; 2], hours: f64) -> Campaign {
     let user = store.users.create(NewUser::new("Ada", owner).expect("a user")).await.expect("a new user");
     let creator = match creator {
         creator if creator == owner => user.id,

@@ -8,7 +8,7 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, RawDocumentBuf, doc};
 use campaign_store::{
     Campaign, CampaignDuration, MongoOptions, MongoStore, NewCampaign, NewMailbox, NewSend, NewUser,
-    Provider, Store, TrackingFilter, TrackingId, UserId, contract,
+    Provider, Repositories, TrackingFilter, TrackingId, UserId, contract,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Database;
@@ -18,7 +18,7 @@ use crate::errors::fail_point::{Failures, with_app_name};
 use crate::support::database::TestDatabase;
 use crate::support::server;
 
-async fn campaign(store: &Store) -> Campaign {
+async fn campaign(store: &Repositories) -> Campaign {
     let user = store.users.create(NewUser::new("Ada", "ada").expect("a name")).await.expect("a user");
     let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("an address");
     let mailbox = store.mailboxes.link(mailbox).await.expect("a mailbox");
@@ -28,7 +28,7 @@ async fn campaign(store: &Store) -> Campaign {
 }
 
 /// A stored row of the campaign, as a pattern for many.
-async fn row_of(store: &Store, driver: &Database, campaign: &Campaign) -> Document {
+async fn row_of(store: &Repositories, driver: &Database, campaign: &Campaign) -> Document {
     let send = NewSend::new(
         campaign,
         &contract::sender_of(campaign, "ada@work.example"),
@@ -77,7 +77,7 @@ async fn end_idle_cursors(driver: &Database) -> usize {
 #[tokio::test]
 async fn a_stream_goes_on_after_a_pause_of_any_length() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let driver = database.driver().await;
     let campaign = campaign(&store).await;
     let row = row_of(&store, &driver, &campaign).await;
@@ -100,7 +100,7 @@ async fn a_stream_goes_on_after_a_pause_of_any_length() {
 #[tokio::test]
 async fn rows_with_ids_of_every_type_are_streamed_once() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let driver = database.driver().await;
     let campaign = campaign(&store).await;
     let row = row_of(&store, &driver, &campaign).await;
@@ -134,7 +134,7 @@ async fn rows_with_ids_of_every_type_are_streamed_once() {
 #[tokio::test]
 async fn batches_of_large_rows_are_small() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let driver = database.driver().await;
     let campaign = campaign(&store).await;
     let mut row = row_of(&store, &driver, &campaign).await;
@@ -171,14 +171,14 @@ async fn a_batch_that_fails_is_tried_again() {
     const CHANGES_ROLE: i32 = 10_107;
     let database = TestDatabase::new();
     let failures = Failures::of(&database.name).await;
-    let sound = database.provisioned().await.repositories();
+    let sound = database.provisioned().await.system();
     let driver = database.driver().await;
     let campaign = campaign(&sound).await;
     let row = row_of(&sound, &driver, &campaign).await;
     add(&driver, &row, object_ids(4_000)).await;
     let uri = with_app_name(server::uri(), &database.name);
     let options = MongoOptions::new(uri, &database.name).clock(database.clock.clone());
-    let store = MongoStore::connect_with(options).await.expect("the server answers").repositories();
+    let store = MongoStore::connect_with(options).await.expect("the server answers").system();
     let filter = TrackingFilter::campaign(campaign.id);
 
     // More often than the driver itself tries again.

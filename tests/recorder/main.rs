@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use campaign_store::{
     Campaign, CampaignDuration, EmailTracking, EventOutcome, EventRecorder, ManualClock, MemoryStore,
-    NewCampaign, NewMailbox, NewSend, NewUser, Provider, Result, Store, TrackingEvent, TrackingId,
+    NewCampaign, NewMailbox, NewSend, NewUser, Provider, Repositories, Result, TrackingEvent, TrackingId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -28,7 +28,7 @@ fn noon() -> DateTime<Utc> {
 /// A store with e-mails of some campaigns.
 struct Scene {
     memory: MemoryStore,
-    store: Store,
+    store: Repositories,
     /// The campaigns, and their e-mails.
     campaigns: Vec<(Campaign, Vec<TrackingId>)>,
 }
@@ -36,7 +36,7 @@ struct Scene {
 impl Scene {
     async fn new(campaigns: usize, emails: usize) -> Self {
         let memory = MemoryStore::with_clock(Arc::new(ManualClock::new(noon())));
-        let store = memory.repositories();
+        let store = memory.system();
         let user =
             store.users.create(NewUser::new("Ada", "ada").expect("a name")).await.expect("a free login");
         let mailbox = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).expect("an address");

@@ -69,7 +69,7 @@ fn id(id: u32) -> KeyId {
 async fn a_reload_that_fails_leaves_the_keys_in_use() {
     let provider = Told::new(&[key(1, 1)]);
     let vault = Vault::open(provider.clone()).await.unwrap();
-    let store = MemoryStore::new().with_vault(vault.clone()).repositories();
+    let store = MemoryStore::new().with_vault(vault.clone()).system();
     let ada = user(&store, "ada").await;
     let before = mailbox(&store, &ada, "before", "hunter 2").await;
     let disabled = format!("{}:disabled", key(2, 2));
@@ -103,7 +103,7 @@ async fn what_is_sealed_while_keys_are_reloaded_opens() {
     let rings = [[key(1, 1), key(2, 2)], [key(2, 2), key(1, 1)]];
     let provider = Told::new(&rings[0]);
     let vault = Vault::open(provider.clone()).await.unwrap();
-    let store = MemoryStore::new().with_vault(vault.clone()).repositories();
+    let store = MemoryStore::new().with_vault(vault.clone()).system();
     let ada = user(&store, "ada").await;
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
@@ -141,8 +141,8 @@ async fn what_is_sealed_while_keys_are_reloaded_opens() {
 async fn a_process_that_missed_a_rotation_reads_what_the_others_write() {
     let provider = Told::new(&[key(1, 1)]);
     let memory = MemoryStore::new();
-    let stale = memory.clone().with_vault(Vault::open(provider.clone()).await.unwrap()).repositories();
-    let newer = memory.with_vault(vault(&[key(2, 2), key(1, 1)]).await).repositories();
+    let stale = memory.clone().with_vault(Vault::open(provider.clone()).await.unwrap()).system();
+    let newer = memory.with_vault(vault(&[key(2, 2), key(1, 1)]).await).system();
     let ada = user(&newer, "ada").await;
     let written = mailbox(&newer, &ada, "new", "hunter 2").await;
     provider.tell(Answer::Slowly(vec![key(2, 2), key(1, 1)]));
@@ -155,8 +155,8 @@ async fn a_process_that_missed_a_rotation_reads_what_the_others_write() {
 async fn a_key_that_is_gone_is_named_and_asked_for_once() {
     let provider = Told::new(&[key(2, 2)]);
     let memory = MemoryStore::new();
-    let older = memory.clone().with_vault(vault(&[key(1, 1)]).await).repositories();
-    let store = memory.with_vault(Vault::open(provider.clone()).await.unwrap()).repositories();
+    let older = memory.clone().with_vault(vault(&[key(1, 1)]).await).system();
+    let store = memory.with_vault(Vault::open(provider.clone()).await.unwrap()).system();
     let ada = user(&older, "ada").await;
     let written = mailbox(&older, &ada, "old", "hunter 2").await;
     for _ in 0..10 {
@@ -172,10 +172,10 @@ async fn a_store_that_was_restored_under_another_name_opens() {
     // 30: no name of a store is in a seal. Another ring of the same keys is enough.
     let memory = MemoryStore::new();
     let keys = [key(1, 1)];
-    let store = memory.clone().with_vault(vault(&keys).await).repositories();
+    let store = memory.clone().with_vault(vault(&keys).await).system();
     let ada = user(&store, "ada").await;
     let written = mailbox(&store, &ada, "box", "hunter 2").await;
-    let restored = memory.with_vault(vault(&keys).await).repositories();
+    let restored = memory.with_vault(vault(&keys).await).system();
     assert_eq!(password_of(&restored, &written).await.as_deref(), Ok("hunter 2"));
 }
 
@@ -238,6 +238,32 @@ async fn keys_come_from_a_file_that_its_owner_alone_can_read() {
     let lines = good.replace('\n', "\r\n");
     let ring = KeyFile::new("crlf", lines.as_bytes(), 0o600).load().await.unwrap();
     assert_eq!(ring.states().count(), 3, "lines can end as on Windows");
+}
+
+/// A pipe that nobody writes into would keep a reader waiting, and with it the runtime.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_small_file_of_ours_is_refused_without_waiting() {
+    use std::os::unix::fs::chown;
+    let large = "# comment\n".repeat(7_000);
+    let refused = KeyFile::new("large", large.as_bytes(), 0o600).load().await;
+    assert_eq!(refused.err(), Some(KeyError::TooLarge), "133");
+    let refused = FileKeys::new(std::env::temp_dir()).load().await;
+    assert_eq!(refused.err(), Some(KeyError::NotAFile), "133: a directory");
+    let refused = FileKeys::new("/dev/zero").load().await;
+    assert_eq!(refused.err(), Some(KeyError::NotAFile), "133: without end");
+
+    let pipe = KeyFile::new("pipe", b"", 0o600);
+    fs::remove_file(&pipe.0).unwrap();
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&pipe.0).status().unwrap().success());
+    let refused = tokio::time::timeout(Duration::from_secs(5), pipe.load()).await;
+    assert_eq!(refused.expect("an answer").err(), Some(KeyError::NotAFile), "133: a pipe");
+
+    // Only root can give a file away.
+    let foreign = KeyFile::new("foreign", key(1, 1).as_bytes(), 0o600);
+    if chown(&foreign.0, Some(12_345), None).is_ok() {
+        assert_eq!(foreign.load().await.err(), Some(KeyError::Foreign), "133");
+    }
 }
 
 const VARIABLE: &str = "CAMPAIGN_STORE_TEST_KEYS";

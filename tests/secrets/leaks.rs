@@ -11,7 +11,8 @@ use campaign_store::contract::{key, vault};
 use campaign_store::{
     AccessToken, Clock, Credentials, EnvKeys, Error, Keyring, LoginAttempt, LoginId, LoginPassword,
     MailboxFilter, MailboxPassword, MemoryStore, NewMailbox, NewUser, PageRequest, PasswordOptions, Provider,
-    ReencryptPlan, RefreshToken, SecretProblem, Store, SystemClock, UserFilter, Vault,
+    ReencryptPlan, RefreshToken, Repositories, SecretField, SecretProblem, SystemClock, UserFilter, Vault,
+    VaultOptions,
 };
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -81,7 +82,7 @@ async fn memory() -> (MemoryStore, Vault) {
 async fn no_value_shows_a_secret() {
     let (memory, vault) = memory().await;
     let ring: Keyring = [key(2, 2), key(1, 1)].join(",").parse().unwrap();
-    let store = memory.repositories();
+    let store = memory.system();
     let new = NewUser::new("Ada", "ada").unwrap().password(password());
     assert_debug(&new);
     let user = store.users.create(new).await.unwrap();
@@ -98,7 +99,7 @@ async fn no_value_shows_a_secret() {
     assert_debug(&(opened.password.as_ref(), opened.access_token.as_ref(), opened.refresh_token.as_ref()));
     assert_debug(&(password(), &vault, &ring, &memory, &store));
     assert_debug(&(EnvKeys::new(), PasswordOptions::new(), ReencryptPlan::new(), vault.keys()));
-    assert_debug(&vault.clone().allow_plaintext(campaign_store::SecretField::Password, SystemClock.now()));
+    assert_debug(&VaultOptions::new().allow_plaintext(SecretField::Password, SystemClock.now()));
     assert_debug(&vault.reload().await.unwrap());
     assert_json(&vault.reload().await.unwrap());
     #[cfg(feature = "mongo")]
@@ -124,20 +125,20 @@ async fn no_value_shows_a_secret() {
 #[expect(clippy::unwrap_used, reason = "it is a part of two tests")]
 async fn errors() -> Vec<Box<dyn StdError>> {
     let (memory, _) = memory().await;
-    let store = memory.repositories();
+    let store = memory.system();
     let new_user = || NewUser::new("Ada", "ada").unwrap().password(password());
     let user = store.users.create(new_user()).await.unwrap();
     let new =
         || NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).unwrap().credentials(credentials());
     let mailbox = store.mailboxes.link(new()).await.unwrap();
     let busy = PasswordOptions::new().at_once(1).wait(std::time::Duration::ZERO);
-    let busy = memory.clone().with_passwords(busy).repositories();
+    let busy = memory.clone().with_passwords(busy).system();
     let (first, second) = tokio::join!(
         busy.users.set_password(user.id, password()),
         busy.users.set_password(user.id, password())
     );
-    let stranger = memory.clone().with_vault(vault(&[key(7, 7)]).await).repositories();
-    let forged = memory.clone().with_vault(vault(&[key(2, 9)]).await).repositories();
+    let stranger = memory.clone().with_vault(vault(&[key(7, 7)]).await).system();
+    let forged = memory.clone().with_vault(vault(&[key(2, 9)]).await).system();
     let other = campaign_store::MailboxId::new();
     let bad = format!("{CANARY}\r\n{CANARY}");
     let mut errors: Vec<Box<dyn StdError>> = vec![
@@ -233,7 +234,7 @@ fn fail(result: Result<(), impl Debug>) {
 fn no_panic_shows_a_secret() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let errors = runtime.block_on(errors());
-    let store: Store = runtime.block_on(memory()).0.repositories();
+    let store: Repositories = runtime.block_on(memory()).0.system();
     let n = errors.len();
     let said = panics_of(|| {
         for error in errors {
@@ -262,8 +263,9 @@ fn no_panic_shows_a_secret() {
 #[tokio::test]
 async fn a_plaintext_that_may_be_read_is_shown_no_more_than_others() {
     let until = SystemClock.now() + TimeDelta::days(1);
-    let vault = vault(&[key(1, 1)]).await.allow_plaintext(campaign_store::SecretField::Password, until);
-    let store = MemoryStore::new().with_vault(vault.clone()).repositories();
+    let ring: Keyring = key(1, 1).parse().unwrap();
+    let vault = VaultOptions::new().allow_plaintext(SecretField::Password, until).open(ring).await.unwrap();
+    let store = MemoryStore::new().with_vault(vault.clone()).system();
     assert_debug(&(&vault, &store));
     let error = Error::secret("66f0", "password", SecretProblem::PlaintextRefused);
     assert_error(&error);

@@ -20,7 +20,7 @@ fn password(text: &str) -> LoginPassword {
 async fn memory(options: PasswordOptions) -> MemoryStore {
     let memory = MemoryStore::new().with_passwords(options);
     let ada = NewUser::new("Ada", "ada").expect("a valid name").password(password(RIGHT));
-    memory.repositories().users.create(ada).await.expect("a free login id");
+    memory.system().users.create(ada).await.expect("a free login id");
     memory
 }
 
@@ -35,7 +35,7 @@ fn attempt() -> LoginAttempt {
 #[test]
 fn a_password_is_bounded_before_anything_is_done_with_it() {
     let problem = |text: String| LoginPassword::new(text).err().map(|invalid| invalid.to_string());
-    let (short, long) = ("password is shorter than 8 bytes", "password is longer than 1024 bytes");
+    let (short, long) = ("password is shorter than 8 characters", "password is longer than 1024 bytes");
     for (row, text, expected) in [
         ("57: empty", String::new(), Some("password is empty")),
         ("57: a byte", "x".to_owned(), Some(short)),
@@ -53,7 +53,7 @@ fn a_password_is_bounded_before_anything_is_done_with_it() {
 #[tokio::test]
 async fn passwords_that_grow_when_normalised_are_passwords() {
     let memory = memory(cheap()).await;
-    let users = memory.repositories().users;
+    let users = memory.system().users;
     let ada = users.find_by_login_id(&"ada".parse().unwrap()).await.unwrap().unwrap();
     for text in ["\u{fdfa}".repeat(341), "\u{301}".repeat(512), "\u{200d}".repeat(341)] {
         users.set_password(ada.id, password(&text)).await.unwrap();
@@ -68,7 +68,7 @@ async fn passwords_that_grow_when_normalised_are_passwords() {
 #[tokio::test]
 async fn a_database_that_is_away_says_nothing_of_the_password() {
     let memory = memory(cheap()).await;
-    let users = memory.repositories().users;
+    let users = memory.system().users;
     let away = Error::unavailable("test", "away");
     for _ in 0..2 {
         memory.fail_next(Collection::Users, away.clone());
@@ -82,7 +82,7 @@ async fn a_database_that_is_away_says_nothing_of_the_password() {
 async fn many_logins_through_few_turns_do_not_stop_the_runtime() {
     const LOGINS: usize = 200;
     let options = PasswordOptions::new().at_once(2).wait(Duration::ZERO);
-    let users = memory(options).await.repositories().users;
+    let users = memory(options).await.system().users;
     let turns_of_the_runtime = Arc::new(AtomicUsize::new(0));
     let ticking = tokio::spawn({
         let turns = turns_of_the_runtime.clone();
@@ -114,7 +114,7 @@ async fn many_logins_through_few_turns_do_not_stop_the_runtime() {
 #[tokio::test]
 async fn logins_that_were_given_up_hold_no_turn_for_long() {
     let options = PasswordOptions::new().at_once(1).wait(Duration::from_secs(20));
-    let users = memory(options).await.repositories().users;
+    let users = memory(options).await.system().users;
     for _ in 0..100 {
         // Given up while it waits or hashes.
         drop(tokio::time::timeout(Duration::from_micros(200), users.verify_login(attempt())).await);

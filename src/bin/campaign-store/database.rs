@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use campaign_store::{EnvKeys, FileKeys, Keyring, MongoOptions, MongoStore, Vault};
+use campaign_store::{EnvKeys, FileKeys, MongoOptions, MongoStore, Vault};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -27,8 +27,7 @@ pub(crate) struct Database {
 impl Database {
     /// The store, for commands that neither seal nor open a secret.
     pub(crate) async fn connect(&self) -> Result<MongoStore, Failure> {
-        // A migration wants keys, even for calls that use none.
-        self.open(Some(Vault::open(Keyring::ephemeral()?).await?)).await
+        self.open(None).await
     }
 
     /// The store with the operator's keys, which must be there.

@@ -30,7 +30,9 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::WrongUse(_) | Self::Keys(_) | Self::Store(Error::Invalid(_)) => Exit::WrongUse,
+            Self::WrongUse(_) | Self::Keys(_) | Self::Store(Error::Invalid(_) | Error::Keys(_)) => {
+                Exit::WrongUse
+            }
             Self::Migration(MigrationError::LeaseHeld { .. }) => Exit::LockHeld,
             Self::Stopped => Exit::Stopped,
             Self::Store(_) | Self::Provision(_) | Self::Migration(_) | Self::Process(_) | Self::Output(_) => {

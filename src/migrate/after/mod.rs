@@ -1,7 +1,6 @@
-//! What follows a run: retry the quarantine, re-encrypt it, roll back, finalise.
+//! What follows a run: retry the quarantine, roll back, finalise.
 
 pub(crate) mod finalise;
-pub(crate) mod reencrypt;
 pub(crate) mod retry;
 pub(crate) mod rollback;
 

@@ -50,6 +50,7 @@ fn retry_all(
     stop: Stop,
 ) -> impl Stream<Item = Result<RetryReport>> + Send {
     try_stream! {
+        access.note_key().await?;
         let mut report = RetryReport::default();
         for step in MigrationStep::ALL {
             if !Ledger(&access).entry(Some(step)).await?.is_planned {
@@ -111,19 +112,19 @@ async fn batch_of<L: LegacyRecord>(access: &Access, page: &[Kept]) -> Result<Bat
     for kept in page {
         let original = match kept.old_id().and_then(|id| now.get(&id.to_string())) {
             Some(original) => original.clone(),
-            None => match kept.open(access.vault())? {
+            None => match kept.open(access.vault()?)? {
                 Some(original) => original,
                 // It was too large to be kept.
                 None => continue,
             },
         };
         let was_counted = kept.counted_as.is_some();
-        match read::<L>(&original, access.vault()) {
+        match read::<L>(&original, access.vault()?) {
             Ok(record) => {
                 if !was_counted {
                     batch.counts.take(record.repairs().first().copied());
                 }
-                let document = record.encode(access.vault())?;
+                let document = record.encode(access.vault()?)?;
                 batch.taken.push(Candidate { record, document, original });
             }
             Err(reasons) if !was_counted => batch.rejected.push(Quarantined::rejected(reasons, original)),

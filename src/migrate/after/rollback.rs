@@ -102,6 +102,7 @@ async fn take_back<L: LegacyRecord>(
     demoted: &HashSet<ObjectId>,
     report: &mut RollbackReport,
 ) -> Result<()> {
+    let vault = access.vault()?;
     let targets = Target::of(access, L::STEP).by_id(page.object_ids()).await?;
     let mut removable = Vec::new();
     for original in &page.documents {
@@ -109,8 +110,8 @@ async fn take_back<L: LegacyRecord>(
         else {
             continue;
         };
-        let Ok(record) = read::<L>(original, access.vault()) else { continue };
-        let comparison = compare(&record, target, demoted.contains(id), access.vault(), access.now());
+        let Ok(record) = read::<L>(original, vault) else { continue };
+        let comparison = compare(&record, target, demoted.contains(id), vault, access.now());
         match comparison {
             Comparison::Same => removable.push((*id, record.updated_at(), target)),
             _ => report.changed_since += 1,

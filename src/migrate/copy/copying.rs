@@ -98,7 +98,7 @@ impl Copying {
         if self.is_repeated {
             present = Target::of(&self.access, L::STEP).present(page.object_ids()).await?;
         }
-        let vault = self.access.vault().clone();
+        let vault = self.access.vault()?.clone();
         let mut batch = blocking(move || Batch::<L>::of(page.documents, &present, &vault)).await??;
         let known = linked(&self.access, batch.needed_mailboxes()).await?;
         batch.require_mailboxes(&known);
@@ -136,10 +136,8 @@ impl Copying {
     }
 
     fn unopposed<'a, L: LegacyRecord>(&self, batch: &'a Batch<L>) -> Result<Writes<'a>> {
-        let quarantined = batch
-            .rejected
-            .iter()
-            .map(|quarantined| quarantined.seal(L::STEP, self.access.vault(), self.access.now()));
+        let (vault, now) = (self.access.vault()?, self.access.now());
+        let quarantined = batch.rejected.iter().map(|quarantined| quarantined.seal(L::STEP, vault, now));
         Ok(Writes {
             quarantined: quarantined.collect::<Result<_>>()?,
             inserted: batch.taken.iter().map(|candidate| Cow::Borrowed(&candidate.document)).collect(),

@@ -87,7 +87,7 @@ async fn write_metrics_of(
     }
     let connection = access.connection();
     let query = MetricsFilter::campaigns(campaigns.iter().map(|campaign| campaign.id)).query();
-    let find = connection.campaign_metrics.raw.find(query.to_filter());
+    let find = connection.campaign_metrics.unscoped().find(query.to_filter());
     let stored = async {
         let documents = find.await?.try_collect::<Vec<_>>().await?;
         documents.iter().map(|document| with_campaign(document).map_err(ours)).collect()
@@ -109,7 +109,7 @@ async fn write_metrics_of(
         }
     }
     if !new.is_empty() {
-        let insert = connection.campaign_metrics.raw.insert_many(new.iter().map(Record::encode));
+        let insert = connection.campaign_metrics.unscoped().insert_many(new.iter().map(Record::encode));
         let refused = async {
             match insert.ordered(false).await {
                 Ok(_) => Ok(Vec::new()),

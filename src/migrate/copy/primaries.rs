@@ -64,13 +64,14 @@ async fn judge(access: &Access, user: UserId) -> Result<Verdict> {
     let mailboxes = access.run(OPERATION, find).await?;
     let ids = mailboxes.iter().filter_map(|mailbox| mailbox.get_object_id("_id").ok());
     let originals = Source::of(access, MigrationStep::Mailboxes).by_id(ids).await?;
+    let vault = access.vault()?;
     let mut candidates = Vec::new();
     let mut has_other = false;
     for mailbox in &mailboxes {
         let Ok(id) = mailbox.get_object_id("_id") else { continue };
         let candidate = originals
             .get(&id)
-            .and_then(|original| read::<LegacyMailbox>(original, access.vault()).ok())
+            .and_then(|original| read::<LegacyMailbox>(original, vault).ok())
             .filter(|candidate| candidate.primary_of().is_some_and(|(owner, _)| owner == user))
             // What the application changed since is its own.
             .filter(|candidate| {

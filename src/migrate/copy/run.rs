@@ -59,6 +59,7 @@ pub(crate) fn run(
             }
         };
         let run = Run { access, options, lease: Arc::new(lease) };
+        run.lease.returned_after(run.access.note_key().await).await?;
         let mut outcome = MigrationOutcome::Done;
         if run.lease.returned_after(run.is_done().await).await? {
             if waited {

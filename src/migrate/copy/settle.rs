@@ -105,7 +105,7 @@ async fn settle<'a, L: LegacyRecord>(access: &Access, batch: &'a Batch<L>) -> Re
         }
     }
     for quarantined in lost.iter().chain(&batch.rejected) {
-        writes.quarantined.push(quarantined.seal(L::STEP, access.vault(), access.now())?);
+        writes.quarantined.push(quarantined.seal(L::STEP, access.vault()?, access.now())?);
     }
     winners.sort_by_key(|candidate| candidate.record.id());
     // What is taken over now may have been in quarantine before.
@@ -132,7 +132,7 @@ async fn holders<L: LegacyRecord>(access: &Access, keys: Vec<Document>) -> Resul
         let (Ok(id), Some(key)) = (document.get_object_id("_id"), L::key(&document)) else { continue };
         let version = document.get_datetime(UPDATED_AT.as_str()).ok();
         let origin = originals.remove(&id).and_then(|original| {
-            let record = read::<L>(&original, access.vault()).ok()?;
+            let record = read::<L>(&original, access.vault().ok()?).ok()?;
             // What the application changed since is its own.
             let is_unchanged = version == Some(record.updated_at().into());
             let repair = record.repairs().first().copied();
@@ -157,7 +157,7 @@ async fn insert_with_one_primary<'a, L: LegacyRecord>(
         match winner.record.primary_of() {
             Some((user, _)) if !taken.insert(user) => {
                 writes.contested.push(user);
-                writes.inserted.push(Cow::Owned(winner.record.encode_demoted(access.vault())?));
+                writes.inserted.push(Cow::Owned(winner.record.encode_demoted(access.vault()?)?));
             }
             _ => writes.inserted.push(Cow::Borrowed(&winner.document)),
         }

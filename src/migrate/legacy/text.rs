@@ -26,7 +26,7 @@ pub(super) fn provider(value: RawBsonRef<'_>) -> Option<Reading<Provider>> {
 }
 
 pub(super) fn campaign_name(value: RawBsonRef<'_>) -> Option<Reading<String>> {
-    trimmed(value, |text| text::name("campaign_name", text).ok())
+    trimmed(value, |text| text::old_name("campaign_name", text).ok())
 }
 
 pub(super) fn subject(value: RawBsonRef<'_>) -> Option<Reading<String>> {

@@ -60,14 +60,14 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(access: &Access) -> Self {
+    pub(crate) fn new(access: &Access) -> Result<Self> {
         let source = |name| Source::new(access, name);
-        Self {
+        Ok(Self {
             mailboxes: source(MigrationStep::Mailboxes.source()),
             campaigns: source(MigrationStep::Campaigns.source()),
             linked: source(Collection::Mailboxes.name()),
-            vault: access.vault().clone(),
-        }
+            vault: access.vault()?.clone(),
+        })
     }
 
     fn source(&self, step: MigrationStep) -> &Source {

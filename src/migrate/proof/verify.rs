@@ -146,7 +146,7 @@ async fn verify_page<L: LegacyRecord>(
 ) -> Result<VerificationReport> {
     let targets = Target::of(access, L::STEP).by_id(page.object_ids()).await?;
     let quarantined = Quarantine(access).ids_of(L::STEP, &page).await?;
-    let (vault, now) = (access.vault().clone(), access.now());
+    let (vault, now) = (access.vault()?.clone(), access.now());
     blocking(move || {
         let mut report =
             VerificationReport { checked: number_of(page.documents.len()), ..Default::default() };

@@ -9,9 +9,10 @@ use mongodb::ClientSession;
 use serde::Deserialize;
 
 use super::counts::Counts;
-use super::quarantined::{CountedAs, binary, failure, place, quarantine_id, seal};
+use super::quarantined::{CountedAs, failure, quarantine_id};
 use super::stored::{corrupt, read};
 use crate::collection::Collection;
+use crate::document::original::place_of;
 use crate::document::{ID, Query};
 use crate::error::{MigrationError, SecretProblem};
 use crate::migrate::access::Access;
@@ -126,14 +127,6 @@ impl Quarantine<'_> {
         Ok(quarantined)
     }
 
-    /// Re-encrypts an original that is not under the primary key, if it is still as it was read. Says
-    /// whether it did.
-    pub(crate) async fn reencrypt(&self, kept: &Kept) -> Result<bool> {
-        let Some((unchanged, update)) = kept.reencrypted(self.0.vault())? else { return Ok(false) };
-        let update = async { self.all().update_one(unchanged, update).await };
-        Ok(self.0.run(OPERATION, update).await?.modified_count == 1)
-    }
-
     fn all(&self) -> mongodb::Collection<RawDocumentBuf> {
         self.0.collection(COLLECTION.name())
     }
@@ -168,25 +161,12 @@ impl Kept {
     /// The original, opened. `None` when it was too large to be kept.
     pub(crate) fn open(&self, vault: &Vault) -> Result<Option<RawDocumentBuf>> {
         let Some(sealed) = &self.original else { return Ok(None) };
-        let opened = place(&self.id).and_then(|place| vault.unseal_document(place.as_bytes(), sealed));
+        let opened = place_of(&self.id).and_then(|place| vault.unseal_document(place.as_bytes(), sealed));
         let document = opened.and_then(|(_, bytes)| {
             let document = RawDocument::from_bytes(&*bytes).map(ToOwned::to_owned);
             document.map_err(|_| SecretProblem::Malformed)
         });
         document.map(Some).map_err(|problem| self.failure(problem))
-    }
-
-    /// The document, if its original is still as it was, and the change that seals it with the primary key.
-    /// `None` when it already is.
-    fn reencrypted(&self, vault: &Vault) -> Result<Option<(Document, Document)>> {
-        let Some(sealed) = &self.original else { return Ok(None) };
-        let reencrypted = || {
-            let (key, bytes) = vault.unseal_document(place(&self.id)?.as_bytes(), sealed)?;
-            if key == vault.primary() { Ok(None) } else { seal(&self.id, &bytes, vault).map(Some) }
-        };
-        let Some(original) = reencrypted().map_err(|problem| self.failure(problem))? else { return Ok(None) };
-        let unchanged = doc! { "_id": &self.id, "original": binary(sealed.clone()) };
-        Ok(Some((unchanged, doc! { "$set": { "original": original } })))
     }
 
     fn failure(&self, problem: SecretProblem) -> MigrationError {

@@ -1,12 +1,11 @@
 use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
-use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, Document, doc};
+use bson::{Bson, Document, doc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::collection::Collection;
+use crate::document::original::{binary, seal};
 use crate::error::{MigrationError, SecretProblem};
 use crate::migrate::legacy::reason::Reason;
 use crate::migrate::old::page::{id_of, shown};
@@ -114,22 +113,7 @@ pub(crate) fn quarantine_id(step: MigrationStep, original: &RawDocument) -> Docu
     doc! { "from": step.source(), "id": id }
 }
 
-/// The original of the document of this `_id`, sealed.
-pub(super) fn seal(id: &Document, original: &[u8], vault: &Vault) -> Result<Bson, SecretProblem> {
-    Ok(binary(vault.seal_document(place(id)?.as_bytes(), original)?))
-}
-
-/// Where the original of a document belongs: it opens nowhere else.
-pub(super) fn place(id: &Document) -> Result<RawDocumentBuf, SecretProblem> {
-    let place = doc! { "collection": Collection::MigrationQuarantine.name(), "_id": id };
-    RawDocumentBuf::try_from(&place).map_err(|_| SecretProblem::Malformed)
-}
-
 pub(super) fn failure(step: MigrationStep, id: &Document, problem: SecretProblem) -> MigrationError {
     let id = id.get("id").map_or_else(|| "unknown".to_owned(), shown);
     MigrationError::Original { from: step.source(), id, problem }
-}
-
-pub(super) fn binary(bytes: Vec<u8>) -> Bson {
-    Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })
 }

@@ -15,11 +15,6 @@ impl FoundMetrics {
         self.0.insert(id, metrics);
     }
 
-    #[cfg(feature = "mongo")]
-    pub(crate) fn contains(&self, id: CampaignId) -> bool {
-        self.0.contains_key(&id)
-    }
-
     /// Whether the campaign exists.
     ///
     /// # Errors

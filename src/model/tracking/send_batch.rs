@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{Contribution, FoundMetrics, TotalsDelta};
 use crate::error::Result;
-use crate::model::{CampaignId, EmailTracking, SendOutcome, TrackingId};
+use crate::model::{CampaignId, EmailTracking, Scope, SendOutcome, TrackingId};
 
 /// The outcomes of a batch, the rows to write, and their contribution to the metrics.
 #[derive(Debug)]
@@ -36,26 +36,33 @@ impl<'a> SendBatch<'a> {
         })
     }
 
-    /// Decides the outcome of each send, given the ids that were recorded before and the metrics of the
-    /// campaigns that exist. New sends of a campaign whose metrics cannot be read fail.
+    /// Decides the outcome of each send, given the ids that were recorded before, by anybody, and the metrics of
+    /// the campaigns that exist within the scope. New sends of a campaign whose metrics cannot be read fail.
     pub(crate) fn new(
         sends: &'a [EmailTracking],
         mut recorded: HashSet<TrackingId>,
         metrics: &FoundMetrics,
+        scope: Scope,
     ) -> Self {
         let mut batch =
             Self { outcomes: Vec::with_capacity(sends.len()), rows: Vec::new(), added: BTreeMap::new() };
         for send in sends {
-            // It comes first, because ids are not always looked up.
-            let outcome = if !send.is_sent_in_time() {
-                Ok(SendOutcome::ImplausibleTime)
-            } else if recorded.contains(&send.id) {
-                Ok(SendOutcome::AlreadyRecorded)
-            } else {
-                metrics.exists(send.campaign_id).map(|exists| {
-                    if exists { batch.add(send, &mut recorded) } else { SendOutcome::UnknownCampaign }
-                })
-            };
+            let exists = metrics.exists(send.campaign_id);
+            // Nobody learns whether another's send was recorded.
+            let is_foreign = !scope.includes(send.user_id) || !scope.is_all() && exists == Ok(false);
+            // The time comes first, because ids are not always looked up.
+            let outcome =
+                if !send.is_sent_in_time() {
+                    Ok(SendOutcome::ImplausibleTime)
+                } else if is_foreign {
+                    Ok(SendOutcome::UnknownCampaign)
+                } else if recorded.contains(&send.id) {
+                    Ok(SendOutcome::AlreadyRecorded)
+                } else {
+                    exists.map(|exists| {
+                        if exists { batch.add(send, &mut recorded) } else { SendOutcome::UnknownCampaign }
+                    })
+                };
             batch.outcomes.push(outcome);
         }
         batch

@@ -1,7 +1,7 @@
 //! The connection that the repositories share.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +16,10 @@ use mongodb::{Client, ClientSession, Database};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::calls::Calls;
+use super::certificates::Roots;
 use super::error::{DriverResult, is_of_the_connection, theirs, theirs_as};
 use super::options::{MongoOptions, Opened, clamped};
+use super::security::Security;
 use super::table::Table;
 use super::topology::Topology;
 use crate::back_off::BackOff;
@@ -25,6 +27,7 @@ use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::document::{Decode, Query};
 use crate::error::{Error, Result};
+use crate::model::Scope;
 use crate::repository::RecordStream;
 
 /// An open database.
@@ -40,6 +43,9 @@ pub(crate) struct Connection {
     /// The servers, as `host:port`.
     target: String,
     pub(in crate::mongo) topology: Topology,
+    pub(in crate::mongo) security: Security,
+    /// Whose records the tables see.
+    pub(in crate::mongo) scope: Scope,
     pub(in crate::mongo) users: Table,
     pub(crate) mailboxes: Table,
     pub(crate) campaigns: Table,
@@ -49,7 +55,19 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(in crate::mongo) async fn open(options: &MongoOptions) -> Result<Self> {
-        let Opened { client, write_concern, mut target, pool_size, owns_client } = options.open().await?;
+        let opened = options.open(Roots::BuiltIn).await?;
+        let has_other_roots = opened.has_other_roots;
+        match Self::of(options, opened).await {
+            Err(Error::Certificate { .. }) if has_other_roots => {
+                Self::of(options, options.open(Roots::System).await?).await
+            }
+            connection => connection,
+        }
+    }
+
+    async fn of(options: &MongoOptions, opened: Opened) -> Result<Self> {
+        let Opened { client, write_concern, mut target, pool_size, owns_client, security, refusals, .. } =
+            opened;
         // What is read from the primary decides; lists are read where the connection string says.
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
         let concern = DatabaseOptions::builder().write_concern(write_concern);
@@ -64,9 +82,18 @@ impl Connection {
             }
             Ok(hello)
         };
-        let hello = match timeout(options.timeout, first_contact).await {
-            Ok(hello) => hello.map_err(|error| theirs("connect", &target, &error))?,
-            Err(_) => return Err(Error::unavailable(target, "no answer in time")),
+        let refused = async {
+            match refusals {
+                Some(mut refusals) => refusals.of_all().await,
+                None => pending().await,
+            }
+        };
+        let hello = tokio::select! {
+            hello = timeout(options.timeout, first_contact) => match hello {
+                Ok(hello) => hello.map_err(|error| theirs("connect", &target, &error))?,
+                Err(_) => return Err(Error::unavailable(target, "no answer in time")),
+            },
+            reason = refused => return Err(Error::Certificate { target, reason }),
         };
         if let Ok(me) = hello.get_str("me")
             && !owns_client
@@ -89,6 +116,8 @@ impl Connection {
             calls: Arc::new(Calls::new(pool_size)),
             target,
             topology,
+            security,
+            scope: Scope::AllUsers,
             database,
         })
     }
@@ -104,6 +133,20 @@ impl Connection {
             campaign_metrics: table(&self.campaign_metrics),
             email_tracking: table(&self.email_tracking),
             operation_timeout: limit,
+            ..self.clone()
+        }
+    }
+
+    /// The same with tables within a scope.
+    pub(in crate::mongo) fn in_scope(&self, scope: Scope) -> Self {
+        let table = |table: &Table| table.clone().within(scope);
+        Self {
+            users: table(&self.users),
+            mailboxes: table(&self.mailboxes),
+            campaigns: table(&self.campaigns),
+            campaign_metrics: table(&self.campaign_metrics),
+            email_tracking: table(&self.email_tracking),
+            scope,
             ..self.clone()
         }
     }

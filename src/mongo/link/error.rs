@@ -7,6 +7,7 @@ use mongodb::error::{
     UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteError, WriteFailure,
 };
 
+use super::certificates;
 use crate::collection::Collection;
 use crate::error::Error;
 use crate::schema;
@@ -43,6 +44,9 @@ pub(in crate::mongo) fn theirs(operation: &'static str, target: &str, error: &Dr
     }
     if let Some(reason) = refusal(error, code) {
         return Error::Unauthorized { target: target.to_owned(), reason };
+    }
+    if let Some(reason) = certificate_refusal(error) {
+        return Error::Certificate { target: target.to_owned(), reason };
     }
     if let Some(reason) = outage(error, code) {
         return Error::unavailable(target, reason);
@@ -155,6 +159,14 @@ fn refusal(error: &DriverError, code: Option<i32>) -> Option<&'static str> {
     match (&*error.kind, code) {
         (ErrorKind::Authentication { .. }, _) | (_, Some(18)) => Some("the login failed"),
         (_, Some(13)) => Some("the user lacks a right"),
+        _ => None,
+    }
+}
+
+fn certificate_refusal(error: &DriverError) -> Option<&'static str> {
+    match &*error.kind {
+        ErrorKind::ServerSelection { message, .. } => certificates::refusal(message),
+        ErrorKind::Io(error) => certificates::refusal(&error.to_string()),
         _ => None,
     }
 }

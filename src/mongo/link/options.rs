@@ -6,6 +6,8 @@ use mongodb::Client;
 use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, ReadConcernLevel, WriteConcern};
 
 use super::calls::POOL_SIZE;
+use super::certificates::{Refusals, Roots};
+use super::security::{Encryption, Security};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Invalid, Problem, Result};
 use crate::model::text::without_line_end;
@@ -28,6 +30,7 @@ pub struct MongoOptions {
     pub(in crate::mongo) timeout: Duration,
     pub(in crate::mongo) operation_timeout: Duration,
     pool_size: Option<u32>,
+    insecure_tls: bool,
     pub(in crate::mongo) clock: Arc<dyn Clock>,
     pub(in crate::mongo) vault: Option<Vault>,
     pub(in crate::mongo) passwords: PasswordOptions,
@@ -49,6 +52,11 @@ pub(super) struct Opened {
     pub(super) target: String,
     pub(super) pool_size: u32,
     pub(super) owns_client: bool,
+    pub(super) security: Security,
+    /// The certificates that are refused, unless the client is somebody else's.
+    pub(super) refusals: Option<Refusals>,
+    /// Whether other roots are worth a try.
+    pub(super) has_other_roots: bool,
 }
 
 impl MongoOptions {
@@ -56,6 +64,11 @@ impl MongoOptions {
     ///
     /// Writes wait for a majority of the servers. A connection string that asks for less, or for the read
     /// concern `available` or `linearizable`, is refused when the store connects.
+    ///
+    /// With `tls=true` (the default of `mongodb+srv`), the server's certificate must be signed by an authority
+    /// in the file that `tlsCAFile` names; without such a file, by one of Mozilla's or of this system's. A
+    /// connection string that switches the check off (`tlsInsecure`, `tlsAllowInvalidCertificates`) is refused,
+    /// see [`insecure_tls`](Self::insecure_tls).
     pub fn new(uri: impl Into<String>, database: impl Into<String>) -> Self {
         let (mut uri, mut database) = (uri.into(), database.into());
         for text in [&mut uri, &mut database] {
@@ -82,6 +95,7 @@ impl MongoOptions {
             timeout: Duration::from_secs(10),
             operation_timeout: Duration::from_secs(10),
             pool_size: None,
+            insecure_tls: false,
             clock: Arc::new(SystemClock),
             vault: None,
             passwords: PasswordOptions::new(),
@@ -117,6 +131,14 @@ impl MongoOptions {
         self
     }
 
+    /// Accepts a connection string that switches off the check of the server's certificate. Then whoever is
+    /// on the way to the server can read and change everything. For experiments only: a private certificate
+    /// needs `tlsCAFile` instead.
+    pub fn insecure_tls(mut self) -> Self {
+        self.insecure_tls = true;
+        self
+    }
+
     /// A clock other than the system's.
     pub fn clock(mut self, clock: Arc<impl Clock>) -> Self {
         self.clock = clock;
@@ -143,7 +165,7 @@ impl MongoOptions {
     }
 
     /// The client of these options. Nothing is connected yet.
-    pub(super) async fn open(&self) -> Result<Opened> {
+    pub(super) async fn open(&self, roots: Roots) -> Result<Opened> {
         check_database_name(&self.database)?;
         match &self.source {
             Source::Client(client) => {
@@ -154,16 +176,22 @@ impl MongoOptions {
                     target: "the given client".to_owned(),
                     pool_size: self.pool_size.unwrap_or(POOL_SIZE),
                     owns_client: false,
+                    security: Security::UNKNOWN,
+                    refusals: None,
+                    has_other_roots: false,
                 })
             }
             Source::Uri(uri) => {
-                let options = self.to_client_options(uri).await?;
+                let mut options = self.to_client_options(uri).await?;
                 let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
                 Ok(Opened {
                     write_concern: options.write_concern.clone().unwrap_or_else(WriteConcern::majority),
                     target: hosts.join(","),
                     pool_size: options.max_pool_size.unwrap_or(POOL_SIZE),
                     owns_client: true,
+                    security: Security::of(&options),
+                    has_other_roots: roots.apply(&mut options) && roots == Roots::BuiltIn,
+                    refusals: Some(Refusals::watch(&mut options)),
                     // The cause of a failure can be a TLS file that cannot be read.
                     client: Client::with_options(options)
                         .map_err(|_| Invalid::new("uri", Problem::NotAConnectionString))?,
@@ -194,6 +222,9 @@ impl MongoOptions {
         options.app_name.get_or_insert_with(|| env!("CARGO_PKG_NAME").to_owned());
         options.write_concern = Some(self.majority("uri", options.write_concern.take())?);
         check_read_concern("uri", options.read_concern.as_ref())?;
+        if !self.insecure_tls && Security::of(&options).encryption == Encryption::Unchecked {
+            return Err(Invalid::new("uri", Problem::InsecureTls).into());
+        }
         Ok(options)
     }
 

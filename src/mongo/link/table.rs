@@ -1,28 +1,27 @@
 //! A collection of the database, with the method names of the in-memory table.
 
+mod updates;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use bson::oid::ObjectId;
-use bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf, cstr};
+use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::{Bson, Document, doc, rawdoc};
 use chrono::{DateTime, Utc};
-use mongodb::action::{Action, Aggregate, Find, FindOne, FindOneAndUpdate};
-use mongodb::error::{ErrorKind, WriteFailure};
-use mongodb::options::ReturnDocument;
+use mongodb::action::{Action, Aggregate, Delete, Find, FindOne, FindOneAndUpdate};
+use mongodb::options::{Hint, ReturnDocument};
 use mongodb::{ClientSession, Database};
 
-use super::error::{DriverResult, ours, refuse_write_concern_error};
+use super::error::{DriverResult, ours};
 use super::stream::{self, Batches};
 use crate::collection::Collection;
 use crate::document::{Changes, Decode, Field, ID, Query, Record, Spellings, UPDATED_AT, id_of, nearest};
 use crate::error::Error;
+use crate::model::Scope;
 use crate::page::{Order, Page, PageRequest};
 use crate::repository::RecordStream;
-
-/// The most statements and bytes of one command: a server takes 100,000 and 16 MiB.
-const MAX_STATEMENTS: usize = 10_000;
-const MAX_BYTES: usize = 12 << 20;
 
 /// The session of a transaction; `None` for a single command.
 pub(crate) type Session<'a> = Option<&'a mut ClientSession>;
@@ -38,13 +37,16 @@ macro_rules! in_session {
 }
 
 /// Reads and writes raw documents; the records encode and decode themselves.
+///
+/// Every method adds the scope to its filter, and refuses to insert what is out of it.
 #[derive(Clone)]
 pub(crate) struct Table {
     pub(in crate::mongo) collection: Collection,
+    scope: Scope,
     /// Reads from the primary, since what is read here decides.
-    pub(crate) raw: mongodb::Collection<RawDocumentBuf>,
+    raw: mongodb::Collection<RawDocumentBuf>,
     /// Reads where the connection string says: for lists, streams and totals.
-    pub(in crate::mongo) lists: mongodb::Collection<RawDocumentBuf>,
+    lists: mongodb::Collection<RawDocumentBuf>,
     database: Database,
     /// How long the server may take for a command, where it can be told.
     limit: Option<Duration>,
@@ -59,7 +61,42 @@ impl fmt::Debug for Table {
 impl Table {
     pub(crate) fn new(database: &Database, collection: Collection) -> Self {
         let raw = database.collection(collection.name());
-        Self { collection, lists: raw.clone(), raw, database: database.clone(), limit: None }
+        let scope = Scope::AllUsers;
+        Self { collection, scope, lists: raw.clone(), raw, database: database.clone(), limit: None }
+    }
+
+    /// The same within a scope.
+    pub(in crate::mongo) fn within(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// The same over all users, for what has been found to be within the scope by other means.
+    pub(in crate::mongo) fn over_all_users(&self) -> Self {
+        self.clone().within(Scope::AllUsers)
+    }
+
+    /// The driver's collection, which knows of no scope.
+    pub(crate) fn unscoped(&self) -> &mongodb::Collection<RawDocumentBuf> {
+        &self.raw
+    }
+
+    fn narrow<'a>(&self, query: &'a Query) -> Cow<'a, Query> {
+        self.scope.narrow(self.collection, query)
+    }
+
+    fn narrow_filter(&self, filter: Document) -> Document {
+        self.scope.narrow_filter(self.collection, filter)
+    }
+
+    /// The index for a filter that names documents by their ids and has the scope beside them. Without it, the
+    /// server tries each index on the owner, too.
+    fn hint(&self, filter: &Document) -> Option<Hint> {
+        let names_ids = match filter.get(ID.as_str()) {
+            Some(Bson::ObjectId(_)) => true,
+            Some(Bson::Document(condition)) => condition.contains_key("$in"),
+            _ => false,
+        };
+        (!self.scope.is_all() && names_ids).then(|| Hint::Keys(doc! { "_id": 1 }))
     }
 
     /// The same with a time limit for the server. The client's own limit ends the call; this one ends what
@@ -75,12 +112,19 @@ impl Table {
 
     /// The documents that match `filter`, from the primary.
     pub(in crate::mongo) fn find(&self, filter: Document) -> Find<'_, RawDocumentBuf> {
-        self.raw.find(filter).optional(self.limit, Find::max_time)
+        self.find_for_long(filter).optional(self.limit, Find::max_time)
+    }
+
+    /// The same without a time limit of the server.
+    pub(in crate::mongo) fn find_for_long(&self, filter: Document) -> Find<'_, RawDocumentBuf> {
+        let filter = self.narrow_filter(filter);
+        let hint = self.hint(&filter);
+        self.raw.find(filter).optional(hint, Find::hint)
     }
 
     /// The same, from where the connection string says.
     pub(in crate::mongo) fn find_in_lists(&self, filter: Document) -> Find<'_, RawDocumentBuf> {
-        self.lists.find(filter).optional(self.limit, Find::max_time)
+        self.lists.find(self.narrow_filter(filter)).optional(self.limit, Find::max_time)
     }
 
     /// The results of a pipeline, from where the connection string says.
@@ -88,7 +132,22 @@ impl Table {
         &self,
         stages: impl IntoIterator<Item = Document>,
     ) -> Aggregate<'_> {
-        self.lists.aggregate(stages).optional(self.limit, Aggregate::max_time)
+        self.lists.aggregate(self.narrowed(stages)).optional(self.limit, Aggregate::max_time)
+    }
+
+    /// The results of a pipeline, from the primary and without a time limit of the server.
+    pub(in crate::mongo) fn aggregate_for_long(
+        &self,
+        stages: impl IntoIterator<Item = Document>,
+    ) -> Aggregate<'_> {
+        self.raw.aggregate(self.narrowed(stages))
+    }
+
+    /// A pipeline that begins with the scope. The server joins it with a `$match` that follows.
+    fn narrowed(&self, stages: impl IntoIterator<Item = Document>) -> Vec<Document> {
+        let scope = self.narrow_filter(Document::new());
+        let first = (!scope.is_empty()).then(|| doc! { "$match": scope });
+        first.into_iter().chain(stages).collect()
     }
 
     /// Changes one document and returns it as it is then. Unlike an update it has a limit in the server, where
@@ -98,9 +157,17 @@ impl Table {
         filter: Document,
         pipeline: Vec<Document>,
     ) -> FindOneAndUpdate<'_, RawDocumentBuf> {
-        let update = self.raw.find_one_and_update(filter, pipeline);
+        let filter = self.narrow_filter(filter);
+        let hint = self.hint(&filter);
+        let update = self.raw.find_one_and_update(filter, pipeline).optional(hint, FindOneAndUpdate::hint);
         let update = update.return_document(ReturnDocument::After);
         update.optional(self.limit, FindOneAndUpdate::max_time)
+    }
+
+    /// Changes all rows that match the query, and returns how many changed.
+    pub(in crate::mongo) async fn update_all(&self, query: &Query, changes: &Changes) -> DriverResult<u64> {
+        let filter = self.narrow(query).to_filter();
+        Ok(self.raw.update_many(filter, changes.to_pipeline()).await?.modified_count)
     }
 
     /// Adds a record.
@@ -118,8 +185,31 @@ impl Table {
         session: Session<'_>,
         document: RawDocumentBuf,
     ) -> DriverResult<()> {
+        self.require_within(&document)?;
         in_session!(self.raw.insert_one(document), session)?;
         Ok(())
+    }
+
+    /// Adds records in a transaction.
+    pub(in crate::mongo) async fn insert_all<'a, T: Record + 'a>(
+        &self,
+        session: &mut ClientSession,
+        records: impl IntoIterator<Item = &'a T>,
+    ) -> DriverResult<()> {
+        let documents: Vec<_> = records.into_iter().map(Record::encode).collect();
+        documents.iter().try_for_each(|document| self.require_within(document))?;
+        if !documents.is_empty() {
+            self.raw.insert_many(documents).session(session).await?;
+        }
+        Ok(())
+    }
+
+    fn require_within(&self, document: &RawDocument) -> DriverResult<()> {
+        if self.scope.has(self.collection, document) {
+            return Ok(());
+        }
+        let id = id_of(self.collection, document).map_err(ours)?;
+        Err(ours(Error::not_found(self.collection, id)))
     }
 
     /// Changes the row that matches the query, if there is one, and returns it.
@@ -190,87 +280,20 @@ impl Table {
         Ok(())
     }
 
-    /// Changes rows by their ids, each with its own update, in as few commands as the server takes. Returns
-    /// how many were found.
-    pub(crate) async fn update_each(
-        &self,
-        session: Session<'_>,
-        updates: impl IntoIterator<Item = (Query, RawDocumentBuf)>,
-    ) -> DriverResult<u64> {
-        let statements = updates.into_iter().map(|(query, update)| {
-            let mut statement = rawdoc! { "q": RawDocumentBuf::try_from(&query.to_filter())?, "u": update };
-            if query.conditions().len() > 1 {
-                // Otherwise the server tries each index that fits a condition, for each statement.
-                statement.append(cstr!("hint"), rawdoc! { "_id": 1 });
-            }
-            Ok(statement)
-        });
-        self.run_updates(session, statements.collect::<DriverResult<_>>()?).await
-    }
-
-    /// Changes the rows with these `_id`s, each with its own update, in as few commands as the server takes,
-    /// and inserts missing rows.
-    pub(crate) async fn upsert_each(
-        &self,
-        session: Session<'_>,
-        updates: impl IntoIterator<Item = (Bson, Document)>,
-    ) -> DriverResult<()> {
-        let statements = updates.into_iter().map(|(id, update)| {
-            let statement = doc! { "q": { "_id": id }, "u": update, "upsert": true };
-            Ok(RawDocumentBuf::try_from(&statement)?)
-        });
-        self.run_updates(session, statements.collect::<DriverResult<_>>()?).await?;
-        Ok(())
-    }
-
-    /// Runs the updates in commands that the server takes.
-    async fn run_updates(
-        &self,
-        mut session: Session<'_>,
-        statements: Vec<RawDocumentBuf>,
-    ) -> DriverResult<u64> {
-        let (mut found, mut command, mut bytes) = (0, Vec::new(), 0);
-        for statement in statements {
-            let size = statement.as_bytes().len();
-            if command.len() == MAX_STATEMENTS || bytes + size > MAX_BYTES {
-                found += self.run_update(session.as_deref_mut(), std::mem::take(&mut command)).await?;
-                bytes = 0;
-            }
-            bytes += size;
-            command.push(statement);
-        }
-        Ok(found + self.run_update(session, command).await?)
-    }
-
-    async fn run_update(&self, session: Session<'_>, statements: Vec<RawDocumentBuf>) -> DriverResult<u64> {
-        if statements.is_empty() {
-            return Ok(0);
-        }
-        let mut command =
-            rawdoc! { "update": self.raw.name(), "updates": RawArrayBuf::from_iter(statements) };
-        let reply = if let Some(session) = session {
-            self.database.run_raw_command(command).session(session).await?
-        } else {
-            // Raw commands ignore the database's write concern.
-            if let Some(concern) = self.database.write_concern() {
-                command.append(cstr!("writeConcern"), bson::serialize_to_raw_document_buf(concern)?);
-            }
-            self.database.run_raw_command(command).await?
-        };
-        // The reply to a raw command is not an error even if a write in it failed.
-        if let Some(error) =
-            reply.get_array("writeErrors").ok().and_then(|errors| errors.first()?.as_document())
-        {
-            let error = bson::deserialize_from_document(error.clone())?;
-            return Err(ErrorKind::Write(WriteFailure::WriteError(error)).into());
-        }
-        refuse_write_concern_error(&reply)?;
-        Ok(reply.get("n").and_then(Bson::as_i32).and_then(|n| n.try_into().ok()).unwrap_or_default())
-    }
-
     /// Removes the row with this id, and returns whether there was one.
     pub(in crate::mongo) async fn remove(&self, session: Session<'_>, id: ObjectId) -> DriverResult<bool> {
-        let delete = self.raw.delete_one(of_id(id).to_filter());
+        self.remove_found(session, &of_id(id)).await
+    }
+
+    /// Removes the row that matches the query, and returns whether there was one.
+    pub(in crate::mongo) async fn remove_found(
+        &self,
+        session: Session<'_>,
+        query: &Query,
+    ) -> DriverResult<bool> {
+        let filter = self.narrow(query).to_filter();
+        let hint = self.hint(&filter);
+        let delete = self.raw.delete_one(filter).optional(hint, Delete::hint);
         Ok(in_session!(delete, session)?.deleted_count > 0)
     }
 
@@ -293,11 +316,12 @@ impl Table {
         text: &impl Spellings,
     ) -> DriverResult<Option<T>> {
         let query = query.spelled(field, text);
-        if text.other().is_none() {
+        if text.others().is_empty() {
             return self.find_one(session, &query).await;
         }
         let mut rows = Vec::new();
-        let find = self.find(query.to_filter()).limit(2);
+        // A unique index allows one row of each spelling.
+        let find = self.find(query.to_filter());
         each(session, find, |row| {
             rows.push(row.to_owned());
             Ok(())
@@ -312,8 +336,10 @@ impl Table {
         mut session: Session<'_>,
         rows: impl IntoIterator<Item = (Query, &'static str)>,
     ) -> DriverResult<Option<&'static str>> {
+        // What is unique is so over all users.
+        let all = self.over_all_users();
         for (query, index) in rows {
-            if self.any(session.as_deref_mut(), &query).await? {
+            if all.any(session.as_deref_mut(), &query).await? {
                 return Ok(Some(index));
             }
         }
@@ -339,18 +365,32 @@ impl Table {
         query: &Query,
         order: Document,
     ) -> DriverResult<Option<T>> {
-        let find = self.raw.find_one(query.to_filter());
+        decode(self.first(session, query.to_filter(), order).await?)
+    }
+
+    /// The first document in this order that matches the filter.
+    pub(in crate::mongo) async fn first(
+        &self,
+        session: Session<'_>,
+        filter: Document,
+        order: Document,
+    ) -> DriverResult<Option<RawDocumentBuf>> {
+        let filter = self.narrow_filter(filter);
+        let hint = self.hint(&filter);
+        let find = self.raw.find_one(filter).optional(hint, FindOne::hint);
         let mut find = find.optional(self.limit, FindOne::max_time);
         if !order.is_empty() {
             find = find.sort(order);
         }
-        decode(in_session!(find, session)?)
+        Ok(in_session!(find, session)?)
     }
 
     /// Whether any row matches the query.
     pub(crate) async fn any(&self, session: Session<'_>, query: &Query) -> DriverResult<bool> {
         let find = self.raw.clone_with_type::<Document>();
-        let find = find.find_one(query.to_filter()).projection(doc! { "_id": 1 });
+        let filter = self.narrow(query).to_filter();
+        let hint = self.hint(&filter);
+        let find = find.find_one(filter).projection(doc! { "_id": 1 }).optional(hint, FindOne::hint);
         let find = find.optional(self.limit, FindOne::max_time);
         Ok(in_session!(find, session)?.is_some())
     }
@@ -389,7 +429,7 @@ impl Table {
         query: &Query,
         request: &PageRequest,
     ) -> DriverResult<Page<T>> {
-        self.page_of(|filter| self.find_in_lists(filter), query, request).await
+        self.page_of(&self.lists, query, request).await
     }
 
     /// The same from the primary, for pages that decide.
@@ -398,19 +438,22 @@ impl Table {
         query: &Query,
         request: &PageRequest,
     ) -> DriverResult<Page<T>> {
-        self.page_of(|filter| self.find(filter), query, request).await
+        self.page_of(&self.raw, query, request).await
     }
 
-    async fn page_of<'a, T: Decode>(
-        &'a self,
-        find: impl FnOnce(Document) -> Find<'a, RawDocumentBuf>,
+    async fn page_of<T: Decode>(
+        &self,
+        rows: &mongodb::Collection<RawDocumentBuf>,
         query: &Query,
         request: &PageRequest,
     ) -> DriverResult<Page<T>> {
+        let query = self.narrow(query);
         let tag = query.list_tag(self.collection);
         let (order, limit) = (request.direction(), request.limit() + 1);
         let filter = query.to_filter_at(&beyond(request.position(&tag).map_err(ours)?, order));
-        let rows = Self::rows(find(filter), None, T::fields(), order, limit).await?;
+        // Beside alternatives there must be nothing, so the scope is in each of them.
+        let find = rows.find(filter).optional(self.limit, Find::max_time);
+        let rows = Self::rows(find, None, T::fields(), order, limit).await?;
         let row = |row: &RawDocumentBuf| Ok((id_of(self.collection, row)?, T::decode(row)));
         let rows: crate::Result<Vec<_>> = rows.iter().map(row).collect();
         rows.and_then(|rows| Page::of(rows, request, &tag)).map_err(ours)
@@ -422,7 +465,7 @@ impl Table {
         target: String,
         query: &Query,
     ) -> DriverResult<RecordStream<T>> {
-        stream::records(Batches::new(&self.lists, query.clone(), T::fields(), target)).await
+        stream::records(Batches::new(&self.lists, self.narrow(query).into_owned(), T::fields(), target)).await
     }
 
     async fn rows(

@@ -1,6 +1,8 @@
 use std::fmt;
 
 use super::connection::Connection;
+use super::security::Encryption;
+use super::server_info::is_logged_in;
 use crate::error::Result;
 use crate::mongo::tracking::recount_marks;
 
@@ -15,12 +17,30 @@ pub enum Warning {
         /// How many campaigns are marked.
         campaigns: usize,
     },
+    /// The server is on another machine, and whoever is on the way can read and change everything: the
+    /// connections have no TLS, or the server's certificate is not checked.
+    Unencrypted,
+    /// The server is on another machine, and asks for no login: anybody who reaches it can do what the store
+    /// can.
+    NoLogin,
 }
 
 impl Warning {
     pub(in crate::mongo) async fn find(db: &Connection) -> Result<Vec<Self>> {
+        let mut warnings = Vec::new();
         let campaigns = recount_marks::campaigns(db).await?.len();
-        Ok(if campaigns == 0 { Vec::new() } else { vec![Self::MarkedCampaigns { campaigns }] })
+        if campaigns > 0 {
+            warnings.push(Self::MarkedCampaigns { campaigns });
+        }
+        if db.security.is_remote {
+            if matches!(db.security.encryption, Encryption::None | Encryption::Unchecked) {
+                warnings.push(Self::Unencrypted);
+            }
+            if !is_logged_in(db).await? {
+                warnings.push(Self::NoLogin);
+            }
+        }
+        Ok(warnings)
     }
 }
 
@@ -31,6 +51,14 @@ impl fmt::Display for Warning {
                 f,
                 "recount_marks: version 0.1 marked {campaigns} campaigns whose metrics may be wrong; \
                  `recount` corrects them and removes the marks"
+            ),
+            Self::Unencrypted => f.write_str(
+                "the server is on another machine, and the connection has no TLS, or its certificate is not \
+                 checked: use tls=true, and tlsCAFile for a private certificate",
+            ),
+            Self::NoLogin => f.write_str(
+                "the server is on another machine, and lets everybody in without a login: switch its \
+                 authorization on, and give the store a user of its own",
             ),
         }
     }

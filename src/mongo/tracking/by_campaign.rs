@@ -5,6 +5,7 @@ use bson::doc;
 use bson::raw::{CStr, RawDocument, RawDocumentBuf};
 use futures_util::stream::{Stream, StreamExt};
 use mongodb::Cursor;
+use mongodb::action::{Action, Find};
 use mongodb::options::Hint;
 use tokio::time::timeout;
 
@@ -25,10 +26,9 @@ impl Recounts {
         &self,
         operation: &'static str,
     ) -> Result<impl Stream<Item = Result<Of<Group>>> + Send + use<>> {
-        let rows = &self.0.email_tracking.raw;
-        let texts = rows.aggregate(texts_by_campaign()).with_type::<RawDocumentBuf>().allow_disk_use(true);
-        let binaries = rows.aggregate(binaries_by_campaign()).with_type::<RawDocumentBuf>();
-        let binaries = binaries.allow_disk_use(true);
+        let rows = &self.0.email_tracking;
+        let texts = rows.aggregate_for_long(texts_by_campaign()).with_type().allow_disk_use(true);
+        let binaries = rows.aggregate_for_long(binaries_by_campaign()).with_type().allow_disk_use(true);
         let both = async { Ok((texts.await?, binaries.await?)) };
         let (texts, binaries) = self.0.run_for::<_, Error>(LIMIT, operation, both).await?;
         let texts = read(operation, texts, self.0.target(), grouped);
@@ -48,7 +48,8 @@ impl Recounts {
         operation: &'static str,
     ) -> Result<impl Stream<Item = Result<Compared>> + Send + use<>> {
         let groups = self.groups(operation).await?;
-        let metrics = self.0.campaign_metrics.raw.find(doc! {}).sort(doc! { field::campaign_id.as_str(): 1 });
+        let by_campaign = doc! { field::campaign_id.as_str(): 1 };
+        let metrics = self.0.campaign_metrics.find_for_long(doc! {}).sort(by_campaign);
         let metrics = self.0.run(operation, async { metrics.await }).await?;
         let metrics = read(operation, metrics, self.0.target(), |metrics| {
             with_campaign(metrics).map(|(id, metrics)| (Some(id), metrics))
@@ -71,8 +72,9 @@ impl Recounts {
     ) -> Result<impl Stream<Item = Error> + Send + use<>> {
         let fields = projection([ID, row_field::campaign_id].map(CStr::as_str));
         // Reading along the id index is not slower and does not count as a scan.
-        let hint = Hint::Keys(doc! { "_id": 1 });
-        let find = self.0.email_tracking.raw.find(of_no_campaign()).projection(fields).hint(hint);
+        let hint = self.0.scope.is_all().then(|| Hint::Keys(doc! { "_id": 1 }));
+        let find = self.0.email_tracking.find_for_long(of_no_campaign()).projection(fields);
+        let find = find.optional(hint, Find::hint);
         let rows = self.0.run_for::<_, Error>(LIMIT, operation, async { find.await }).await?;
         let rows = read(operation, rows, self.0.target(), campaign_of);
         Ok(rows.filter_map(|row| std::future::ready(row.err())))

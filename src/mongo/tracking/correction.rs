@@ -22,7 +22,7 @@ use crate::document::bookkeeping::RecountNote;
 use crate::document::campaign_metrics::totals_change;
 use crate::document::{Decode, id_of};
 use crate::model::{CampaignId, CampaignMetrics, MetricId, MetricsFilter, Rates, Totals, TotalsDelta};
-use crate::mongo::campaign::find_campaign;
+use crate::mongo::campaign::{find_campaign, is_campaign};
 use crate::mongo::link::error::{DriverResult, ours};
 
 /// How a correction ended.
@@ -69,6 +69,9 @@ impl Recounts {
         id: CampaignId,
         count: &Count,
     ) -> DriverResult<Correction> {
+        if !self.0.scope.is_all() && !is_campaign(&self.0, Some(&mut *session), id).await? {
+            return Ok(Correction::NoCampaign);
+        }
         let note = recount_notes::get(&self.0, session, id).await?;
         if note.token != count.note.token {
             return Ok(Correction::Outdated);
@@ -81,7 +84,8 @@ impl Recounts {
             Write::Totals(metric_id, totals) => {
                 let changes = totals_change(&totals, self.0.now());
                 let metric_id = metric_id.as_object_id();
-                self.0.campaign_metrics.change(Some(&mut *session), metric_id, &changes).await?
+                let metrics = self.0.campaign_metrics.over_all_users();
+                metrics.change(Some(&mut *session), metric_id, &changes).await?
             }
             Write::Record(old) => match self.write_record(session, id, old, count.totals).await? {
                 Some(metrics) => metrics,
@@ -104,7 +108,7 @@ impl Recounts {
         old: Option<RawDocumentBuf>,
         totals: Totals,
     ) -> DriverResult<Option<CampaignMetrics>> {
-        let table = &self.0.campaign_metrics;
+        let table = self.0.campaign_metrics.over_all_users();
         let Some(campaign) = find_campaign(&self.0, Some(&mut *session), id).await? else {
             // Of metrics that cannot be read, nothing else says whose they are.
             return old.map_or(Ok(None), |old| CampaignMetrics::decode(&old).map(Some).map_err(ours));
@@ -113,7 +117,7 @@ impl Recounts {
         if let Some(old) = old {
             metric_id = id_of(table.collection, &old).map_or(metric_id, MetricId::from);
             let query = MetricsFilter::campaigns([id]).query();
-            table.raw.delete_one(query.to_filter()).session(&mut *session).await?;
+            table.remove_found(Some(&mut *session), &query).await?;
         }
         let metrics = CampaignMetrics {
             totals,

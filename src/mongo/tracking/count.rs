@@ -41,7 +41,8 @@ impl Stored {
         id: CampaignId,
     ) -> DriverResult<Self> {
         let query = MetricsFilter::campaigns([id]).query();
-        let found = db.campaign_metrics.raw.find_one(query.to_filter()).session(session).await?;
+        let metrics = db.campaign_metrics.over_all_users();
+        let found = metrics.first(Some(session), query.to_filter(), doc! {}).await?;
         Ok(match found {
             None => Self::Missing,
             Some(document) => match CampaignMetrics::decode(&document) {
@@ -93,7 +94,8 @@ impl Recounts {
         let mut count = Count { note, stored, totals, unreadable: 0 };
         if has_odd > 0 {
             count.totals = self.group(session, id, ordinary(&rows)).await?.totals;
-            let find = self.0.email_tracking.raw.find(odd(&rows)).projection(projection(without_texts()));
+            let find =
+                self.0.email_tracking.unscoped().find(odd(&rows)).projection(projection(without_texts()));
             each(Some(session), find, |row| {
                 match keyed_without_texts(row) {
                     Ok((_, row)) => count.totals += Contribution::of(&row),
@@ -119,7 +121,7 @@ impl Recounts {
         rows: Document,
     ) -> DriverResult<Group> {
         let stages = [doc! { "$match": rows }, group_by_spelling()];
-        let groups = self.0.email_tracking.raw.aggregate(stages).with_type::<RawDocumentBuf>();
+        let groups = self.0.email_tracking.unscoped().aggregate(stages).with_type::<RawDocumentBuf>();
         let mut groups = groups.session(&mut *session).await?;
         let mut sum = Group::default();
         while groups.advance(session).await? {

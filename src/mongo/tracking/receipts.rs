@@ -90,7 +90,7 @@ impl Receipts {
         query: &Query,
         seen: &mut HashSet<Receipt>,
     ) -> DriverResult<()> {
-        let find = self.table.raw.find(query.to_filter()).projection(doc! { "_id": 1 });
+        let find = self.table.find(query.to_filter()).projection(doc! { "_id": 1 });
         // All in one reply: by default the server would return only the first hundred.
         each(Some(session), find.batch_size(WHOLE_STEP), |row| {
             seen.extend(receipt_of(row));
@@ -117,7 +117,7 @@ impl Receipts {
         let expiry = self.expiry();
         let receipts: Vec<_> = new.map(|new| receipt(new, expiry)).collect();
         if !receipts.is_empty() {
-            self.table.raw.insert_many(receipts).session(session).await?;
+            self.table.unscoped().insert_many(receipts).session(session).await?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! One pass over all rows finds the campaigns whose metrics seem wrong ([`by_campaign`](super::by_campaign)).
 //! Each of them is [counted](super::count) at a snapshot, and [corrected](super::correction) by the difference.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::recount_marks;
 use crate::collection::Collection;
 use crate::document::Decode;
 use crate::document::aggregation::odd;
+use crate::document::campaign::field;
 use crate::document::email_tracking::{campaign_of, keyed_without_texts, without_texts};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -41,6 +43,9 @@ pub(super) struct Recounted {
 }
 
 /// Counts the rows of campaigns and compares them with the metrics.
+///
+/// A campaign is looked up within the scope. The rows and the metrics of one that is there are its own, whoever
+/// they say they belong to, so they are read over all users: otherwise two recounts could disagree.
 #[derive(Debug, Clone)]
 pub(crate) struct Recounts(pub(crate) Arc<Connection>);
 
@@ -75,9 +80,15 @@ impl Recounts {
         let db = &self.0;
         db.run(operation, async {
             let query = MetricsFilter::campaigns([id]).query();
-            Ok(db.campaign_metrics.any(None, &query).await? || is_campaign(db, id).await?)
+            let has_metrics = db.scope.is_all() && db.campaign_metrics.any(None, &query).await?;
+            Ok(has_metrics || is_campaign(db, None, id).await?)
         })
         .await
+    }
+
+    /// Whether the drift of a campaign is reported. Within a user, its rows may name another's campaign.
+    async fn is_within(&self, operation: &'static str, id: CampaignId) -> Result<bool> {
+        Ok(self.0.scope.is_all() || self.can_be_recounted(operation, id).await?)
     }
 
     /// Recounts every campaign that seems wrong.
@@ -87,7 +98,7 @@ impl Recounts {
         const OPERATION: &str = "campaign_metrics.recount_all";
         // Campaigns that version 0.1 marked are recounted whatever their metrics say, which removes the
         // marks. Those with neither rows nor metrics come last.
-        let mut marked = recount_marks::campaigns(&self.0).await?;
+        let mut marked = self.marked(OPERATION).await?;
         let compared = self.compared(OPERATION).await?;
         Ok(stream! {
             let mut compared = pin!(compared);
@@ -138,6 +149,17 @@ impl Recounts {
         })
     }
 
+    /// The campaigns that version 0.1 marked.
+    async fn marked(&self, operation: &'static str) -> Result<BTreeSet<CampaignId>> {
+        let marked = recount_marks::campaigns(&self.0).await?;
+        if self.0.scope.is_all() || marked.is_empty() {
+            return Ok(marked);
+        }
+        let ids = marked.into_iter().collect();
+        let ours = self.0.run(operation, self.0.campaigns.known(None, field::id, &ids)).await?;
+        Ok(ours.into_iter().collect())
+    }
+
     /// Reports what is wrong with the campaigns that seem wrong.
     pub(crate) async fn drift(self) -> Result<impl Stream<Item = Result<Drift>> + Send + 'static> {
         const OPERATION: &str = "campaign_metrics.drift";
@@ -158,6 +180,14 @@ impl Recounts {
                         continue;
                     }
                 };
+                match self.is_within(OPERATION, id).await {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(error) => {
+                        yield Err(error);
+                        continue;
+                    }
+                }
                 match self.count(OPERATION, id).await {
                     Ok(count) => {
                         if count.unreadable > 0 {
@@ -200,7 +230,7 @@ impl Recounts {
         id: CampaignId,
     ) -> Result<impl Stream<Item = Error> + Send + use<>> {
         let rows = odd(&TrackingFilter::campaign(id).query());
-        let find = self.0.email_tracking.raw.find(rows).projection(projection(without_texts()));
+        let find = self.0.email_tracking.unscoped().find(rows).projection(projection(without_texts()));
         let rows = self.0.run_for::<_, Error>(LIMIT, operation, async { find.await }).await?;
         // Rows of no campaign are named by themselves.
         let rows = read(operation, rows, self.0.target(), |row| match campaign_of(row) {

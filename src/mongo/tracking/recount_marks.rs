@@ -18,7 +18,7 @@ use crate::mongo::link::table::{Table, each};
 /// The marked campaigns.
 pub(in crate::mongo) async fn campaigns(db: &Connection) -> Result<BTreeSet<CampaignId>> {
     let marks = Table::new(&db.database, Collection::RecountMarks);
-    let find = marks.raw.find(doc! {}).hint(Hint::Keys(doc! { "_id": 1 })).projection(doc! { "_id": 1 });
+    let find = marks.find(doc! {}).hint(Hint::Keys(doc! { "_id": 1 })).projection(doc! { "_id": 1 });
     let mut campaigns = BTreeSet::new();
     let read = each(None, find, |mark| {
         campaigns.extend(marked_campaign(mark));
@@ -31,6 +31,6 @@ pub(in crate::mongo) async fn campaigns(db: &Connection) -> Result<BTreeSet<Camp
 /// Removes the marks of a campaign that is recounted in this transaction.
 pub(super) async fn remove(db: &Connection, session: &mut ClientSession, id: CampaignId) -> DriverResult<()> {
     let marks = Table::new(&db.database, Collection::RecountMarks);
-    marks.raw.delete_many(marks_of(id).to_filter()).session(session).await?;
+    marks.unscoped().delete_many(marks_of(id).to_filter()).session(session).await?;
     Ok(())
 }

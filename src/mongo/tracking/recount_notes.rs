@@ -5,6 +5,7 @@
 //! other counts again. Events that would take metrics below 0 change the difference: what was cut off is added
 //! up here, for the recount to take off.
 
+use bson::doc;
 use mongodb::ClientSession;
 
 use crate::collection::Collection;
@@ -25,7 +26,7 @@ pub(super) async fn get(
     session: &mut ClientSession,
     id: CampaignId,
 ) -> DriverResult<RecountNote> {
-    let note = notes(db).raw.find_one(RecountNote::of(id).to_filter()).session(session).await?;
+    let note = notes(db).first(Some(session), RecountNote::of(id).to_filter(), doc! {}).await?;
     note.map_or_else(|| Ok(RecountNote::default()), |note| RecountNote::read(&note).map_err(ours))
 }
 

@@ -67,7 +67,7 @@ fn set(at: usize, value: u8) -> String {
 fn around(body: &[u8]) -> String {
     let (ring, id) = (ring(), KeyId::new(2).unwrap());
     let (salt, context) = ([7; 24], context(id, place()));
-    let derived = Derived::from(ring.get(id).unwrap().1, &salt, &context);
+    let derived = Derived::from(ring.get(id).unwrap().1, &salt, &context).unwrap();
     let mut body = body.to_vec();
     derived.cipher().unwrap().encrypt_in_place(&derived.nonce().unwrap(), &context, &mut body).unwrap();
     let head = [&HEADER[..], &2_u32.to_be_bytes(), &salt, derived.commitment()].concat();

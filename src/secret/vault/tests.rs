@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::{
-    Collection, Error, MailboxFilter, MailboxPassword, MemoryStore, NewMailbox, NewUser, PageRequest,
-    Provider,
+    Collection, MailboxFilter, MailboxPassword, MemoryStore, NewMailbox, NewUser, PageRequest, Provider,
+    SecretField,
 };
 
 fn entry(id: u8) -> String {
@@ -41,8 +41,8 @@ impl KeyProvider for Slow {
 async fn without_random_numbers_nothing_is_stored() {
     let ring = Keyring::ephemeral().unwrap();
     let vault =
-        Vault::with(Arc::new(ring.clone()), ring, Default::default(), |_| Err(SecretProblem::NoRandomness));
-    let store = MemoryStore::new().with_vault(vault).repositories();
+        Vault::with(Arc::new(ring.clone()), ring, VaultOptions::new(), |_| Err(SecretProblem::NoRandomness));
+    let store = MemoryStore::new().with_vault(vault).system();
     let user = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
     let new = NewMailbox::new(user.id, "ada@work.example", Provider::Gmail).unwrap();
     let new = new.password(MailboxPassword::new("hunter 2").unwrap());
@@ -62,16 +62,13 @@ async fn plaintext_is_read_in_its_field_and_its_time_alone() {
     };
     let refused = Err(SecretProblem::PlaintextRefused);
     assert_eq!(read(&vault, SecretField::Password, "hunter2", 0), refused, "51");
-    let allowing = vault.clone().allow_plaintext(SecretField::Password, at(100));
+    let ring: Keyring = [entry(2), entry(1)].join(",").parse().unwrap();
+    let allow = VaultOptions::new().allow_plaintext(SecretField::Password, at(100));
+    let allowing = allow.clone().open(ring.clone()).await.unwrap();
     let plain = |text: &str| Ok((None, text.to_owned()));
     assert_eq!(read(&allowing, SecretField::Password, "hunter2", 99), plain("hunter2"));
     assert_eq!(read(&allowing, SecretField::Password, "hunter2", 100), refused, "52");
     assert_eq!(read(&allowing, SecretField::AccessToken, "hunter2", 99), refused);
-    assert_eq!(
-        read(&vault, SecretField::Password, "hunter2", 99),
-        refused,
-        "the other handle forbids it still"
-    );
     for text in ["", "ob1.", "ENC1.1.AA", "enc", "🔑"] {
         assert_eq!(read(&allowing, SecretField::Password, text, 99), plain(text), "54");
     }
@@ -80,12 +77,8 @@ async fn plaintext_is_read_in_its_field_and_its_time_alone() {
         let expected = Err(SecretProblem::Malformed);
         assert_eq!(read(&allowing, SecretField::Password, broken, 99), expected, "53");
     }
-    let elsewhere = read(
-        &allowing.allow_plaintext(SecretField::AccessToken, at(100)),
-        SecretField::AccessToken,
-        &sealed,
-        99,
-    );
+    let both = allow.allow_plaintext(SecretField::AccessToken, at(100)).open(ring).await.unwrap();
+    let elsewhere = read(&both, SecretField::AccessToken, &sealed, 99);
     assert_eq!(elsewhere, Err(SecretProblem::NotAuthentic), "53");
 }
 
@@ -118,4 +111,43 @@ async fn a_key_that_nobody_has_does_not_lead_to_a_reload_each_time() {
         vault.reload_for_unknown_key().await;
     }
     assert_eq!(provider.loads.load(Ordering::Relaxed), 2, "9");
+}
+
+/// A database that knows another key 2.
+#[cfg(feature = "mongo")]
+#[derive(Debug)]
+struct KnowsOther;
+
+#[cfg(feature = "mongo")]
+#[async_trait]
+impl KeyLedger for KnowsOther {
+    async fn check(&self, keys: &[(KeyId, Fingerprint)]) -> Result<(), Error> {
+        let changed = keys.iter().find(|(id, _)| id.get() == 2);
+        changed.map_or(Ok(()), |(id, _)| Err(KeyError::Changed(*id).into()))
+    }
+}
+
+#[cfg(feature = "mongo")]
+#[tokio::test]
+async fn keys_that_a_database_refuses_are_not_taken_into_use() {
+    let vault = Vault::open(Slow::default()).await.unwrap();
+    let ledger: Arc<dyn KeyLedger> = Arc::new(KnowsOther);
+    vault.check_with(&ledger).await.unwrap();
+    let two = KeyId::new(2).unwrap();
+    assert_eq!(vault.reload().await, Err(KeyError::Changed(two)), "39");
+    assert_eq!(vault.clone().primary().get(), 1);
+    drop(ledger);
+    assert_eq!(vault.reload().await.unwrap().primary, two, "the database is no longer in use");
+}
+
+#[cfg(feature = "mongo")]
+#[test]
+fn fingerprints_tell_keys_apart_and_nothing_else() {
+    let fingerprint = |key: &str| key.parse::<Keyring>().unwrap().fingerprints().unwrap().remove(0).1;
+    let [one, other] = [entry(1), entry(2)];
+    assert!(fingerprint(&one) == fingerprint(&one.replacen("1:", "7:", 1)), "whatever the id");
+    assert!(fingerprint(&one) != fingerprint(&other));
+    // Pinned: they are stored.
+    let pinned = 0x9844_3d00_7eea_8e2d_92cd_ebcd_820c_ad4a_u128;
+    assert_eq!(fingerprint(&one).as_bytes(), pinned.to_be_bytes());
 }

@@ -51,10 +51,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &["nothing", "First", "Repeat", "Duplicate", "Noted", "UnknownTracking", "ImplausibleTime"],
         |side, draw| record_events_each(side, draw).boxed(),
     ),
-    Operation::new("email_tracking.is_suppressed", 3, &["false", "true"], |side, draw| {
+    Operation::new("email_tracking.is_suppressed", 3, &["false", "true", "NotFound"], |side, draw| {
         is_suppressed(side, draw).boxed()
     }),
-    Operation::new("email_tracking.suppressed", 3, &["some", "none"], |side, draw| {
+    Operation::new("email_tracking.suppressed", 3, &["some", "none", "NotFound"], |side, draw| {
         suppressed(side, draw).boxed()
     }),
     Operation::new("email_tracking.list", 6, lists::OUTCOMES, |side, draw| list(side, draw).boxed()),

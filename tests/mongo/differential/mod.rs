@@ -115,12 +115,12 @@ fn from_environment<T: FromStr>(name: &str) -> Option<T> {
 async fn run(seed: u64) -> Result<Tally, String> {
     let database = TestDatabase::new();
     let memory = MemoryStore::with_clock(database.clock.clone());
-    let open = async |vault| memory.with_vault(vault).repositories();
+    let open = async |vault| memory.with_vault(vault);
     let mut memory = Side::new(database.clock.clone(), open).await;
     database.provisioned().await;
     let open = async |vault| {
         let options = database.options().await.vault(vault);
-        MongoStore::connect_with(options).await.expect("the test server answers").repositories()
+        MongoStore::connect_with(options).await.expect("the test server answers")
     };
     let mut mongo = Side::new(database.clock.clone(), open).await;
     let mut tally = Tally::default();

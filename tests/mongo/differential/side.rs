@@ -8,8 +8,8 @@ use bson::oid::ObjectId;
 use campaign_store::contract::key;
 use campaign_store::{
     Campaign, CampaignFilter, CampaignId, Clock, KeyError, KeyProvider, Keyring, Mailbox, MailboxFilter,
-    MailboxId, ManualClock, MetricsFilter, NewCampaign, Store, TrackingFilter, TrackingId, User, UserFilter,
-    UserId, Vault,
+    MailboxId, ManualClock, MetricsFilter, NewCampaign, Repositories, Store, TrackingFilter, TrackingId,
+    User, UserFilter, UserId, Vault,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -21,7 +21,9 @@ use super::operation::Operation;
 
 #[derive(Debug)]
 pub(super) struct Side {
-    pub(super) store: Store,
+    opened: Box<dyn Store>,
+    /// The repositories of the step: those over all users, or those within one.
+    pub(super) store: Repositories,
     clock: Arc<ManualClock>,
     vault: Vault,
     keys: TurningKeys,
@@ -41,11 +43,16 @@ pub(super) struct Side {
 
 impl Side {
     /// The store that `open` gives, with the keys of this side.
-    pub(super) async fn new(clock: Arc<ManualClock>, open: impl AsyncFnOnce(Vault) -> Store) -> Self {
+    pub(super) async fn new<S: Store + 'static>(
+        clock: Arc<ManualClock>,
+        open: impl AsyncFnOnce(Vault) -> S,
+    ) -> Self {
         let keys = TurningKeys::default();
         let vault = Vault::open(keys.clone()).await.expect("valid keys");
+        let opened = open(vault.clone()).await;
         Self {
-            store: open(vault.clone()).await,
+            store: opened.system(),
+            opened: Box::new(opened),
             clock,
             vault,
             keys,
@@ -73,9 +80,14 @@ impl Side {
         self.vault.reload().await.expect("valid keys");
     }
 
-    /// Does an operation. Gives the answer and the arguments.
+    /// Does an operation, often within a user. Gives the answer and the arguments.
     pub(super) async fn take(&mut self, operation: &Operation, mut draw: Draw) -> (Answer, String) {
+        if draw.chance(25) {
+            draw.note("within");
+            self.store = self.opened.of(self.users.pick(&mut draw));
+        }
         let result = (operation.run)(self, &mut draw).await;
+        self.store = self.opened.system();
         (Answer::of(result, &mut self.ids), draw.notes())
     }
 }

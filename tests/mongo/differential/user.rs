@@ -24,9 +24,12 @@ pub(super) const ADDRESSES: &[&str] =
     &["ada@example.com", "Ada@Example.com", "bob@example.com", "łu@example.com", "o'hara+x@example.com"];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("users.create", 12, &["ok", "login_id_1", "clerk_user_id_1", "email_1"], |side, draw| {
-        create(side, draw).boxed()
-    }),
+    Operation::new(
+        "users.create",
+        12,
+        &["ok", "SystemOnly", "login_id_1", "clerk_user_id_1", "email_1"],
+        |side, draw| create(side, draw).boxed(),
+    ),
     Operation::new("users.get", 4, &["some", "none"], |side, draw| get(side, draw).boxed()),
     Operation::new("users.find_by_login_id", 2, &["some", "none"], |side, draw| {
         find_by_login_id(side, draw).boxed()
@@ -46,12 +49,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new(
         "users.upsert_from_clerk",
         9,
-        &["created", "updated", "outdated", "gone", "login_id_1", "email_1"],
+        &["created", "updated", "outdated", "gone", "SystemOnly", "login_id_1", "email_1"],
         |side, draw| upsert_from_clerk(side, draw).boxed(),
     ),
-    Operation::new("users.delete_from_clerk", 2, &["deleted", "deactivated", "unknown"], |side, draw| {
-        delete_from_clerk(side, draw).boxed()
-    }),
+    Operation::new(
+        "users.delete_from_clerk",
+        2,
+        &["deleted", "deactivated", "unknown", "SystemOnly"],
+        |side, draw| delete_from_clerk(side, draw).boxed(),
+    ),
     Operation::new("users.set_password", 4, &["ok", "NotFound"], |side, draw| {
         set_password(side, draw).boxed()
     }),

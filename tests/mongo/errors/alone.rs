@@ -2,7 +2,7 @@
 
 use bson::{Bson, Document, doc};
 use campaign_store::{
-    Campaign, Collection, Error, EventOutcome, NewSend, Result, SendOutcome, Store, TrackingEvent,
+    Campaign, Collection, Error, EventOutcome, NewSend, Repositories, Result, SendOutcome, TrackingEvent,
     TrackingFilter, TrackingId, contract,
 };
 use futures_util::TryStreamExt;
@@ -13,14 +13,14 @@ use crate::support::database::TestDatabase;
 /// Two campaigns, each with the e-mails `a`, `b` and `c`.
 struct Sent {
     database: TestDatabase,
-    store: Store,
+    store: Repositories,
     campaigns: [Campaign; 2],
 }
 
 impl Sent {
     async fn new() -> Self {
         let database = TestDatabase::new();
-        let store = database.provisioned().await.repositories();
+        let store = database.provisioned().await.system();
         let scene = scene(&store).await;
         let second = store.campaigns.create(new_campaign(&scene.mailbox)).await.expect("a campaign");
         let campaigns = [scene.campaign, second];

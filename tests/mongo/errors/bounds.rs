@@ -7,8 +7,8 @@ use campaign_store::{
     CampaignFilter, CampaignId, CampaignPatch, CampaignTransition, ClerkUser, ClerkUserId, Credentials,
     EmailAddress, Error, Invalid, LoginAttempt, LoginId, LoginPassword, MailboxFilter, MailboxPatch,
     MailboxStatus, MetricsFilter, MongoOptions, MongoStore, NewRecipients, PageRequest, PasswordOptions,
-    PasswordPolicy, Problem, SeriesStep, Signal, Store, TrackingEvent, TrackingFilter, UserFilter, UserPatch,
-    contract,
+    PasswordPolicy, Problem, Repositories, SeriesStep, Signal, TrackingEvent, TrackingFilter, UserFilter,
+    UserPatch, contract,
 };
 use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
@@ -33,10 +33,12 @@ fn options(uri: &str, database: &TestDatabase) -> MongoOptions {
 /// Every call of every repository, with its name and its result.
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn every_call<'a>(
-    store: &'a Store,
+    store: &'a Repositories,
     scene: &'a Scene,
 ) -> Vec<(&'static str, BoxFuture<'a, Result<(), Error>>)> {
-    let Store { users, mailboxes, mailbox_secrets, campaigns, campaign_metrics, email_tracking, .. } = store;
+    let Repositories {
+        users, mailboxes, mailbox_secrets, campaigns, campaign_metrics, email_tracking, ..
+    } = store;
     let (user, mailbox, campaign) = (&scene.user, &scene.mailbox, &scene.campaign);
     let (now, page) = (contract::start(), PageRequest::default());
     let bob = EmailAddress::new("bob@canary.example").expect("an address");
@@ -109,7 +111,7 @@ fn every_call<'a>(
         campaigns.transition(campaign.id, CampaignTransition::Start);
         campaigns.claim_due(now, 1);
         campaigns.complete_expired(now);
-        campaigns.count_by_status(None);
+        campaigns.count_by_status();
         campaigns.add_recipients(campaign.id, NewRecipients::new(1).key("canary").expect("a key"));
         campaigns.list(&filters.2, page);
         campaign_metrics.get(campaign.id);
@@ -131,13 +133,13 @@ fn every_call<'a>(
 async fn every_call_ends_at_its_deadline_while_the_server_does_not_answer() {
     let database = TestDatabase::new();
     let failures = Failures::of(&database.name).await;
-    let scene = scene(&database.provisioned().await.repositories()).await;
+    let scene = scene(&database.provisioned().await.system()).await;
     let uri = with_app_name(server::uri(), &database.name);
     let store = MongoStore::connect_with(options(&uri, &database).operation_timeout(LIMIT)).await.unwrap();
     let commands = ["find", "aggregate", "insert", "update", "delete", "findAndModify", "commitTransaction"];
     let pause = doc! { "blockConnection": true, "blockTimeMS": 6_000 };
     failures.fail("alwaysOn", &commands, pause).await;
-    let store = store.repositories();
+    let store = store.system();
     let timed = every_call(&store, &scene).into_iter().map(|(name, call)| async move {
         let begun = Instant::now();
         (name, call.await, begun.elapsed())
@@ -155,11 +157,11 @@ async fn every_call_ends_at_its_deadline_while_the_server_does_not_answer() {
 async fn what_ended_in_a_time_out_can_be_repeated_and_is_there_once() {
     let database = TestDatabase::new();
     let failures = Failures::of(&database.name).await;
-    let sound = database.provisioned().await.repositories();
+    let sound = database.provisioned().await.system();
     let scene = scene(&sound).await;
     let uri = with_app_name(server::uri(), &database.name);
     let store = MongoStore::connect_with(options(&uri, &database).operation_timeout(LIMIT)).await.unwrap();
-    let store = store.repositories();
+    let store = store.system();
     let id = CampaignId::from(uuid::Uuid::from_u128(7));
     let new = new_campaign(&scene.mailbox).id(id);
     let import = NewRecipients::new(5).key("import").unwrap();
@@ -206,7 +208,7 @@ async fn holding(database: &TestDatabase, collection: &str, filter: bson::Docume
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_that_wait_for_a_document_leave_connections_to_the_others() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let scene = scene(&store).await;
     let other = store.mailboxes.link(new_mailbox(&scene.user, "other")).await.unwrap();
     let mut holder = holding(&database, "mailboxes", doc! { "_id": scene.mailbox.id.as_object_id() }).await;
@@ -235,13 +237,13 @@ async fn writes_that_wait_for_a_document_leave_connections_to_the_others() {
 async fn callers_of_one_campaign_end_at_their_deadlines_and_not_one_after_the_other() {
     let database = TestDatabase::new();
     let store = database.provisioned().await;
-    let scene = scene(&store.repositories()).await;
+    let scene = scene(&store.system()).await;
     let sends = new_sends(&scene.campaign, &["bob"]);
     let id = sends[0].id();
-    store.repositories().email_tracking.record_sends(sends).await.unwrap();
+    store.system().email_tracking.record_sends(sends).await.unwrap();
     let campaign = scene.campaign.id.to_string();
     let mut holder = holding(&database, "campaign_metrics", doc! { "campaign_id": campaign }).await;
-    let impatient = store.with_operation_timeout(LIMIT).repositories();
+    let impatient = store.with_operation_timeout(LIMIT).system();
     let callers = (0..20).map(|_| async {
         let begun = Instant::now();
         let recorded =
@@ -255,8 +257,8 @@ async fn callers_of_one_campaign_end_at_their_deadlines_and_not_one_after_the_ot
     holder.abort_transaction().await.unwrap();
     // Those who gave up have left nothing behind that is in the way.
     let event = TrackingEvent::opened(id, contract::start());
-    store.repositories().email_tracking.record_events(vec![event]).await.unwrap();
-    let metrics = store.repositories().campaign_metrics.get(scene.campaign.id).await.unwrap().unwrap();
+    store.system().email_tracking.record_events(vec![event]).await.unwrap();
+    let metrics = store.system().campaign_metrics.get(scene.campaign.id).await.unwrap().unwrap();
     assert_eq!((metrics.totals.sent, metrics.totals.opened), (1, 1));
 }
 
@@ -264,9 +266,9 @@ async fn callers_of_one_campaign_end_at_their_deadlines_and_not_one_after_the_ot
 async fn a_closed_store_lets_calls_end_and_refuses_others() {
     let database = TestDatabase::new();
     let store = database.provisioned().await;
-    let scene = scene(&store.repositories()).await;
+    let scene = scene(&store.system()).await;
     let mut holder = holding(&database, "mailboxes", doc! { "_id": scene.mailbox.id.as_object_id() }).await;
-    let (mailboxes, id) = (store.repositories().mailboxes, scene.mailbox.id);
+    let (mailboxes, id) = (store.system().mailboxes, scene.mailbox.id);
     let touch = tokio::spawn(async move { mailboxes.touch(id).await });
     tokio::time::sleep(Duration::from_millis(300)).await;
     // A session that lives would keep the driver's own shutdown waiting for ever.
@@ -279,8 +281,8 @@ async fn a_closed_store_lets_calls_end_and_refuses_others() {
     holder.commit_transaction().await.unwrap();
     touch.await.unwrap().expect("what was begun ends");
     in_time(closing).await.unwrap();
-    assert_eq!(error_of(store.repositories().users.get(scene.user.id).await), Error::ShutDown);
-    let events = store.repositories().email_tracking.record_sends(new_sends(&scene.campaign, &["a"])).await;
+    assert_eq!(error_of(store.system().users.get(scene.user.id).await), Error::ShutDown);
+    let events = store.system().email_tracking.record_sends(new_sends(&scene.campaign, &["a"])).await;
     assert_eq!(error_of(events), Error::ShutDown);
 }
 
@@ -291,11 +293,11 @@ async fn a_store_on_a_client_of_the_caller_leaves_it_open_and_keeps_the_promises
     let mut weak = ClientOptions::parse(server::uri()).await.unwrap();
     let client = Client::with_options(weak.clone()).unwrap();
     let store = MongoStore::from_client(client.clone(), &database.name).await.unwrap();
-    let user = store.repositories().users.create(new_user("ada")).await.unwrap();
+    let user = store.system().users.create(new_user("ada")).await.unwrap();
     let concern = store.database().write_concern().cloned().expect("a write concern");
     assert_eq!(concern.w, WriteConcern::majority().w);
     store.close().await;
-    assert_eq!(error_of(store.repositories().users.get(user.id).await), Error::ShutDown);
+    assert_eq!(error_of(store.system().users.get(user.id).await), Error::ShutDown);
     let users = client.database(&database.name).collection::<bson::Document>("users");
     assert_eq!(users.count_documents(doc! {}).await.unwrap(), 1);
 

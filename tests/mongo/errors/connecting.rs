@@ -161,7 +161,7 @@ async fn transactions_work_where_other_reads_go_to_secondaries() {
     for preference in ["secondaryPreferred", "secondary", "nearest"] {
         let uri = format!("{}&readPreference={preference}", server::uri());
         let store = MongoStore::connect_with(MongoOptions::new(uri, &database.name)).await.unwrap();
-        let store = store.repositories();
+        let store = store.system();
         let user = store.users.create(new_user(preference)).await.unwrap();
         store.mailboxes.link(new_mailbox(&user, "ada")).await.unwrap();
     }
@@ -172,7 +172,7 @@ async fn no_secret_is_shown_by_what_is_open() {
     let (_, tail) = server::uri().split_once("://").unwrap();
     let options = MongoOptions::new(format!("mongodb://{tail}"), "test_canary_free");
     let store = MongoStore::connect_with(options).await.unwrap();
-    let shown = format!("{store:?} {:?}", store.repositories());
+    let shown = format!("{store:?} {:?}", store.system());
     assert!(shown.contains(&target().await), "{shown}");
 }
 
@@ -204,7 +204,7 @@ async fn a_weak_concern_is_refused_and_what_is_missing_is_completed() {
     for option in ["wtimeoutMS=5000", "journal=true", "w=majority", "readConcernLevel=majority"] {
         let database = TestDatabase::new();
         database.provisioned().await;
-        let store = MongoStore::connect(uri(option), &database.name).await.unwrap().repositories();
+        let store = MongoStore::connect(uri(option), &database.name).await.unwrap().system();
         let create = async { drop(store.users.create(new_user("ada")).await.unwrap()) };
         let commands = commands_during(&database, create).await;
         let insert = commands.iter().find(|command| command.contains_key("insert")).unwrap();
@@ -220,7 +220,7 @@ async fn reads_that_decide_go_to_the_primary() {
     let uri = format!("{}&readPreference=secondaryPreferred", server::uri());
     let options = MongoOptions::new(uri, &database.name)
         .passwords(PasswordOptions::new().policy(PasswordPolicy::insecure_for_tests()));
-    let store = MongoStore::connect_with(options).await.unwrap().repositories();
+    let store = MongoStore::connect_with(options).await.unwrap().system();
     let user = new_user("ada").password(LoginPassword::new("hunter 22").unwrap());
     let user = store.users.create(user).await.unwrap();
     let mailbox = store.mailboxes.link(new_mailbox(&user, "ada")).await.unwrap();
@@ -266,7 +266,7 @@ async fn reads_that_decide_go_to_the_primary() {
         // A search for the rows, and one for those whose `_id` is of another type.
         let rows = store.email_tracking.stream(&TrackingFilter::all()).await.unwrap();
         assert_eq!(rows.count().await, 1);
-        store.campaigns.count_by_status(None).await.unwrap();
+        store.campaigns.count_by_status().await.unwrap();
         store.campaign_metrics.totals(&MetricsFilter::all()).await.unwrap();
     };
     let commands = commands_during(&database, listing).await;

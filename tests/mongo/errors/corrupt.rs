@@ -4,7 +4,8 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, Timestamp, doc};
 use campaign_store::{
     CampaignFilter, CampaignStatus, Collection, EmailAddress, Error, MailboxFilter, MetricsFilter, Order,
-    Page, PageRequest, RecordStream, Result, Store, TrackingFilter, Unreadable, UserFilter, UserId, contract,
+    Page, PageRequest, RecordStream, Repositories, Result, TrackingFilter, Unreadable, UserFilter, UserId,
+    contract,
 };
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -17,14 +18,14 @@ use crate::support::database::TestDatabase;
 struct Stored {
     database: TestDatabase,
     driver: mongodb::Database,
-    store: Store,
+    store: Repositories,
     scene: Scene,
 }
 
 impl Stored {
     async fn new() -> Self {
         let database = TestDatabase::new();
-        let store = database.provisioned().await.repositories();
+        let store = database.provisioned().await.system();
         let scene = scene(&store).await;
         let sends = new_sends(&scene.campaign, &["a"]);
         store.email_tracking.record_sends(sends).await.expect("a recorded send");
@@ -413,8 +414,9 @@ async fn an_unknown_status_is_counted_apart() {
     let stored = Stored::new().await;
     let values = [canary(), some(7), some("active")];
     add_copies(&stored, Collection::Campaigns, "status", &values).await;
-    for user in [None, Some(stored.scene.user.id)] {
-        let counts = stored.store.campaigns.count_by_status(user).await.unwrap();
+    let within = stored.database.connect().await.of(stored.scene.user.id);
+    for store in [&stored.store, &within] {
+        let counts = store.campaigns.count_by_status().await.unwrap();
         assert_eq!((counts.total(), counts.unreadable()), (2, 2));
         assert_eq!(json!(counts), json!({ "scheduled": 1, "active": 1, "unreadable": 2 }));
     }
@@ -430,7 +432,7 @@ async fn a_due_campaign_that_cannot_be_read_stays_scheduled_and_harms_no_other()
     assert_eq!(claimed.len(), 2);
     let claimed = stored.store.campaigns.claim_due(due, 10).await.unwrap();
     assert_eq!(claimed.len(), 1);
-    let counts = stored.store.campaigns.count_by_status(None).await.unwrap();
+    let counts = stored.store.campaigns.count_by_status().await.unwrap();
     assert_eq!((counts.of(CampaignStatus::Active), counts.of(CampaignStatus::Scheduled)), (3, 2));
 }
 
@@ -454,14 +456,14 @@ async fn campaigns_of_unreadable_users_and_mailboxes_are_not_claimed() {
 #[tokio::test]
 async fn a_campaign_without_a_status_is_counted_as_scheduled() {
     let stored = Stored::new().await;
-    let user_id = stored.scene.user.id;
+    let within = stored.database.connect().await.of(stored.scene.user.id);
     for status in [None, Some(Bson::Null)] {
         let mut campaign = stored.document(Collection::Campaigns).await;
         campaign.remove("status");
         campaign.extend(status.map(|status| ("status".to_owned(), status)));
         stored.replace(Collection::Campaigns, &campaign).await;
-        for of in [None, Some(user_id)] {
-            let counts = stored.store.campaigns.count_by_status(of).await.unwrap();
+        for store in [&stored.store, &within] {
+            let counts = store.campaigns.count_by_status().await.unwrap();
             assert_eq!((counts.of(CampaignStatus::Scheduled), counts.total()), (1, 1));
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bson::{Bson, doc};
-use campaign_store::{CampaignPatch, CampaignStatus, Error, Store, contract};
+use campaign_store::{CampaignPatch, CampaignStatus, Error, Repositories, contract};
 use futures_util::future::BoxFuture;
 use mongodb::Client;
 
@@ -32,7 +32,7 @@ async fn meanwhile<T: Send + 'static>(
     work.await.expect("no panic")
 }
 
-async fn scheduled(store: &Store, scene: &Scene) -> bool {
+async fn scheduled(store: &Repositories, scene: &Scene) -> bool {
     let campaign = store.campaigns.get(scene.campaign.id).await.expect("a look-up").expect("the campaign");
     campaign.status == CampaignStatus::Scheduled
 }
@@ -40,7 +40,7 @@ async fn scheduled(store: &Store, scene: &Scene) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn work_is_not_given_to_a_user_who_is_just_being_deactivated() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let scene = scene(&store).await;
     let user = ("users", scene.user.id.as_object_id());
     let inactive = Error::inactive_user(scene.user.id);
@@ -65,7 +65,7 @@ async fn work_is_not_given_to_a_user_who_is_just_being_deactivated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn work_is_not_given_to_a_mailbox_that_is_just_failing() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let scene = scene(&store).await;
     let other = store.mailboxes.link(new_mailbox(&scene.user, "other")).await.unwrap();
     let (of_other, of_own) = (other.id.as_object_id(), scene.mailbox.id.as_object_id());

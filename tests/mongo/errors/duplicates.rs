@@ -1,15 +1,15 @@
 //! Values that a unique index already has. The driver reports them in a different shape for each command.
 
 use bson::{Document, doc};
-use campaign_store::{ClerkUser, Collection, Error, Store, UserPatch};
+use campaign_store::{ClerkUser, Collection, Error, Repositories, UserPatch};
 use chrono::TimeDelta;
 
 use super::{Scene, error_of, new_mailbox, new_sends, new_user, scene};
 use crate::support::database::TestDatabase;
 
-async fn opened() -> (TestDatabase, Store, Scene) {
+async fn opened() -> (TestDatabase, Repositories, Scene) {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let scene = scene(&store).await;
     (database, store, scene)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bson::{Bson, Document, doc};
-use campaign_store::{MongoOptions, MongoStore, Store};
+use campaign_store::{MongoOptions, MongoStore, Repositories};
 use futures_util::TryStreamExt;
 use mongodb::Client;
 
@@ -14,10 +14,10 @@ use crate::support::server;
 
 /// A store whose connections the server knows by a name, to fail their commands and no others'.
 pub(super) struct Failing {
-    pub(super) store: Store,
+    pub(super) store: Repositories,
     pub(super) scene: Scene,
     /// The same database, whose commands do not fail.
-    pub(super) sound: Store,
+    pub(super) sound: Repositories,
     pub(super) database: TestDatabase,
     failures: Failures,
 }
@@ -42,14 +42,14 @@ impl Failing {
     async fn with_limits(timeout: Duration, call: Duration) -> Self {
         let database = TestDatabase::new();
         let failures = Failures::of(&database.name).await;
-        let sound = database.provisioned().await.repositories();
+        let sound = database.provisioned().await.system();
         let scene = scene(&sound).await;
         let uri = with_app_name(server::uri(), &database.name);
         let options = MongoOptions::new(uri, &database.name).timeout(timeout).operation_timeout(call);
         let store = MongoStore::connect_with(options.clock(database.clock.clone()))
             .await
             .expect("the test server answers");
-        Self { store: store.repositories(), scene, sound, database, failures }
+        Self { store: store.system(), scene, sound, database, failures }
     }
 
     /// Lets the commands of these names fail as `failure` says.

@@ -141,7 +141,7 @@ async fn another_failure_has_its_code_and_the_operation() {
         ("users.find", error_of(users.get(scene.user.id).await)),
         ("users.list", error_of(users.list(&UserFilter::all(), &PageRequest::default()).await)),
         ("campaigns.get", error_of(campaigns.get(scene.campaign.id).await)),
-        ("campaigns.count_by_status", error_of(campaigns.count_by_status(None).await)),
+        ("campaigns.count_by_status", error_of(campaigns.count_by_status().await)),
         ("campaigns.complete_expired", error_of(campaigns.complete_expired(scene.user.created_at).await)),
     ] {
         assert_eq!(error, Error::backend(operation, Some(8)));

@@ -21,8 +21,8 @@ mod transactions;
 use std::error::Error as StdError;
 
 use campaign_store::{
-    Campaign, CampaignDuration, Error, Mailbox, NewCampaign, NewMailbox, NewSend, NewUser, Provider, Store,
-    User, contract,
+    Campaign, CampaignDuration, Error, Mailbox, NewCampaign, NewMailbox, NewSend, NewUser, Provider,
+    Repositories, User, contract,
 };
 use mongodb::options::ClientOptions;
 
@@ -72,7 +72,7 @@ struct Scene {
     campaign: Campaign,
 }
 
-async fn scene(store: &Store) -> Scene {
+async fn scene(store: &Repositories) -> Scene {
     let user = store.users.create(new_user("canary")).await.expect("a new user");
     let mailbox = store.mailboxes.link(new_mailbox(&user, "canary")).await.expect("a new mailbox");
     let campaign = store.campaigns.create(new_campaign(&mailbox)).await.expect("a new campaign");

@@ -1,7 +1,7 @@
 //! Writes that the server refuses for reasons of its own.
 
 use bson::{Document, doc};
-use campaign_store::{Collection, Error, Result, Store};
+use campaign_store::{Collection, Error, Repositories, Result};
 use chrono::TimeDelta;
 
 use super::{Scene, error_of, new_mailbox, new_sends, new_user, scene};
@@ -10,9 +10,9 @@ use crate::support::database::TestDatabase;
 const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
 
 /// A database in which every write fails, because a field is required that no record has.
-async fn opened() -> (TestDatabase, Store, Scene) {
+async fn opened() -> (TestDatabase, Repositories, Scene) {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let scene = scene(&store).await;
     store.campaigns.start(scene.campaign.id).await.expect("a scheduled campaign");
     let driver = database.driver().await;
@@ -61,7 +61,7 @@ async fn a_document_that_a_validator_refuses_is_named_by_operation_and_code_alon
 #[tokio::test]
 async fn a_refused_row_of_a_batch_leaves_nothing_of_it() {
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let Scene { campaign, .. } = scene(&store).await;
     let before = documents(&database).await;
     let validator = doc! { "recipient_email": { "$ne": "b@canary.example" } };

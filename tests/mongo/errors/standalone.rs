@@ -17,7 +17,8 @@ impl Standalone {
     pub(super) fn start(is_member: bool) -> Self {
         let mongod = binary::installed().map_or_else(python::mongod, Ok);
         let mongod = mongod.expect("set MONGOD_BIN to the path of a mongod");
-        let (address, processes) = binary::run_once(&mongod, is_member).expect("a server");
+        let more: &[_] = if is_member { &[binary::MEMBER] } else { &[] };
+        let (address, processes) = binary::run_once(&mongod, more).expect("a server");
         Self { uri: format!("mongodb://{address}/?directConnection=true"), _processes: processes }
     }
 }

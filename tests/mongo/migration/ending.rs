@@ -38,7 +38,7 @@ async fn a_rollback_removes_what_the_run_created_and_the_next_run_starts_anew() 
 async fn a_rollback_leaves_what_the_application_changed_and_what_that_needs() {
     let world = World::new(1, 0.0, SIZES).await;
     world.migrate().await;
-    let store = world.store.repositories();
+    let store = world.store.system();
     let campaign = world.all("campaigns").await.swap_remove(0);
     let id = campaign.get_str("campaign_id").unwrap();
     let later = doc! { "$set": { "updated_at": mongodb::bson::DateTime::now(), "subject": "Mine" } };

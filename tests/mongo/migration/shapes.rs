@@ -233,7 +233,7 @@ async fn metrics_count_rows_of_every_spelling() {
     let report = world.migrate().await;
     assert_eq!((report.metrics.campaigns, report.metrics.unattributed_rows), (2, 3));
     for (id, rows) in [(one, 20), (other, 4)] {
-        let metrics = world.store.repositories().campaign_metrics.get(id.into()).await.unwrap().unwrap();
+        let metrics = world.store.system().campaign_metrics.get(id.into()).await.unwrap().unwrap();
         assert_eq!((metrics.totals.sent, metrics.totals.opened), (rows, rows));
     }
     assert!(world.verify().await.is_ok());

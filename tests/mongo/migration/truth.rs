@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use campaign_store::{MailboxId, Secret, SecretField, Store};
+use campaign_store::{MailboxId, Repositories, Secret, SecretField};
 use futures_util::stream::{self, StreamExt};
 use mongodb::bson::Document;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ async fn check(world: &World) {
 
 async fn check_mailboxes(world: &World) {
     let mailboxes: BTreeMap<String, Document> = by(&world.all("mailboxes").await, "_id");
-    let repositories = world.store.repositories();
+    let repositories = world.store.system();
     let mut expected = 0;
     let mut secrets = Vec::new();
     for truth in world.truth_of(MAILBOXES) {
@@ -41,7 +41,7 @@ async fn check_mailboxes(world: &World) {
     stream::iter(secrets).buffer_unordered(16).collect::<Vec<()>>().await;
 }
 
-async fn check_secrets(repositories: &Store, id: String, truth: &Value) {
+async fn check_secrets(repositories: &Repositories, id: String, truth: &Value) {
     let id: MailboxId = id.parse().unwrap();
     let credentials = repositories.mailbox_secrets.credentials(id).await.unwrap().unwrap();
     for field in SecretField::ALL {

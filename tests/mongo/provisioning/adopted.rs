@@ -31,7 +31,7 @@ async fn adopted(database: &TestDatabase) -> MongoStore {
 #[tokio::test]
 async fn an_adopted_index_refuses_under_the_name_of_the_schema() {
     let database = TestDatabase::new();
-    let store = adopted(&database).await.repositories();
+    let store = adopted(&database).await.system();
     let ada = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
     let error = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap_err();
     assert_eq!(error, Error::unique(Collection::Users, index::USERS_LOGIN_ID));
@@ -44,7 +44,7 @@ async fn an_adopted_index_refuses_under_the_name_of_the_schema() {
 #[tokio::test]
 async fn with_an_adopted_index_a_repeated_send_is_still_known() {
     let database = TestDatabase::new();
-    let store = adopted(&database).await.repositories();
+    let store = adopted(&database).await.system();
     let ada = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
     let mailbox = NewMailbox::new(ada.id, "ada@work.example", Provider::Gmail).unwrap();
     let mailbox = store.mailboxes.link(mailbox).await.unwrap();

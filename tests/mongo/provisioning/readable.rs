@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bson::oid::ObjectId;
 use bson::{Binary, Bson, DateTime, Decimal128, Document, doc};
 use campaign_store::{
-    CampaignFilter, Collection, Error, MailboxFilter, RecordStream, Result, Store, TrackingFilter,
+    CampaignFilter, Collection, Error, MailboxFilter, RecordStream, Repositories, Result, TrackingFilter,
     UserFilter, ValidatorMode,
 };
 use futures_util::{StreamExt, TryStreamExt};
@@ -37,7 +37,7 @@ fn golden(collection: Collection) -> Document {
 }
 
 /// Those of the documents that the store cannot read.
-async fn unreadable(store: &Store, collection: Collection, documents: u32) -> HashSet<ObjectId> {
+async fn unreadable(store: &Repositories, collection: Collection, documents: u32) -> HashSet<ObjectId> {
     let results: Vec<Result<()>> = match collection {
         Collection::Users => drain(store.users.stream(&UserFilter::all())).await,
         Collection::Mailboxes => drain(store.mailboxes.stream(&MailboxFilter::all())).await,
@@ -107,7 +107,7 @@ fn values() -> Vec<Option<Bson>> {
 #[tokio::test]
 async fn what_the_store_can_read_is_what_the_validators_accept() {
     let database = TestDatabase::new();
-    let store = database.connect().await.repositories();
+    let store = database.connect().await.system();
     let schema = TestDatabase::new();
     validators::set(&schema.connect().await, ValidatorMode::Warn).await.expect("validators");
     let schema = schema.driver().await;

@@ -1,11 +1,13 @@
 //! Hashes that other programs wrote: groups E and F.
 
-use campaign_store::{Collection, LoginAttempt, LoginOutcome, MongoStore, PasswordOptions, Store};
+use campaign_store::{
+    Collection, Error, LoginAttempt, LoginOutcome, MongoStore, PasswordOptions, Repositories,
+};
 use mongodb::bson::{Bson, doc};
 
 use super::Stored;
 
-async fn accepts(store: &Store, login_id: &str, password: &str) -> bool {
+async fn accepts(store: &Repositories, login_id: &str, password: &str) -> bool {
     let outcome = store.users.verify_login(LoginAttempt::new(login_id, password)).await;
     matches!(outcome.expect("an answer"), LoginOutcome::Accepted(_))
 }
@@ -23,9 +25,9 @@ impl Stored {
     }
 
     /// A store whose new hashes are OWASP's.
-    async fn owasp(&self) -> Store {
+    async fn owasp(&self) -> Repositories {
         let options = self.database.options().await.passwords(PasswordOptions::new());
-        MongoStore::connect_with(options).await.expect("the server answers").repositories()
+        MongoStore::connect_with(options).await.expect("the server answers").system()
     }
 }
 
@@ -85,6 +87,39 @@ async fn a_hash_out_of_bounds_is_never_obeyed_and_never_right() {
     let users = stored.driver.collection::<mongodb::bson::Document>("users");
     users.update_one(doc! {}, doc! { "$unset": { "password": "" } }).await.unwrap();
     assert!(!accepts(&stored.store, "ada", "password").await, "75: missing");
+}
+
+/// A document that cannot be read gives the same answer as any other: only a right password is told of it.
+#[tokio::test]
+async fn a_document_that_cannot_be_read_takes_the_same_way() {
+    let stored = Stored::new().await;
+    let users = stored.driver.collection::<mongodb::bson::Document>("users");
+    let attempt = |password: &str| stored.store.users.verify_login(LoginAttempt::new("ada", password));
+    users.update_one(doc! {}, doc! { "$set": { "user_name": 7, "updated_at": "canary" } }).await.unwrap();
+    assert_eq!(attempt("wrong horse").await, Ok(LoginOutcome::Rejected), "128");
+    assert!(matches!(attempt("correct horse").await, Err(Error::Corrupt { .. })), "128");
+    for (row, state) in [("null", Bson::Null), ("an int", 1.into()), ("a text", "true".into())] {
+        users.update_one(doc! {}, doc! { "$set": { "is_active": state } }).await.unwrap();
+        assert_eq!(attempt("correct horse").await, Ok(LoginOutcome::Rejected), "128: {row}");
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_is_no_boolean_allows_no_login() {
+    let stored = Stored::new().await;
+    let users = stored.driver.collection::<mongodb::bson::Document>("users");
+    for (state, logs_in) in [
+        (Bson::Null, false),
+        (1.into(), false),
+        ("true".into(), false),
+        (false.into(), false),
+        (true.into(), true),
+    ] {
+        users.update_one(doc! {}, doc! { "$set": { "is_active": state.clone() } }).await.unwrap();
+        assert_eq!(accepts(&stored.store, "ada", "correct horse").await, logs_in, "128: {state}");
+    }
+    users.update_one(doc! {}, doc! { "$unset": { "is_active": "" } }).await.unwrap();
+    assert!(accepts(&stored.store, "ada", "correct horse").await, "missing means active, as in the schema");
 }
 
 #[tokio::test]

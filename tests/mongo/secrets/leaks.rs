@@ -9,7 +9,7 @@ use bson::doc;
 use campaign_store::contract::key;
 use campaign_store::{
     Collection, Error, LoginAttempt, LoginOutcome, LoginPassword, MongoStore, NewMailbox, NewUser,
-    PasswordOptions, Provider, ReencryptPlan, Store,
+    PasswordOptions, Provider, ReencryptPlan, Repositories,
 };
 use futures_util::TryStreamExt;
 use tracing::field::{Field, Visit};
@@ -95,7 +95,7 @@ fn discreet<T>(result: campaign_store::Result<T>) -> Error {
 }
 
 /// Every method that is given a secret, with success and with failure.
-async fn scenario(stored: &Stored, store: &Store) {
+async fn scenario(stored: &Stored, store: &Repositories) {
     let (users, mailboxes, secrets) = (&store.users, &store.mailboxes, &store.mailbox_secrets);
     let new_user = || NewUser::new("Eve", "eve").expect("a valid name").password(password(1));
     let eve = users.create(new_user()).await.expect("a new user");
@@ -124,7 +124,7 @@ async fn scenario(stored: &Stored, store: &Store) {
     discreet(secrets.credentials(mailbox.id).await);
     // A stronger hash takes the place of the weak one.
     let options = stored.database.options().await.passwords(PasswordOptions::new());
-    let owasp = MongoStore::connect_with(options).await.expect("the server answers").repositories();
+    let owasp = MongoStore::connect_with(options).await.expect("the server answers").system();
     owasp.users.verify_login(LoginAttempt::new("eve", secret(2))).await.expect("an answer");
     for text in [format!("{store:?}"), format!("{rotated:?}"), format!("{owasp:?}")] {
         assert!(!text.contains(CANARY) && !text.contains(&key(1, 1)[2..]), "{text}");
@@ -199,7 +199,7 @@ async fn no_secret_is_in_what_a_unique_index_or_a_validator_refuses() {
     assert_eq!(discreet(run.try_next().await), Error::backend("mailboxes.reencrypt", Some(121)), "124");
     // 79: the hash cannot be replaced, and the login is right all the same.
     let options = stored.database.options().await.passwords(PasswordOptions::new());
-    let owasp = MongoStore::connect_with(options).await.unwrap().repositories();
+    let owasp = MongoStore::connect_with(options).await.unwrap().system();
     let outcome = owasp.users.verify_login(LoginAttempt::new("ada", "correct horse")).await.unwrap();
     assert!(matches!(outcome, LoginOutcome::Accepted(_)), "79");
     let after =

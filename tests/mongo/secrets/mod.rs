@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers are part of the tests")]
 
+mod fingerprints;
 mod hashes;
 mod leaks;
 mod migration;
@@ -11,7 +12,7 @@ mod sealed;
 use campaign_store::contract::{key, vault};
 use campaign_store::{
     AccessToken, Collection, Credentials, LoginPassword, Mailbox, MailboxPassword, NewMailbox, NewUser,
-    Provider, RefreshToken, Store, User,
+    Provider, RefreshToken, Repositories, User,
 };
 use mongodb::bson::{Bson, Document, doc};
 
@@ -25,7 +26,7 @@ const REFRESH: &str = "refresh1";
 struct Stored {
     database: TestDatabase,
     driver: mongodb::Database,
-    store: Store,
+    store: Repositories,
     user: User,
     mailbox: Mailbox,
 }
@@ -33,7 +34,7 @@ struct Stored {
 impl Stored {
     async fn new() -> Self {
         let database = TestDatabase::new();
-        let store = database.provisioned().await.repositories();
+        let store = database.provisioned().await.system();
         let ada = NewUser::new("Ada", "ada").expect("a valid name");
         let ada = ada.password(LoginPassword::new("correct horse").expect("a valid password"));
         let user = store.users.create(ada).await.expect("a new user");
@@ -64,14 +65,14 @@ impl Stored {
     }
 
     /// A store with keys 2 (primary) and 1.
-    async fn rotated(&self) -> Store {
+    async fn rotated(&self) -> Repositories {
         let vault = vault(&[key(2, 2), key(1, 1)]).await;
-        self.database.connect_with_vault(&vault).await.repositories()
+        self.database.connect_with_vault(&vault).await.system()
     }
 }
 
 /// Links a mailbox with all secrets.
-async fn link(store: &Store, user: &User, name: &str) -> Mailbox {
+async fn link(store: &Repositories, user: &User, name: &str) -> Mailbox {
     let new = NewMailbox::new(user.id, format!("{name}@work.example"), Provider::Gmail);
     let new = new.expect("a valid address").credentials(credentials(PASSWORD, ACCESS, REFRESH));
     store.mailboxes.link(new).await.expect("a new mailbox")

@@ -2,7 +2,7 @@
 
 use campaign_store::{
     AccessToken, Collection, Error, MailboxFilter, MongoStore, NewMailbox, NewUser, PageRequest, Provider,
-    ReencryptPlan, RefreshToken, Result, SecretProblem, Store, contract,
+    ReencryptPlan, RefreshToken, Repositories, Result, SecretProblem, contract,
 };
 use futures_util::TryStreamExt;
 use mongodb::bson::spec::BinarySubtype;
@@ -144,12 +144,12 @@ async fn a_value_that_was_moved_does_not_open() {
 async fn a_restored_copy_opens_in_another_database() {
     let stored = Stored::new().await;
     let copy = TestDatabase::new();
-    let elsewhere = copy.provisioned().await.repositories();
+    let elsewhere = copy.provisioned().await.system();
     copy.collection("mailboxes").await.insert_one(stored.sealed().await).await.unwrap();
     assert_eq!(opened(&elsewhere, &stored).await, opened(&stored.store, &stored).await, "30");
 }
 
-async fn opened(store: &Store, stored: &Stored) -> Result<[Option<String>; 3]> {
+async fn opened(store: &Repositories, stored: &Stored) -> Result<[Option<String>; 3]> {
     let credentials =
         store.mailbox_secrets.credentials(stored.mailbox.id).await?.expect("the mailbox exists");
     Ok(texts(&credentials).map(|text| text.map(str::to_owned)))
@@ -159,7 +159,7 @@ async fn opened(store: &Store, stored: &Stored) -> Result<[Option<String>; 3]> {
 async fn a_store_without_keys_neither_stores_nor_reads_secrets() {
     let stored = Stored::new().await;
     let options = campaign_store::MongoOptions::new(crate::support::server::uri(), &stored.database.name);
-    let keyless = MongoStore::connect_with(options).await.unwrap().repositories();
+    let keyless = MongoStore::connect_with(options).await.unwrap().system();
     let no_keys_for = |field| Error::secret(stored.mailbox.id, field, SecretProblem::NoKeys);
     let no_keys = no_keys_for("password");
     let id = stored.mailbox.id;
@@ -192,7 +192,7 @@ async fn a_store_without_keys_neither_stores_nor_reads_secrets() {
 async fn a_batch_larger_than_a_command_is_reencrypted() {
     const MAILBOXES: usize = 400;
     let database = TestDatabase::new();
-    let store = database.provisioned().await.repositories();
+    let store = database.provisioned().await.system();
     let user = store.users.create(NewUser::new("Ada", "ada").unwrap()).await.unwrap();
     let token = "x".repeat(16_000);
     for n in 0..MAILBOXES {
@@ -201,7 +201,7 @@ async fn a_batch_larger_than_a_command_is_reencrypted() {
         store.mailboxes.link(mailbox.tokens(tokens.0, tokens.1)).await.unwrap();
     }
     let vault = contract::vault(&[contract::key(2, 2), contract::key(1, 1)]).await;
-    let store = database.connect_with_vault(&vault).await.repositories();
+    let store = database.connect_with_vault(&vault).await.system();
     let plan = ReencryptPlan::new().batch_size(MAILBOXES);
     let reports: Vec<_> = store.mailbox_secrets.reencrypt(plan).await.unwrap().try_collect().await.unwrap();
     let last = reports.last().unwrap();

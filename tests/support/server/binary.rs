@@ -51,12 +51,15 @@ pub(super) async fn start(mongod: &Path) -> Attempt<Server> {
 }
 
 async fn start_once(mongod: &Path) -> Attempt<Server> {
-    let (address, processes) = run_once(mongod, true)?;
+    let (address, processes) = run_once(mongod, &[MEMBER])?;
     Ok(Server { uri: initiate(&address, &address).await?, _processes: processes })
 }
 
-/// Starts a mongod, and says its address.
-pub(crate) fn run_once(mongod: &Path, is_member: bool) -> Attempt<(String, Vec<Child>)> {
+/// Makes a mongod a member of a replica set, once that is initiated.
+pub(crate) const MEMBER: &str = "--replSet=rs0";
+
+/// Starts a mongod with further arguments, and says its address.
+pub(crate) fn run_once(mongod: &Path, more: &[&str]) -> Attempt<(String, Vec<Child>)> {
     let place = Place::new(mongod, free_port()?)?;
     let mut arguments = vec![
         "--wiredTigerCacheSizeGB=1",
@@ -68,9 +71,7 @@ pub(crate) fn run_once(mongod: &Path, is_member: bool) -> Attempt<(String, Vec<C
         // What a killed process leaves locked is free again after so many seconds instead of 60.
         "--setParameter=transactionLifetimeLimitSeconds=10",
     ];
-    if is_member {
-        arguments.push("--replSet=rs0");
-    }
+    arguments.extend(more);
     let process = place.run(&arguments)?;
     Ok((format!("127.0.0.1:{}", place.port), vec![place.cleaner, process]))
 }

@@ -123,7 +123,13 @@ async fn start() -> Result<Server, String> {
 /// mean nothing to the driver.
 async fn initiate(address: &str, member: &str) -> Attempt<String> {
     let uri = format!("mongodb://{address}/?directConnection=true");
-    let client = Client::with_uri_str(&uri).await?;
+    initiate_at(&uri, member).await?;
+    Ok(uri)
+}
+
+/// The same for a server that is reached by this connection string.
+pub(crate) async fn initiate_at(uri: &str, member: &str) -> Attempt<()> {
+    let client = Client::with_uri_str(uri).await?;
     let admin = client.database("admin");
     let config = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": member }] };
     admin.run_command(doc! { "replSetInitiate": config }).await?;
@@ -135,7 +141,7 @@ async fn initiate(address: &str, member: &str) -> Attempt<String> {
         tokio::time::sleep(POLL_INTERVAL).await;
     }
     client.shutdown().await;
-    Ok(uri)
+    Ok(())
 }
 
 /// Starts a shell that runs `script`, with `argument` as its `$1`, once this process is gone.

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use campaign_store::{
-    LoginReport, ProvisionOptions, ProvisionPlan, ServerInfo, Topology, ValidatorState, Warning,
+    Encryption, LoginReport, ProvisionOptions, ProvisionPlan, ServerInfo, Topology, ValidatorState, Warning,
 };
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::session::Session;
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
     let vault = session.database.vault().await?;
     let mongo = session.database.open(vault.clone()).await?;
-    let store = mongo.repositories();
+    let store = mongo.system();
     let mut problems = Problems::default();
     let server = problems.of("server", mongo.server_info().await)?;
     let warnings = mongo.warnings().to_vec();
@@ -116,6 +116,14 @@ impl fmt::Display for Diagnosis {
                 _ => "unknown",
             };
             writeln!(f, "server      MongoDB {}, {topology}", server.version)?;
+            let encryption = match server.encryption {
+                Encryption::None => "no TLS",
+                Encryption::Unchecked => "TLS, certificate not checked",
+                Encryption::Checked => "TLS",
+                _ => "unknown",
+            };
+            let login = if server.is_logged_in { "logged in" } else { "no login" };
+            writeln!(f, "connection  {encryption}, {login}")?;
         }
         if let Some(schema) = &self.schema {
             let state = if schema.is_in_sync() { "as in the schema" } else { "not as in the schema" };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use campaign_store::{CampaignId, Collection, Drift, Error, Store};
+use campaign_store::{CampaignId, Collection, Drift, Error, Repositories};
 use futures_util::StreamExt;
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ pub(super) struct MetricsDrift {
 }
 
 impl MetricsDrift {
-    pub(super) async fn find(session: &Session, store: &Store) -> Result<Self, Failure> {
+    pub(super) async fn find(session: &Session, store: &Repositories) -> Result<Self, Failure> {
         let mut drifts = store.campaign_metrics.drift().await?;
         let mut found = Self::default();
         while let Some(drift) = drifts.next().await {

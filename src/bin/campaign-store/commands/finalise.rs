@@ -9,7 +9,7 @@ use crate::output::{Answer, Report};
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = Migration::new(&session.database.connect().await?)?;
+    let migration = Migration::new(&session.database.connect_with_keys().await?)?;
     Answer::of(&Finalised(migration.finalise(MigrationOptions::new()).await?))
 }
 

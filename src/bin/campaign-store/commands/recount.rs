@@ -12,7 +12,7 @@ use crate::progress::{Progress, Step};
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let store = session.database.connect().await?.repositories();
+    let store = session.database.connect().await?.system();
     let mut recount = store.campaign_metrics.recount_all().await?;
     let mut shown = Progress::new();
     let mut recounted = Recounted::default();

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use campaign_store::{Migration, ReencryptPlan, ReencryptReport};
+use campaign_store::{ReencryptPlan, ReencryptReport};
 use serde::Serialize;
 
 use super::ending;
@@ -17,56 +17,58 @@ const SHOWN: usize = 20;
 pub(super) async fn run(session: &Session, args: &RotateKeys) -> Result<Answer, Failure> {
     let mongo = session.database.connect_with_keys().await?;
     let plan = if args.dry_run { ReencryptPlan::new().dry_run() } else { ReencryptPlan::new() };
-    let reports = mongo.repositories().mailbox_secrets.reencrypt(plan).await?;
+    let reports = mongo.system().mailbox_secrets.reencrypt(plan).await?;
     let step = |report: &ReencryptReport| {
-        Step::new("re-encrypting", report.scanned, None).detail(format!("{} rewritten", report.rewritten))
+        let rewritten = report.rewritten + report.originals.rewritten;
+        Step::new("re-encrypting", report.scanned + report.originals.scanned, None)
+            .detail(format!("{rewritten} rewritten"))
     };
-    let mailboxes = session.follow(reports, step, |_| true).await?;
-    // What a migration keeps in quarantine is sealed with the same keys.
-    let quarantine = if args.dry_run || !mailboxes.is_done {
-        None
-    } else {
-        Some(Migration::new(&mongo)?.reencrypt_quarantine().await?)
-    };
-    Answer::of(&Rotated { is_dry_run: args.dry_run, mailboxes, quarantine })
+    let report = session.follow(reports, step, |_| true).await?;
+    Answer::of(&Rotated { is_dry_run: args.dry_run, report })
 }
 
 #[derive(Serialize)]
 struct Rotated {
     is_dry_run: bool,
-    mailboxes: ReencryptReport,
-    /// Originals in quarantine that were re-encrypted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quarantine: Option<u64>,
+    #[serde(flatten)]
+    report: ReencryptReport,
 }
 
 impl fmt::Display for Rotated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let report = &self.mailboxes;
+        let ReencryptReport { originals, .. } = &self.report;
+        let report = &self.report;
+        let done = if self.is_dry_run { "would be re-encrypted" } else { "re-encrypted" };
         writeln!(
             f,
-            "{} mailboxes read: {} {}, {} with nothing to do, {} changed by others meanwhile, {} do not open",
-            report.scanned,
-            report.rewritten,
-            if self.is_dry_run { "would be re-encrypted" } else { "re-encrypted" },
-            report.current,
-            report.conflicts,
-            report.unreadable,
+            "{} mailboxes read: {} {done}, {} with nothing to do, {} changed by others meanwhile, {} do not open",
+            report.scanned, report.rewritten, report.current, report.conflicts, report.unreadable,
         )?;
-        for (key, count) in &report.found_under {
-            writeln!(f, "  found under key {key}: {count}")?;
+        if originals.scanned > 0 {
+            writeln!(
+                f,
+                "{} originals in quarantine read: {} {done}, {} with nothing to do, {} changed by others \
+                 meanwhile, {} do not open",
+                originals.scanned,
+                originals.rewritten,
+                originals.current,
+                originals.conflicts,
+                originals.unreadable,
+            )?;
+        }
+        for (key, found) in &report.found_under {
+            let left = report.left_under.get(key).copied().unwrap_or_default();
+            writeln!(f, "  values under key {key}: {found} found, {left} left")?;
         }
         if report.found_plaintext > 0 {
             writeln!(f, "  found unsealed: {}", report.found_plaintext)?;
         }
-        for unreadable in report.first_unreadable.iter().take(SHOWN) {
-            writeln!(f, "  {}", unreadable.problem)?;
+        let problems = report.first_unreadable.iter().map(|unreadable| &unreadable.problem);
+        for problem in problems.chain(&originals.first_unreadable).take(SHOWN) {
+            writeln!(f, "  {problem}")?;
         }
-        if let Some(quarantine) = self.quarantine {
-            writeln!(f, "{quarantine} documents in quarantine re-encrypted")?;
-        }
-        if report.conflicts > 0 {
-            writeln!(f, "Run it again for the mailboxes that others changed.")?;
+        if report.conflicts + originals.conflicts > 0 {
+            writeln!(f, "Run it again for what others changed.")?;
         }
         ending(report.is_done, f)
     }
@@ -74,9 +76,10 @@ impl fmt::Display for Rotated {
 
 impl Report for Rotated {
     fn exit(&self) -> Exit {
-        if !self.mailboxes.is_done {
+        let ReencryptReport { unreadable, conflicts, originals, is_done, .. } = &self.report;
+        if !is_done {
             Exit::Stopped
-        } else if self.mailboxes.unreadable + self.mailboxes.conflicts > 0 {
+        } else if unreadable + conflicts + originals.unreadable + originals.conflicts > 0 {
             // A key other than the primary one is still needed.
             Exit::Failed
         } else {

@@ -10,8 +10,7 @@ use crate::output::{Answer, Report};
 use crate::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
-    let migration = Migration::new(&session.database.connect().await?)?;
-    Answer::of(&Status(migration.status().await?))
+    Answer::of(&Status(Migration::status_of(&session.database.connect().await?).await?))
 }
 
 /// How far a migration is.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use campaign_store::{
-    Campaign, CampaignFilter, CampaignId, CampaignStatus, Clock, Error, Store, SystemClock,
+    Campaign, CampaignFilter, CampaignId, CampaignStatus, Clock, Error, Repositories, SystemClock,
 };
 use chrono::TimeDelta;
 use futures_util::StreamExt;
@@ -41,7 +41,7 @@ struct Stuck {
 }
 
 impl StuckCampaigns {
-    pub(super) async fn find(session: &Session, store: &Store) -> Result<Self, Failure> {
+    pub(super) async fn find(session: &Session, store: &Repositories) -> Result<Self, Failure> {
         let now = SystemClock.now();
         let is_over = |campaign: &Campaign| campaign.end_time <= now;
         let is_late = |campaign: &Campaign| campaign.start_time <= now - PATIENCE;
@@ -62,7 +62,7 @@ impl StuckCampaigns {
 impl Stuck {
     async fn find(
         session: &Session,
-        store: &Store,
+        store: &Repositories,
         status: CampaignStatus,
         is_stuck: impl Fn(&Campaign) -> bool,
     ) -> Result<Self, Failure> {

@@ -2,31 +2,31 @@ use std::sync::Arc;
 
 use super::{
     CampaignMetricsRepository, CampaignRepository, EmailTrackingRepository, MailboxRepository,
-    MailboxSecretsRepository, Store, UserRepository,
+    MailboxSecretsRepository, Repositories, UserRepository,
 };
 use crate::error::{Invalid, Problem};
 
 macro_rules! repositories {
     ($($name:ident: $repository:ident,)+) => {
-        /// Builds a [`Store`] of repositories of your own, or replaces some repositories of another store.
+        /// Groups repositories of your own, or replaces some of existing [`Repositories`].
         ///
         /// ```
-        /// use campaign_store::{MemoryStore, Store};
+        /// use campaign_store::{MemoryStore, Repositories};
         ///
-        /// let memory = MemoryStore::new().repositories();
-        /// let other = MemoryStore::new().repositories();
+        /// let memory = MemoryStore::new().system();
+        /// let other = MemoryStore::new().system();
         /// // Like `memory`, but for the users.
         /// let store = memory.to_builder().users(other.users).build()?;
-        /// assert!(Store::builder().build().is_err());
+        /// assert!(Repositories::builder().build().is_err());
         /// # Ok::<(), campaign_store::Invalid>(())
         /// ```
         #[derive(Debug, Clone, Default)]
         #[must_use]
-        pub struct StoreBuilder {
+        pub struct RepositoriesBuilder {
             $($name: Option<Arc<dyn $repository>>,)+
         }
 
-        impl StoreBuilder {
+        impl RepositoriesBuilder {
             $(
                 #[doc = concat!("Sets `", stringify!($name), "`.")]
                 pub fn $name(mut self, repository: Arc<dyn $repository>) -> Self {
@@ -35,18 +35,18 @@ macro_rules! repositories {
                 }
             )+
 
-            /// Builds the store.
+            /// Builds the group.
             ///
             /// # Errors
             /// [`Problem::Missing`] with the name of the first repository that was not set.
-            pub fn build(self) -> Result<Store, Invalid> {
+            pub fn build(self) -> Result<Repositories, Invalid> {
                 let missing = |name| Invalid::new(name, Problem::Missing);
-                Ok(Store { $($name: self.$name.ok_or(missing(stringify!($name)))?,)+ })
+                Ok(Repositories { $($name: self.$name.ok_or(missing(stringify!($name)))?,)+ })
             }
         }
 
-        impl From<Store> for StoreBuilder {
-            fn from(store: Store) -> Self {
+        impl From<Repositories> for RepositoriesBuilder {
+            fn from(store: Repositories) -> Self {
                 Self { $($name: Some(store.$name),)+ }
             }
         }
